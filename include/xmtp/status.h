@@ -1,0 +1,120 @@
+/* status.h - every code that a function of these libraries can return.
+ *
+ * 0 is success, negative is failure. One code has one meaning; xmtp_status_text gives its sentence.
+ * Codes are grouped by the room that raises them, so that a number in a log tells where to look.
+ * Codes are only ever added: numbers never change.
+ */
+#ifndef XMTP_STATUS_H
+#define XMTP_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XMTP_STATUS_LIST(X)                                                                        \
+    X(OK, 0, "ok")                                                                                 \
+    /* base */                                                                                     \
+    X(E_NOMEM, -1, "out of memory")                                                                \
+    X(E_ARGUMENT, -2, "invalid argument")                                                          \
+    X(E_STATE, -3, "not possible in this state")                                                   \
+    X(E_LIMIT, -4, "a limit was exceeded")                                                         \
+    X(E_TRUNCATED, -5, "input ends too early")                                                     \
+    X(E_MALFORMED, -6, "malformed input")                                                          \
+    X(E_TRAILING, -7, "bytes left over after the input")                                           \
+    X(E_LENGTH, -8, "wrong length")                                                                \
+    X(E_NOT_FOUND, -9, "not found")                                                                \
+    X(E_EXISTS, -10, "exists already")                                                             \
+    X(E_UNSUPPORTED, -11, "not supported")                                                         \
+    X(E_RANDOM, -12, "no randomness available")                                                    \
+    X(E_IO, -13, "input or output failed")                                                         \
+    X(E_CLOSED, -14, "closed")                                                                     \
+    X(E_TIMEOUT, -15, "timed out")                                                                 \
+    X(E_CANCELLED, -16, "cancelled")                                                               \
+    X(E_INTERNAL, -17, "internal error")                                                           \
+    /* crypto */                                                                                   \
+    X(E_AUTH, -100, "authentication failed: wrong key, nonce or data")                             \
+    X(E_SIGNATURE, -101, "signature does not verify")                                              \
+    X(E_KEY, -102, "not a valid key")                                                              \
+    X(E_CRYPTO, -103, "cryptographic operation failed")                                            \
+    /* mls */                                                                                      \
+    X(E_VERSION, -200, "protocol version not supported")                                           \
+    X(E_SUITE, -201, "cipher suite not supported or not that of the group")                        \
+    X(E_WIRE_FORMAT, -202, "wire format not accepted here")                                        \
+    X(E_GROUP_ID, -203, "message is for another group")                                            \
+    X(E_EPOCH_OLD, -204, "message is for an epoch that has passed")                                \
+    X(E_EPOCH_FUTURE, -205, "message is for an epoch that has not come")                           \
+    X(E_KEY_CONSUMED, -206, "the key of this message was used or deleted already")                 \
+    X(E_GENERATION, -207, "generation too far ahead")                                              \
+    X(E_SENDER, -208, "sender is not a member or may not send this")                               \
+    X(E_LEAF_NODE, -209, "leaf node invalid")                                                      \
+    X(E_LIFETIME, -210, "lifetime does not contain the present")                                   \
+    X(E_KEY_PACKAGE, -211, "key package invalid")                                                  \
+    X(E_CAPABILITIES, -212, "a required capability is missing")                                    \
+    X(E_EXTENSION, -213, "extension invalid or not allowed here")                                  \
+    X(E_CREDENTIAL, -214, "credential not accepted")                                               \
+    X(E_PROPOSAL, -215, "proposal invalid or not allowed here")                                    \
+    X(E_PROPOSAL_LIST, -216, "the proposals of a commit do not go together")                       \
+    X(E_PROPOSAL_REF, -217, "commit refers to a proposal that is not known")                       \
+    X(E_UPDATE_PATH, -218, "update path invalid")                                                  \
+    X(E_PATH_REQUIRED, -219, "commit lacks the path that its proposals require")                   \
+    X(E_CONFIRMATION_TAG, -220, "confirmation tag does not match")                                 \
+    X(E_MEMBERSHIP_TAG, -221, "membership tag does not match")                                     \
+    X(E_PARENT_HASH, -222, "parent hash does not match")                                           \
+    X(E_TREE_HASH, -223, "tree hash does not match")                                               \
+    X(E_TREE, -224, "ratchet tree invalid")                                                        \
+    X(E_WELCOME, -225, "welcome invalid")                                                          \
+    X(E_NOT_FOR_US, -226, "welcome holds no secrets for this key package")                         \
+    X(E_PSK, -227, "pre-shared key not known or not accepted")                                     \
+    X(E_DUPLICATE_KEY, -228, "a key appears twice in the tree")                                    \
+    X(E_OWN_MESSAGE, -229, "own message: the sender cannot open it")                               \
+    X(E_REMOVED, -230, "this member was removed from the group")                                   \
+    /* identity */                                                                                 \
+    X(E_ASSOCIATION, -300, "identity update breaks an association rule")                           \
+    X(E_REPLAY, -301, "signature was used in an earlier identity update")                          \
+    X(E_IDENTIFIER, -302, "identifier is not an address or key of its kind")                       \
+    X(E_INBOX_ID, -303, "inbox id does not match")                                                 \
+    /* rpc */                                                                                      \
+    X(E_NETWORK, -400, "node cannot be reached")                                                   \
+    X(E_PROTOCOL, -401, "peer breaks HTTP/2 or gRPC framing")                                      \
+    X(E_RPC, -402, "node answered with an error")                                                  \
+    X(E_RPC_INVALID, -403, "node refused the request as invalid")                                  \
+    X(E_RPC_UNAVAILABLE, -404, "node is unavailable")                                              \
+    X(E_RPC_UNIMPLEMENTED, -405, "node does not know this method")                                 \
+    X(E_RPC_EXHAUSTED, -406, "node refused the request: limit reached")                            \
+    /* store and log */                                                                            \
+    X(E_DATABASE, -500, "database failed")                                                         \
+    X(E_DATABASE_KEY, -501, "wrong key or not a database")                                         \
+    X(E_DATABASE_VERSION, -502, "database was written by a newer version")                         \
+    X(E_CORRUPT, -503, "stored data is corrupt")                                                   \
+    X(E_DISK_FULL, -504, "disk full")                                                              \
+    X(E_LOCKED, -505, "in use by another process")                                                 \
+    /* client */                                                                                   \
+    X(E_COMMIT_INVALID, -600, "commit breaks the rules of the group")                              \
+    X(E_PERMISSION, -601, "not permitted by the group's policies")                                 \
+    X(E_INACTIVE, -602, "no longer a member of this conversation")                                 \
+    X(E_PAUSED, -603, "conversation needs a newer version of this library")                        \
+    X(E_NO_INBOX, -604, "address has no inbox on this network")                                    \
+    X(E_NOT_REGISTERED, -605, "installation is not registered or was revoked")                     \
+    X(E_INSTALLATIONS, -606, "inbox has too many installations")                                   \
+    X(E_MEMBERSHIP, -607, "members of the group do not match its membership list")                 \
+    X(E_RETRY, -608, "not finished, will be tried again")                                          \
+    X(E_CONTENT, -609, "message content cannot be decoded")
+
+typedef enum xmtp_status {
+#define XMTP_STATUS_ENUM(name, value, text) XMTP_##name = value,
+    XMTP_STATUS_LIST(XMTP_STATUS_ENUM)
+#undef XMTP_STATUS_ENUM
+} xmtp_status;
+
+/* The sentence that belongs to a code, in English, without a final stop; for a number that is no
+ * code "unknown status". Never NULL; static memory. */
+const char *xmtp_status_text(xmtp_status status);
+
+/* The code's name as written above without the XMTP_ prefix, such as "E_AUTH"; "E_UNKNOWN" for
+ * others. */
+const char *xmtp_status_name(xmtp_status status);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

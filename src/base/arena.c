@@ -1,0 +1,99 @@
+/* arena.c - a chain of blocks, newest first; each is filled from its start.
+ *
+ *   blocks -> [header | used ........ free ] -> [header | used .... ] -> NULL
+ *
+ * Invariant: arena->used is the sum of all bytes handed out and never exceeds used_max.
+ */
+#include "base/arena.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+enum { ARENA_BLOCK_LEN = 4096, ARENA_ALIGN = 16 };
+
+struct xmtp_arena_block {
+    struct xmtp_arena_block *next;
+    size_t len;
+    size_t used;
+    _Alignas(ARENA_ALIGN) uint8_t data[];
+};
+
+void xmtp_arena_init(xmtp_arena *arena, const xmtp_alloc *alloc, size_t used_max)
+{
+    *arena = (xmtp_arena){.alloc = alloc, .used_max = used_max};
+}
+
+void xmtp_arena_reset(xmtp_arena *arena)
+{
+    struct xmtp_arena_block *block = arena->blocks;
+    while (block != NULL) {
+        struct xmtp_arena_block *next = block->next;
+        xmtp_wipe(block->data, block->used);
+        (void)arena->alloc->reallocate(arena->alloc->context, block, 0);
+        block = next;
+    }
+    arena->blocks = NULL;
+    arena->used = 0;
+}
+
+static xmtp_status add_block(xmtp_arena *arena, size_t n)
+{
+    size_t len = n > ARENA_BLOCK_LEN ? n : ARENA_BLOCK_LEN;
+    size_t total;
+    XMTP_ENSURE(xmtp_size_add(&total, sizeof(struct xmtp_arena_block), len), XMTP_E_LIMIT);
+    struct xmtp_arena_block *block = arena->alloc->reallocate(arena->alloc->context, NULL, total);
+    XMTP_ENSURE(block != NULL, XMTP_E_NOMEM);
+    block->next = arena->blocks;
+    block->len = len;
+    block->used = 0;
+    arena->blocks = block;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_arena_take(xmtp_arena *arena, size_t n, void **out)
+{
+    *out = NULL;
+    size_t rounded;
+    XMTP_ENSURE(xmtp_size_add(&rounded, n, ARENA_ALIGN - 1), XMTP_E_LIMIT);
+    rounded &= ~(size_t)(ARENA_ALIGN - 1);
+    rounded = rounded == 0 ? ARENA_ALIGN : rounded;
+    XMTP_ENSURE(rounded <= arena->used_max - arena->used, XMTP_E_LIMIT);
+    if (arena->blocks == NULL || arena->blocks->len - arena->blocks->used < rounded) {
+        XMTP_TRY(add_block(arena, rounded));
+    }
+    struct xmtp_arena_block *block = arena->blocks;
+    *out = block->data + block->used;
+    memset(*out, 0, rounded);
+    block->used += rounded;
+    arena->used += rounded;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_arena_take_array(xmtp_arena *arena, size_t count, size_t size, void **out)
+{
+    *out = NULL;
+    size_t n;
+    XMTP_ENSURE(xmtp_size_mul(&n, count, size), XMTP_E_LIMIT);
+    return xmtp_arena_take(arena, n, out);
+}
+
+xmtp_status xmtp_arena_copy(xmtp_arena *arena, xmtp_bytes in, xmtp_bytes *out)
+{
+    void *p;
+    XMTP_TRY(xmtp_arena_take(arena, in.n, &p));
+    xmtp_copy(p, in.p, in.n);
+    *out = xmtp_bytes_of(p, in.n);
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_arena_string(xmtp_arena *arena, xmtp_bytes in, char **out)
+{
+    size_t n;
+    void *p;
+    *out = NULL;
+    XMTP_ENSURE(xmtp_size_add(&n, in.n, 1), XMTP_E_LIMIT);
+    XMTP_TRY(xmtp_arena_take(arena, n, &p));
+    xmtp_copy(p, in.p, in.n);
+    *out = p;
+    return XMTP_OK;
+}

@@ -1,0 +1,226 @@
+/* crypto.h - what the rest of the house sees of cryptography: const structs of sizes and functions.
+ *
+ * An algorithm is a const struct. A cipher suite names one of each kind. Rooms above hold a
+ * const xmtp_suite * and never name a crypto library; each engine (libsodium, OpenSSL, ours) fills
+ * such structs in one file of its own. All functions: any thread, allocate nothing, keep nothing.
+ *
+ * "Kept copy" rules: contexts may be copied with plain assignment (the HMAC states after the key
+ * pad are reused that way). Everything that held a secret is wiped by whoever declared it.
+ */
+#ifndef XMTP_CRYPTO_CRYPTO_H
+#define XMTP_CRYPTO_CRYPTO_H
+
+#include <xmtp/base.h>
+
+/* Largest sizes over all suites that we know: buffers on the stack use these. */
+enum {
+    XMTP_HASH_MAX = 64,
+    XMTP_HASH_BLOCK_MAX = 128,
+    XMTP_AEAD_KEY_MAX = 32,
+    XMTP_AEAD_NONCE_MAX = 12,
+    XMTP_AEAD_TAG_MAX = 16,
+    XMTP_KEM_SK_MAX = 66,
+    XMTP_KEM_PK_MAX = 1216,
+    XMTP_KEM_ENC_MAX = 1120,
+    XMTP_KEM_SS_MAX = 64,
+    XMTP_KEM_SEED_MAX = 66,
+    XMTP_SIGNATURE_SK_MAX = 66,
+    XMTP_SIGNATURE_PK_MAX = 133,
+    XMTP_SIGNATURE_MAX = 144,
+};
+
+/* A secret of at most one hash length: created in few places, wiped when consumed. */
+typedef struct xmtp_secret {
+    size_t n;
+    uint8_t p[XMTP_HASH_MAX];
+} xmtp_secret;
+
+static inline xmtp_bytes xmtp_secret_bytes(const xmtp_secret *s)
+{
+    return (xmtp_bytes){.p = s->p, .n = s->n};
+}
+
+void xmtp_secret_wipe(xmtp_secret *s);
+
+/* ---- hash
+ * ---------------------------------------------------------------------------------------------- */
+
+typedef struct xmtp_hash_context {
+    _Alignas(16) uint8_t opaque[224];
+} xmtp_hash_context;
+
+typedef struct xmtp_hash {
+    const char *name;
+    size_t len;
+    size_t block_len;
+    void (*init)(xmtp_hash_context *c);
+    void (*update)(xmtp_hash_context *c, const void *p, size_t n);
+    void (*final)(xmtp_hash_context *c, uint8_t *out); /* len bytes; wipes the context */
+} xmtp_hash;
+
+extern const xmtp_hash
+    xmtp_hash_sha256; /* OpenSSL's low-level functions: CPU instructions, no fetch */
+extern const xmtp_hash xmtp_hash_sha384;
+extern const xmtp_hash xmtp_hash_sha512;
+
+/* out receives hash->len bytes. */
+void xmtp_hash_of(const xmtp_hash *hash, xmtp_bytes in, uint8_t *out);
+
+typedef struct xmtp_hmac {
+    const xmtp_hash *hash;
+    xmtp_hash_context inner;
+    xmtp_hash_context outer;
+} xmtp_hmac;
+
+/* HMAC of RFC 2104. An initialised xmtp_hmac may be copied by assignment and finished several
+ * times. */
+void xmtp_hmac_init(xmtp_hmac *m, const xmtp_hash *hash, xmtp_bytes key);
+void xmtp_hmac_update(xmtp_hmac *m, xmtp_bytes in);
+void xmtp_hmac_final(xmtp_hmac *m, uint8_t *out); /* wipes m */
+void xmtp_hmac_of(const xmtp_hash *hash, xmtp_bytes key, xmtp_bytes in, uint8_t *out);
+
+/* HKDF of RFC 5869. extract: out receives hash->len bytes. expand: out_len at most 255 * hash->len
+ * (XMTP_E_LENGTH beyond). */
+void xmtp_hkdf_extract(const xmtp_hash *hash, xmtp_bytes salt, xmtp_bytes ikm, xmtp_secret *out);
+xmtp_status xmtp_hkdf_expand(const xmtp_hash *hash, xmtp_bytes prk, xmtp_bytes info, uint8_t *out,
+                             size_t out_len);
+
+/* ---- AEAD
+ * ---------------------------------------------------------------------------------------------- */
+
+typedef struct xmtp_aead {
+    const char *name;
+    uint16_t id; /* HPKE AEAD identifier, RFC 9180 section 7.3 */
+    size_t key_len;
+    size_t nonce_len;
+    size_t tag_len;
+    /* out receives plaintext.n + tag_len bytes, and may be plaintext.p. */
+    xmtp_status (*seal)(const uint8_t *key, const uint8_t *nonce, xmtp_bytes aad,
+                        xmtp_bytes plaintext, uint8_t *out);
+    /* out receives ciphertext.n - tag_len bytes, and may be ciphertext.p.
+     * XMTP_E_LENGTH shorter than a tag, XMTP_E_AUTH forged; out is zeroed then. */
+    xmtp_status (*open)(const uint8_t *key, const uint8_t *nonce, xmtp_bytes aad,
+                        xmtp_bytes ciphertext, uint8_t *out);
+} xmtp_aead;
+
+extern const xmtp_aead xmtp_aead_chacha20poly1305; /* libsodium */
+extern const xmtp_aead xmtp_aead_aes128gcm;        /* OpenSSL */
+extern const xmtp_aead xmtp_aead_aes256gcm;
+
+/* ---- KEM
+ * -----------------------------------------------------------------------------------------------
+ */
+
+typedef struct xmtp_kem {
+    const char *name;
+    uint16_t id; /* HPKE KEM identifier */
+    size_t sk_len;
+    size_t pk_len;
+    size_t enc_len;
+    size_t ss_len;
+    size_t seed_len; /* randomness that encap consumes */
+    /* DeriveKeyPair of RFC 9180 section 4 (for MLS: ikm is node_secret). */
+    xmtp_status (*derive_key_pair)(xmtp_bytes ikm, uint8_t *sk, uint8_t *pk);
+    xmtp_status (*public_key)(const uint8_t *sk, uint8_t *pk);
+    /* XMTP_E_KEY: pk is not a valid public key, or gives an all-zero shared secret. seed: seed_len
+     * fresh random bytes. */
+    xmtp_status (*encap)(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss);
+    xmtp_status (*decap)(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc, uint8_t *ss);
+} xmtp_kem;
+
+extern const xmtp_kem xmtp_kem_x25519;     /* 0x0020, DHKEM(X25519, HKDF-SHA256) */
+extern const xmtp_kem xmtp_kem_xwing_004d; /* X-Wing draft-06 under the id that the network uses */
+
+/* ---- signatures
+ * ---------------------------------------------------------------------------------------- */
+
+typedef struct xmtp_signature {
+    const char *name;
+    uint16_t scheme; /* TLS SignatureScheme */
+    size_t sk_len;   /* Ed25519: the 32-byte seed */
+    size_t pk_len;
+    size_t signature_max;
+    xmtp_status (*public_key)(const uint8_t *sk, uint8_t *pk);
+    /* *signature_len is set; at most signature_max bytes. pk spares deriving it again. */
+    xmtp_status (*sign)(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
+                        uint8_t *signature, size_t *signature_len);
+    /* XMTP_E_KEY not a public key, XMTP_E_SIGNATURE does not verify. */
+    xmtp_status (*verify)(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes signature);
+} xmtp_signature;
+
+extern const xmtp_signature xmtp_signature_ed25519;
+
+/* Ed25519ph of RFC 8032 section 5.1 with a context of at most 255 bytes; pre-hash SHA-512 over
+ * message. sk is the 32-byte seed. verify: cofactorless, s canonical. */
+xmtp_status xmtp_ed25519ph_sign(const uint8_t sk[32], const uint8_t pk[32], xmtp_bytes context,
+                                xmtp_bytes message, uint8_t signature[64]);
+xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp_bytes message,
+                                  const uint8_t signature[64]);
+
+/* ---- suites
+ * -------------------------------------------------------------------------------------------- */
+
+/* One MLS cipher suite (RFC 9420 section 17.1). */
+typedef struct xmtp_suite {
+    uint16_t id;
+    const char *name;
+    const xmtp_hash *hash; /* of HKDF, HMAC and transcripts */
+    const xmtp_aead *aead;
+    const xmtp_kem *kem;
+    const xmtp_signature *signature;
+    uint16_t kdf_id; /* HPKE KDF identifier */
+} xmtp_suite;
+
+extern const xmtp_suite xmtp_suite_x25519_chacha; /* 0x0003 */
+extern const xmtp_suite xmtp_suite_xwing_chacha;  /* 0x004D: only wraps welcomes */
+
+/* The suite with this id that may carry groups; NULL when we do not have it. */
+const xmtp_suite *xmtp_suite_by_id(uint16_t id);
+
+/* ---- HPKE (RFC 9180), base mode
+ * ------------------------------------------------------------------------ */
+
+typedef struct xmtp_hpke {
+    const xmtp_aead *aead;
+    uint8_t key[XMTP_AEAD_KEY_MAX];
+    uint8_t base_nonce[XMTP_AEAD_NONCE_MAX];
+    xmtp_secret exporter_secret;
+    uint64_t sequence;
+} xmtp_hpke;
+
+/* SetupBaseS: enc receives kem->enc_len bytes; seed are kem->seed_len random bytes. */
+xmtp_status xmtp_hpke_setup_sender(xmtp_hpke *c, const xmtp_suite *suite, const uint8_t *pk,
+                                   xmtp_bytes info, const uint8_t *seed, uint8_t *enc);
+/* SetupBaseR. pk is the public key of sk (NULL: derived). XMTP_E_LENGTH when enc has the wrong
+ * length. */
+xmtp_status xmtp_hpke_setup_receiver(xmtp_hpke *c, const xmtp_suite *suite, const uint8_t *sk,
+                                     const uint8_t *pk, xmtp_bytes enc, xmtp_bytes info);
+/* The next message of the context; the sequence number rises with each success. */
+xmtp_status xmtp_hpke_seal(xmtp_hpke *c, xmtp_bytes aad, xmtp_bytes plaintext, uint8_t *out);
+xmtp_status xmtp_hpke_open(xmtp_hpke *c, xmtp_bytes aad, xmtp_bytes ciphertext, uint8_t *out);
+xmtp_status xmtp_hpke_export(const xmtp_hpke *c, const xmtp_suite *suite, xmtp_bytes context,
+                             uint8_t *out, size_t out_len);
+void xmtp_hpke_wipe(xmtp_hpke *c);
+
+/* ---- wallets
+ * ------------------------------------------------------------------------------------------- */
+
+/* Keccak-256 with the padding of Ethereum (0x01), not SHA3-256. */
+void xmtp_keccak256(xmtp_bytes in, uint8_t out[32]);
+
+/* address receives "0x" + 40 lower-case digits + 0 for a secp256k1 private key.
+ * XMTP_E_KEY when it is zero or not below the group order. */
+xmtp_status xmtp_secp256k1_address(const uint8_t sk[32], char address[43]);
+
+/* r || s || v over a 32-byte digest: RFC 6979, low s, v = 27 or 28. */
+xmtp_status xmtp_secp256k1_sign(const uint8_t sk[32], const uint8_t digest[32],
+                                uint8_t signature[65]);
+
+/* Address that signed digest, following identity.md 3.3 step by step: range check, s lowered
+ * without flipping v, v of 0, 1, 27, 28 or >= 35. normalized receives the 65 bytes after lowering s
+ * (v as sent), which is what replay protection remembers. XMTP_E_SIGNATURE when nothing can be
+ * recovered. */
+xmtp_status xmtp_secp256k1_recover(const uint8_t digest[32], const uint8_t signature[65],
+                                   char address[43], uint8_t normalized[65]);
+
+#endif
