@@ -1,0 +1,411 @@
+/* mls.h - Messaging Layer Security (RFC 9420) as a library: bytes in, bytes out.
+ *
+ * No socket, no file, no thread, no clock. Time and randomness come from the xmtp_env in the
+ * configuration; what has to be kept leaves as a list of small records that the caller stores
+ * together with its own data in one transaction.
+ *
+ *     member A                                        member B
+ *     xmtp_mls_group_create                           xmtp_mls_key_package_create  -> key package,
+ * private keys xmtp_mls_group_commit(Add B)                             |
+ *       -> pending: commit message, welcome  --- network --->  |
+ *     (own commit comes back)                                  |
+ *     xmtp_mls_group_stage_pending, merge             xmtp_mls_group_join(welcome)
+ *     xmtp_mls_group_protect  ------------------------------> xmtp_mls_group_process -> staged ->
+ * merge
+ *
+ * Rules that hold for every function
+ *  - process, commit and stage_pending leave the group as it was. Only merge, protect, create and
+ * join change it.
+ *  - A function that changes a group appends to an xmtp_mls_writes exactly what the store must put
+ * and delete. Nothing is valid until that list is stored. When storing fails, free the group and
+ * load it again from the store.
+ *  - A failed call changes nothing and leaves outputs NULL or empty. The reason is in the
+ * xmtp_error.
+ *  - A group is used by one thread at a time; different groups are independent.
+ *  - Views (xmtp_bytes) given out by a group are valid until the next call that changes it; by a
+ * staged or pending object, until it is freed or merged.
+ */
+#ifndef XMTP_MLS_H
+#define XMTP_MLS_H
+
+#include <xmtp/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    XMTP_MLS_SUITE_X25519_CHACHA = 0x0003, /* MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519 */
+
+    XMTP_MLS_PROPOSAL_ADD = 1,
+    XMTP_MLS_PROPOSAL_UPDATE = 2,
+    XMTP_MLS_PROPOSAL_REMOVE = 3,
+    XMTP_MLS_PROPOSAL_PSK = 4,
+    XMTP_MLS_PROPOSAL_REINIT = 5,
+    XMTP_MLS_PROPOSAL_EXTERNAL_INIT = 6,
+    XMTP_MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS = 7,
+
+    XMTP_MLS_EXTENSION_APPLICATION_ID = 0x0001,
+    XMTP_MLS_EXTENSION_RATCHET_TREE = 0x0002,
+    XMTP_MLS_EXTENSION_REQUIRED_CAPABILITIES = 0x0003,
+    XMTP_MLS_EXTENSION_EXTERNAL_PUB = 0x0004,
+    XMTP_MLS_EXTENSION_EXTERNAL_SENDERS = 0x0005,
+    XMTP_MLS_EXTENSION_LAST_RESORT = 0x000a,
+
+    XMTP_MLS_CREDENTIAL_BASIC = 1,
+
+    XMTP_MLS_NO_LEAF = -1,
+};
+
+/* ---- records
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+/* What the store has to do: for each entry put value under key, or delete key. Keys are short (at
+ * most 16 bytes) and belong to one group: the caller prefixes them with the group id or keeps them
+ * in a column beside it. Later entries win over earlier ones with the same key. Values may hold
+ * secrets: the store must encrypt, deletes must be real. */
+typedef struct xmtp_mls_write {
+    xmtp_bytes key;
+    xmtp_bytes value; /* ignored for a delete */
+    bool is_delete;
+} xmtp_mls_write;
+
+typedef struct xmtp_mls_writes xmtp_mls_writes;
+
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_writes_new(xmtp_mls_writes **out,
+                                                         const xmtp_env *env);
+XMTP_API void xmtp_mls_writes_free(xmtp_mls_writes *writes); /* wipes; takes NULL */
+XMTP_API void xmtp_mls_writes_clear(xmtp_mls_writes *writes);
+XMTP_API size_t xmtp_mls_writes_count(const xmtp_mls_writes *writes);
+XMTP_API xmtp_mls_write xmtp_mls_writes_at(const xmtp_mls_writes *writes, size_t index);
+
+/* How a group is read back. get: the value stored under key, into w (cleared first);
+ * XMTP_E_NOT_FOUND when there is none. each: calls visit for every record of the group whose key
+ * begins with prefix, in any order, until visit fails. */
+typedef struct xmtp_mls_records {
+    void *context;
+    xmtp_status (*each)(void *context, xmtp_bytes prefix, void *visitor,
+                        xmtp_status (*visit)(void *visitor, xmtp_bytes key, xmtp_bytes value));
+} xmtp_mls_records;
+
+/* ---- configuration and small types
+ * ------------------------------------------------------------------------------- */
+
+/* The same for create, join and load. Numbers of 0 mean the default in brackets. */
+typedef struct xmtp_mls_config {
+    const xmtp_env *env;
+    uint32_t past_epochs_max;        /* [0] epochs kept for late application messages */
+    uint32_t out_of_order_tolerance; /* [5] skipped keys kept per sender, in generations behind the
+                                        newest */
+    uint32_t forward_distance_max;   /* [1000] how many generations a message may be ahead */
+    bool check_lifetimes;            /* lifetimes of leaves in adds, welcomes and commits */
+    bool private_messages_only;      /* PublicMessage gets XMTP_E_WIRE_FORMAT */
+    bool refuse_psks;                /* PSK proposals and welcomes with PSKs get XMTP_E_PSK */
+} xmtp_mls_config;
+
+typedef struct xmtp_mls_extension {
+    uint16_t type;
+    xmtp_bytes data;
+} xmtp_mls_extension;
+
+typedef struct xmtp_mls_u16_list {
+    const uint16_t *items;
+    size_t count;
+} xmtp_mls_u16_list;
+
+typedef struct xmtp_mls_capabilities {
+    xmtp_mls_u16_list versions;
+    xmtp_mls_u16_list suites;
+    xmtp_mls_u16_list extensions;
+    xmtp_mls_u16_list proposals;
+    xmtp_mls_u16_list credentials;
+} xmtp_mls_capabilities;
+
+/* Who we are in a group: a basic credential and a signature key pair. */
+typedef struct xmtp_mls_signer {
+    xmtp_bytes identity;     /* of the basic credential */
+    xmtp_bytes signature_sk; /* Ed25519: the 32-byte seed */
+    xmtp_bytes signature_pk;
+} xmtp_mls_signer;
+
+/* One member, as its leaf says. */
+typedef struct xmtp_mls_member {
+    uint32_t leaf;
+    uint16_t credential_type;
+    xmtp_bytes identity;
+    xmtp_bytes signature_key;
+    xmtp_bytes encryption_key;
+} xmtp_mls_member;
+
+/* ---- key packages (RFC 9420 section 10)
+ * --------------------------------------------------------------------------- */
+
+typedef struct xmtp_mls_key_package_options {
+    uint16_t suite;
+    xmtp_mls_signer signer;
+    xmtp_mls_capabilities capabilities;
+    const xmtp_mls_extension *leaf_extensions;
+    size_t leaf_extension_count;
+    const xmtp_mls_extension *extensions;
+    size_t extension_count;
+    uint64_t not_before; /* seconds since 1970 */
+    uint64_t not_after;
+} xmtp_mls_key_package_options;
+
+/* A key package and the private keys that open a welcome for it. */
+typedef struct xmtp_mls_key_package_private {
+    uint8_t ref[64]; /* KeyPackageRef, ref_len bytes */
+    size_t ref_len;
+    uint8_t init_sk[66];
+    size_t init_sk_len;
+    uint8_t leaf_sk[66];
+    size_t leaf_sk_len;
+} xmtp_mls_key_package_private;
+
+/* Makes and signs one. key_package: the bare KeyPackage struct, freed by the caller with
+ * env->alloc. Wipe *private_keys with xmtp_mls_key_package_private_wipe after storing it. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_key_package_create(
+    const xmtp_env *env, const xmtp_mls_key_package_options *options, uint8_t **key_package,
+    size_t *key_package_len, xmtp_mls_key_package_private *private_keys, xmtp_error *error);
+XMTP_API void xmtp_mls_key_package_private_wipe(xmtp_mls_key_package_private *private_keys);
+
+/* What a verified key package says. Views into the bytes it was made from. */
+typedef struct xmtp_mls_key_package_info {
+    uint16_t suite;
+    xmtp_bytes init_key;
+    xmtp_mls_member member; /* leaf is 0 */
+    uint64_t not_before;
+    uint64_t not_after;
+    xmtp_bytes extensions; /* content of the extensions vector; see xmtp_mls_extensions_find */
+    uint8_t ref[64];
+    size_t ref_len;
+} xmtp_mls_key_package_info;
+
+/* Decodes and verifies a bare KeyPackage as RFC 9420 section 10.1: version, suite known, leaf
+ * source and both signatures, init key differs from encryption key, extensions supported by the
+ * leaf, lifetime contains now_seconds (skipped when now_seconds is 0), no duplicate extension,
+ * nothing left over. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_key_package_verify(const xmtp_env *env,
+                                                                 xmtp_bytes key_package,
+                                                                 uint64_t now_seconds,
+                                                                 xmtp_mls_key_package_info *info,
+                                                                 xmtp_error *error);
+
+/* First extension of that type in the content of an extensions vector; false when there is none. */
+XMTP_API bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmtp_bytes *data);
+
+/* ---- messages without a group
+ * --------------------------------------------------------------------------------------- */
+
+typedef enum xmtp_mls_wire_format {
+    XMTP_MLS_PUBLIC_MESSAGE = 1,
+    XMTP_MLS_PRIVATE_MESSAGE = 2,
+    XMTP_MLS_WELCOME = 3,
+    XMTP_MLS_GROUP_INFO = 4,
+    XMTP_MLS_KEY_PACKAGE = 5,
+} xmtp_mls_wire_format;
+
+typedef enum xmtp_mls_content_type {
+    XMTP_MLS_CONTENT_APPLICATION = 1,
+    XMTP_MLS_CONTENT_PROPOSAL = 2,
+    XMTP_MLS_CONTENT_COMMIT = 3,
+} xmtp_mls_content_type;
+
+/* What anybody can see of an MLSMessage. group_id, epoch and content_type are set for public and
+ * private messages. */
+typedef struct xmtp_mls_message_info {
+    xmtp_mls_wire_format wire_format;
+    xmtp_mls_content_type content_type;
+    uint64_t epoch;
+    xmtp_bytes group_id;
+} xmtp_mls_message_info;
+
+/* Walks every length prefix of the message (RFC 9420 section 6), so that OK means: complete,
+ * nothing left over. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_message_inspect(xmtp_bytes message,
+                                                              xmtp_mls_message_info *info);
+
+/* ---- groups
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct xmtp_mls_group xmtp_mls_group;
+typedef struct xmtp_mls_staged xmtp_mls_staged;
+typedef struct xmtp_mls_pending xmtp_mls_pending;
+
+typedef struct xmtp_mls_create_options {
+    uint16_t suite;
+    xmtp_bytes group_id;
+    xmtp_mls_signer signer;
+    xmtp_mls_capabilities capabilities;
+    const xmtp_mls_extension *leaf_extensions;
+    size_t leaf_extension_count;
+    const xmtp_mls_extension *context_extensions; /* of the GroupContext, in this order */
+    size_t context_extension_count;
+} xmtp_mls_create_options;
+
+/* A group of one at epoch 0 (section 11). */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_create(xmtp_mls_group **out,
+                                                           const xmtp_mls_config *config,
+                                                           const xmtp_mls_create_options *options,
+                                                           xmtp_mls_writes *writes,
+                                                           xmtp_error *error);
+
+typedef struct xmtp_mls_join_options {
+    xmtp_bytes welcome;     /* MLSMessage holding a Welcome */
+    xmtp_bytes key_package; /* our bare KeyPackage */
+    const xmtp_mls_key_package_private *private_keys;
+    xmtp_mls_signer signer;
+    xmtp_bytes ratchet_tree; /* when the GroupInfo has no ratchet_tree extension; else empty */
+} xmtp_mls_join_options;
+
+/* Joins by a Welcome (section 12.4.3.1), verifying every leaf signature, parent hash and the
+ * confirmation tag. signer_leaf receives the leaf of the GroupInfo's signer: who added us.
+ * XMTP_E_NOT_FOR_US: no entry for this key package. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_join(
+    xmtp_mls_group **out, const xmtp_mls_config *config, const xmtp_mls_join_options *options,
+    uint32_t *signer_leaf, xmtp_mls_writes *writes, xmtp_error *error);
+
+/* The group as its records say. XMTP_E_NOT_FOUND: no header record; XMTP_E_CORRUPT: records do not
+ * fit together. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_load(xmtp_mls_group **out,
+                                                         const xmtp_mls_config *config,
+                                                         const xmtp_mls_records *records,
+                                                         xmtp_error *error);
+XMTP_API void xmtp_mls_group_free(xmtp_mls_group *group); /* wipes; takes NULL */
+
+/* Reading a group. */
+XMTP_API xmtp_bytes xmtp_mls_group_id(const xmtp_mls_group *group);
+XMTP_API uint64_t xmtp_mls_group_epoch(const xmtp_mls_group *group);
+XMTP_API bool
+xmtp_mls_group_is_active(const xmtp_mls_group *group); /* false once we were removed */
+XMTP_API uint32_t xmtp_mls_group_own_leaf(const xmtp_mls_group *group);
+XMTP_API uint32_t xmtp_mls_group_member_count(const xmtp_mls_group *group);
+XMTP_API uint32_t
+xmtp_mls_group_leaf_count(const xmtp_mls_group *group); /* width of the tree, blanks included */
+XMTP_API bool xmtp_mls_group_member(const xmtp_mls_group *group, uint32_t leaf,
+                                    xmtp_mls_member *out); /* false: blank */
+/* Leaf with this signature key, or XMTP_MLS_NO_LEAF. */
+XMTP_API int64_t xmtp_mls_group_find(const xmtp_mls_group *group, xmtp_bytes signature_key);
+/* Extensions of the GroupContext, in order. */
+XMTP_API size_t xmtp_mls_group_extension_count(const xmtp_mls_group *group);
+XMTP_API xmtp_mls_extension xmtp_mls_group_extension_at(const xmtp_mls_group *group, size_t index);
+XMTP_API bool xmtp_mls_group_extension(const xmtp_mls_group *group, uint16_t type,
+                                       xmtp_bytes *data);
+XMTP_API xmtp_bytes xmtp_mls_group_epoch_authenticator(const xmtp_mls_group *group);
+XMTP_API xmtp_bytes xmtp_mls_group_context(const xmtp_mls_group *group); /* encoded GroupContext */
+/* MLS-Exporter of section 8.5. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_export(const xmtp_mls_group *group,
+                                                           const char *label, xmtp_bytes context,
+                                                           uint8_t *out, size_t out_len);
+
+/* Encrypts an application message as PrivateMessage; message (an MLSMessage) is freed by the caller
+ * with env->alloc. The writes must be stored before the message leaves: they burn the key. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_protect(
+    xmtp_mls_group *group, xmtp_bytes authenticated_data, xmtp_bytes plaintext, uint8_t **message,
+    size_t *message_len, xmtp_mls_writes *writes, xmtp_error *error);
+
+/* ---- making commits
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* Proposals by value of one commit; a commit always has a path here. Empty: an update of our own
+ * keys. */
+typedef struct xmtp_mls_commit_options {
+    const xmtp_bytes *add; /* bare KeyPackages */
+    size_t add_count;
+    const uint32_t *remove; /* leaves */
+    size_t remove_count;
+    const xmtp_mls_extension *context_extensions; /* the complete new list; NULL: unchanged */
+    size_t context_extension_count;
+    bool set_context_extensions;
+    xmtp_bytes authenticated_data;
+} xmtp_mls_commit_options;
+
+/* Makes a commit without changing the group: nothing is decided until the network has ordered it.
+ */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_commit(const xmtp_mls_group *group,
+                                                           const xmtp_mls_commit_options *options,
+                                                           xmtp_mls_pending **out,
+                                                           xmtp_error *error);
+XMTP_API void xmtp_mls_pending_free(xmtp_mls_pending *pending); /* wipes; takes NULL */
+XMTP_API xmtp_bytes
+xmtp_mls_pending_message(const xmtp_mls_pending *pending); /* MLSMessage to send */
+XMTP_API xmtp_bytes
+xmtp_mls_pending_welcome(const xmtp_mls_pending *pending); /* MLSMessage; empty without an Add */
+XMTP_API uint64_t
+xmtp_mls_pending_epoch(const xmtp_mls_pending *pending); /* in which it was made */
+
+/* To and from bytes, for the store: holds private keys. Decoding needs the group at the epoch in
+ * which it was made: XMTP_E_EPOCH_OLD otherwise (the commit lost its race). */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending,
+                                                             uint8_t **out, size_t *out_len);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **out,
+                                                             const xmtp_mls_group *group,
+                                                             xmtp_bytes encoded, xmtp_error *error);
+
+/* ---- receiving
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+/* Opens and checks one message completely, and changes nothing. Merge makes it so, free forgets it.
+ *
+ * XMTP_E_GROUP_ID, XMTP_E_EPOCH_OLD, XMTP_E_EPOCH_FUTURE   not for this group, or not for now
+ * XMTP_E_OWN_MESSAGE     sent by this member; own commits go through xmtp_mls_group_stage_pending
+ * XMTP_E_KEY_CONSUMED    opened before, or too old
+ * others                 the rule that the message breaks */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_process(const xmtp_mls_group *group,
+                                                            xmtp_bytes message,
+                                                            xmtp_mls_staged **out,
+                                                            xmtp_error *error);
+/* The same for an own commit that came back: no decryption, same checks, same result. Leaves
+ * pending as it is. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_stage_pending(const xmtp_mls_group *group,
+                                                                  const xmtp_mls_pending *pending,
+                                                                  xmtp_mls_staged **out,
+                                                                  xmtp_error *error);
+XMTP_API void xmtp_mls_staged_free(xmtp_mls_staged *staged); /* takes NULL */
+
+/* Makes the staged object true and consumes it (also on failure: reload the group then). */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_merge(xmtp_mls_group *group,
+                                                          xmtp_mls_staged *staged,
+                                                          xmtp_mls_writes *writes,
+                                                          xmtp_error *error);
+
+/* What a staged object says. */
+XMTP_API xmtp_mls_content_type xmtp_mls_staged_content_type(const xmtp_mls_staged *staged);
+XMTP_API xmtp_mls_member
+xmtp_mls_staged_sender(const xmtp_mls_staged *staged); /* as in the epoch it was sent in */
+XMTP_API uint64_t xmtp_mls_staged_message_epoch(const xmtp_mls_staged *staged);
+XMTP_API xmtp_bytes xmtp_mls_staged_authenticated_data(const xmtp_mls_staged *staged);
+XMTP_API xmtp_bytes xmtp_mls_staged_application_data(const xmtp_mls_staged *staged);
+
+/* One proposal of a staged commit. */
+typedef struct xmtp_mls_proposal_info {
+    uint16_t type;
+    uint32_t sender_leaf;   /* the member that proposed it; UINT32_MAX for other senders */
+    xmtp_mls_member member; /* Add: of the key package (leaf: where it goes); Remove: who is
+                               removed; Update: new leaf */
+    xmtp_bytes extensions;  /* GroupContextExtensions: content of the extensions vector */
+} xmtp_mls_proposal_info;
+
+XMTP_API size_t xmtp_mls_staged_proposal_count(const xmtp_mls_staged *staged);
+XMTP_API xmtp_mls_proposal_info xmtp_mls_staged_proposal_at(const xmtp_mls_staged *staged,
+                                                            size_t index);
+/* The leaf that the commit's path puts in place of the committer's; false when it has no path. */
+XMTP_API bool xmtp_mls_staged_path_leaf(const xmtp_mls_staged *staged, xmtp_mls_member *out);
+/* GroupContext extensions after the commit: content of the vector. */
+XMTP_API xmtp_bytes xmtp_mls_staged_extensions(const xmtp_mls_staged *staged);
+XMTP_API uint64_t xmtp_mls_staged_epoch(const xmtp_mls_staged *staged); /* after the commit */
+XMTP_API xmtp_bytes xmtp_mls_staged_epoch_authenticator(const xmtp_mls_staged *staged);
+XMTP_API bool xmtp_mls_staged_removes_us(const xmtp_mls_staged *staged);
+/* Membership after the commit, leaf by leaf, as xmtp_mls_group_member would tell it. */
+XMTP_API uint32_t xmtp_mls_staged_leaf_count(const xmtp_mls_staged *staged);
+XMTP_API bool xmtp_mls_staged_member(const xmtp_mls_staged *staged, uint32_t leaf,
+                                     xmtp_mls_member *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
