@@ -1,0 +1,143 @@
+/* message.c - protobuf-c with an arena behind its allocator, and a depth check before its recursive
+ * decoder.
+ *
+ * protobuf-c recurses once per nested message. Only types that contain themselves (the policies of
+ * a group) can nest without end, but the check is by bytes and knows no types: a length-delimited
+ * field could be a message whenever its content parses as fields. Counting that exactly is not
+ * possible without the descriptor, so the walk follows the descriptor and descends into fields that
+ * are messages, with a bounded stack.
+ */
+#include "proto/message.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+typedef struct frame {
+    const ProtobufCMessageDescriptor *type;
+    xmtp_bytes rest;
+} frame;
+
+static xmtp_status take_varint(xmtp_bytes *in, uint64_t *out)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 70; shift += 7) {
+        XMTP_ENSURE(in->n > 0, XMTP_E_MALFORMED);
+        uint8_t byte = *in->p++;
+        in->n--;
+        value |= shift < 64 ? (uint64_t)(byte & 0x7f) << shift : 0;
+        if (byte < 0x80) {
+            *out = value;
+            return XMTP_OK;
+        }
+    }
+    return XMTP_E_MALFORMED;
+}
+
+static xmtp_status skip(xmtp_bytes *in, uint64_t n)
+{
+    XMTP_ENSURE(n <= in->n, XMTP_E_MALFORMED);
+    in->p += n;
+    in->n -= (size_t)n;
+    return XMTP_OK;
+}
+
+static const ProtobufCMessageDescriptor *submessage_type(const ProtobufCMessageDescriptor *type,
+                                                         uint64_t number)
+{
+    if (number > UINT32_MAX) {
+        return NULL;
+    }
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(type, (unsigned)number);
+    return field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE ? field->descriptor : NULL;
+}
+
+/* Reads one field; a nested message becomes *inner with *inner_type set. */
+static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner_type,
+                              xmtp_bytes *inner)
+{
+    uint64_t key;
+    uint64_t n;
+    *inner_type = NULL;
+    XMTP_TRY(take_varint(&f->rest, &key));
+    switch (key & 7) {
+    case 0:
+        return take_varint(&f->rest, &n);
+    case 1:
+        return skip(&f->rest, 8);
+    case 2:
+        XMTP_TRY(take_varint(&f->rest, &n));
+        *inner = xmtp_bytes_of(f->rest.p, (size_t)n);
+        *inner_type = submessage_type(f->type, key >> 3);
+        return skip(&f->rest, n);
+    case 5:
+        return skip(&f->rest, 4);
+    default:
+        return XMTP_E_MALFORMED;
+    }
+}
+
+static xmtp_status check_depth(const ProtobufCMessageDescriptor *type, xmtp_bytes in)
+{
+    frame stack[XMTP_PROTO_DEPTH_MAX] = {{.type = type, .rest = in}};
+    size_t depth = 1;
+    while (depth > 0) {
+        frame *top = &stack[depth - 1];
+        if (top->rest.n == 0) {
+            depth--;
+            continue;
+        }
+        const ProtobufCMessageDescriptor *inner_type;
+        xmtp_bytes inner;
+        XMTP_TRY(read_field(top, &inner_type, &inner));
+        if (inner_type != NULL) {
+            XMTP_ENSURE(depth < XMTP_PROTO_DEPTH_MAX, XMTP_E_MALFORMED);
+            stack[depth++] = (frame){.type = inner_type, .rest = inner};
+        }
+    }
+    return XMTP_OK;
+}
+
+static void *arena_allocate(void *context, size_t n)
+{
+    void *p;
+    return xmtp_arena_take(context, n, &p) == XMTP_OK ? p : NULL;
+}
+
+static void arena_ignore_free(void *context, void *p)
+{
+    (void)context;
+    (void)p;
+}
+
+xmtp_status xmtp_proto_decode(const ProtobufCMessageDescriptor *type, xmtp_arena *arena,
+                              xmtp_bytes in, void **out)
+{
+    *out = NULL;
+    XMTP_TRY(check_depth(type, in));
+    ProtobufCAllocator allocator = {
+        .alloc = arena_allocate, .free = arena_ignore_free, .allocator_data = arena};
+    static const uint8_t nothing[1];
+    const uint8_t *p = in.n == 0 ? nothing : in.p;
+    size_t used_before = arena->used;
+    *out = protobuf_c_message_unpack(type, &allocator, in.n, p);
+    if (*out != NULL) {
+        return XMTP_OK;
+    }
+    /* protobuf-c does not say why. A nearly full arena means that the ceiling was the reason. */
+    bool is_full =
+        arena->used_max - arena->used < in.n + sizeof(frame) && arena->used > used_before;
+    return is_full ? XMTP_E_LIMIT : XMTP_E_MALFORMED;
+}
+
+xmtp_status xmtp_proto_encode(const ProtobufCMessage *message, xmtp_writer *w)
+{
+    size_t n = protobuf_c_message_get_packed_size(message);
+    if (n == 0) {
+        return w->status;
+    }
+    uint8_t *p = xmtp_writer_extend(w, n);
+    XMTP_ENSURE(p != NULL, w->status);
+    (void)protobuf_c_message_pack(message, p);
+    return XMTP_OK;
+}
