@@ -1,0 +1,291 @@
+/* client.h - one XMTP inbox on one device: identity, conversations, messages, in one encrypted
+ * database.
+ *
+ *     xmtp_client *client;
+ *     xmtp_client_options options = {.encryption_key = getenv("WALLET_PRIVATE_KEY")};
+ *     if (xmtp_client_open(&client, &options, &error) == XMTP_OK) {
+ *         xmtp_conversation_id dm;
+ *         xmtp_client_dm(client, "0x...", &dm, &error);
+ *         xmtp_client_send_text(client, &dm, "hello", NULL, &error);
+ *         xmtp_client_close(client);
+ *     }
+ *
+ * Calls are plain and blocking: what is asked has happened when they return. A client belongs to
+ * one thread at a time; only xmtp_client_wake may be called from others. A failed call changes
+ * nothing that the network can see, and the error says why with the numbers. Strings given out are
+ * valid until the next call on the same client unless said otherwise.
+ */
+#ifndef XMTP_CLIENT_H
+#define XMTP_CLIENT_H
+
+#include <xmtp/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct xmtp_transport; /* how a node is reached; see rpc/transport.h. Tests hand in one that lives
+                          in the process */
+
+typedef struct xmtp_client xmtp_client;
+
+enum {
+    XMTP_INBOX_ID_LEN = 64,   /* hex digits, without the zero byte */
+    XMTP_ADDRESS_LEN = 42,    /* 0x and 40 hex digits */
+    XMTP_MESSAGE_ID_LEN = 32, /* bytes */
+    XMTP_GROUP_ID_MAX = 32,   /* bytes; 16 on this network */
+    XMTP_GROUP_MEMBERS_MAX = 250,
+    XMTP_INSTALLATIONS_MAX = 10,
+    XMTP_TEXT_MAX = 20 * 1024 * 1024,
+};
+
+typedef struct xmtp_client_options {
+    /* Wallet's private key: 64 hex digits with or without 0x. NULL: a fresh random identity that
+     * lives in memory and is gone with the process, nothing is written. Malformed: XMTP_E_KEY,
+     * never replaced by another identity. */
+    const char *encryption_key;
+    /* Where the node listens. NULL: http://localhost:5556 */
+    const char *node_url;
+    /* Database file. NULL: with an encryption_key a file named after inbox and node in the user's
+     * data folder
+     * ($XMTP_DATA_DIR, else $XDG_DATA_HOME/xmtp, else ~/.local/share/xmtp); without one, memory. */
+    const char *database_path;
+    /* 32 bytes under which the file is encrypted. NULL: derived from the wallet's key. */
+    const uint8_t *database_key;
+    /* Instead of node_url; not closed by the client. */
+    const struct xmtp_transport *transport;
+    /* NULL: xmtp_env_system() */
+    const xmtp_env *env;
+    /* "name/version" sent to the node; NULL: empty */
+    const char *app_version;
+} xmtp_client_options;
+
+/* Opens the database, registers this installation with the network if that has not happened, and is
+ * ready. XMTP_E_KEY            encryption_key malformed XMTP_E_DATABASE_KEY   the file is there but
+ * this key does not open it; it is left alone XMTP_E_LOCKED         another process has the file
+ * open XMTP_E_NETWORK        node not reached; nothing was registered XMTP_E_INSTALLATIONS  the
+ * inbox has 10 installations already */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_open(xmtp_client **out,
+                                                      const xmtp_client_options *options,
+                                                      xmtp_error *error);
+XMTP_API void xmtp_client_close(xmtp_client *client); /* takes NULL */
+
+XMTP_API const char *xmtp_client_inbox_id(const xmtp_client *client);
+XMTP_API const char *xmtp_client_address(const xmtp_client *client);         /* 0x..., lower case */
+XMTP_API const char *xmtp_client_installation_id(const xmtp_client *client); /* 64 hex digits */
+
+/* ---- conversations
+ * ------------------------------------------------------------------------------------------- */
+
+typedef struct xmtp_conversation_id {
+    uint8_t p[XMTP_GROUP_ID_MAX];
+    size_t n;
+} xmtp_conversation_id;
+
+typedef enum xmtp_conversation_kind {
+    XMTP_CONVERSATION_GROUP = 1,
+    XMTP_CONVERSATION_DM = 2,
+} xmtp_conversation_kind;
+
+typedef struct xmtp_conversation {
+    xmtp_conversation_id id;
+    xmtp_conversation_kind kind;
+    const char *name;       /* groups; "" when none */
+    const char *peer_inbox; /* DMs; "" for groups */
+    uint64_t created_ns;
+    uint64_t last_message_ns; /* 0 when there is none */
+    uint64_t epoch;
+    uint32_t member_count; /* inboxes */
+    bool is_active;        /* false after we were removed */
+    bool is_paused;        /* needs a newer library: xmtp_status XMTP_E_PAUSED on use */
+} xmtp_conversation;
+
+/* The DM with this person, made if there is none. peer: 0x address (any case) or inbox id.
+ * XMTP_E_NO_INBOX: nobody has registered this address here. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer,
+                                                    xmtp_conversation_id *out, xmtp_error *error);
+
+/* A new group with these members (addresses or inbox ids; may be none). All or nothing is created.
+ */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_create(xmtp_client *client, const char *name,
+                                                              const char *const *members,
+                                                              size_t member_count,
+                                                              xmtp_conversation_id *out,
+                                                              xmtp_error *error);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_add(xmtp_client *client,
+                                                           const xmtp_conversation_id *group,
+                                                           const char *const *members,
+                                                           size_t member_count, xmtp_error *error);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_remove(xmtp_client *client,
+                                                              const xmtp_conversation_id *group,
+                                                              const char *const *members,
+                                                              size_t member_count,
+                                                              xmtp_error *error);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_rename(xmtp_client *client,
+                                                              const xmtp_conversation_id *group,
+                                                              const char *name, xmtp_error *error);
+
+/* Conversations of the local database, newest message first; DMs between the same two people appear
+ * once. */
+typedef xmtp_status (*xmtp_conversation_visit)(void *context,
+                                               const xmtp_conversation *conversation);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_conversations(xmtp_client *client,
+                                                               xmtp_conversation_visit visit,
+                                                               void *context, xmtp_error *error);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_conversation(xmtp_client *client,
+                                                              const xmtp_conversation_id *id,
+                                                              xmtp_conversation *out,
+                                                              xmtp_error *error);
+
+typedef struct xmtp_member {
+    const char *inbox_id;
+    const char *address; /* first wallet of the inbox; "" when it has none */
+    uint32_t installation_count;
+    bool is_admin;
+    bool is_super_admin;
+} xmtp_member;
+
+typedef xmtp_status (*xmtp_member_visit)(void *context, const xmtp_member *member);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_members(xmtp_client *client,
+                                                         const xmtp_conversation_id *id,
+                                                         xmtp_member_visit visit, void *context,
+                                                         xmtp_error *error);
+
+/* ---- messages
+ * ------------------------------------------------------------------------------------------------
+ */
+
+typedef enum xmtp_message_kind {
+    XMTP_MESSAGE_APPLICATION = 1,
+    XMTP_MESSAGE_MEMBERSHIP_CHANGE = 2, /* made locally from a commit: xmtp.org/group_updated */
+} xmtp_message_kind;
+
+typedef enum xmtp_delivery_status {
+    XMTP_DELIVERY_UNPUBLISHED = 1,
+    XMTP_DELIVERY_PUBLISHED = 2,
+    XMTP_DELIVERY_FAILED = 3,
+} xmtp_delivery_status;
+
+typedef struct xmtp_message {
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    xmtp_conversation_id conversation;
+    xmtp_conversation_kind conversation_kind;
+    xmtp_message_kind kind;
+    xmtp_delivery_status delivery;
+    const char *sender_inbox;
+    const char *sender_address; /* "" when the inbox has no wallet */
+    bool is_own;                /* sent by this inbox, from any of its devices */
+    uint64_t sent_ns;
+    uint64_t sequence;     /* position on the network; 0 while unpublished */
+    const char *authority; /* content type, such as xmtp.org/text:1.0 */
+    const char *type;
+    uint32_t version_major;
+    uint32_t version_minor;
+    const char *text; /* text, markdown, and the text of a reply to which a text answers; NULL for
+                         other content */
+    size_t text_len;
+    const char *fallback;  /* what to show when the type is not understood; NULL when none */
+    const char *reference; /* replies: hex id of the message answered; NULL otherwise */
+    xmtp_bytes content;    /* the EncodedContent as carried */
+} xmtp_message;
+
+/* Sends and waits until the network has it. message_id may be NULL. text is UTF-8.
+ * XMTP_E_INACTIVE, XMTP_E_PAUSED; XMTP_E_NETWORK: kept, and sent by the next sync. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_text(xmtp_client *client,
+                                                           const xmtp_conversation_id *id,
+                                                           const char *text,
+                                                           uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                                                           xmtp_error *error);
+/* A reply (xmtp.org/reply:1.0) holding text to the message with id reference. */
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_client_send_reply(xmtp_client *client, const xmtp_conversation_id *id,
+                       const uint8_t reference[XMTP_MESSAGE_ID_LEN], const char *text,
+                       uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+/* Any encoded EncodedContent. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_content(
+    xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,
+    bool should_push, uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+
+typedef struct xmtp_message_query {
+    const xmtp_conversation_id *conversation; /* NULL: all */
+    uint64_t after_ns;                        /* sent later than this; 0: all */
+    size_t limit;                             /* 0: all */
+    bool newest_first;
+} xmtp_message_query;
+
+typedef xmtp_status (*xmtp_message_visit)(void *context, const xmtp_message *message);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_messages(xmtp_client *client,
+                                                          const xmtp_message_query *query,
+                                                          xmtp_message_visit visit, void *context,
+                                                          xmtp_error *error);
+
+/* ---- sync and streams
+ * ------------------------------------------------------------------------------------------ */
+
+/* Fetches welcomes and everything new in all conversations, and sends what is still unsent. One
+ * conversation that fails does not stop the others: the first failure is returned at the end. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_conversation(xmtp_client *client,
+                                                                   const xmtp_conversation_id *id,
+                                                                   xmtp_error *error);
+
+/* A stream is "sync, told when": poll waits until something arrives, timeout_ns pass or
+ * xmtp_client_wake is called, and brings everything that arrived through the same ordered path as
+ * sync into the database. The first poll opens the subscriptions (and syncs); they follow new
+ * conversations by themselves. A lost connection is opened again with back-off (at most 30 s), and
+ * what happened meanwhile is fetched: poll then returns XMTP_OK, or XMTP_E_NETWORK while the node
+ * is away. timeout_ns UINT64_MAX: no limit. XMTP_E_TIMEOUT: nothing came. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_poll(xmtp_client *client, uint64_t timeout_ns,
+                                                      xmtp_error *error);
+XMTP_API void xmtp_client_wake(xmtp_client *client); /* any thread, also from a signal handler */
+
+/* ---- exactly once: the queue of messages that a consumer has not handled yet
+ * -------------------------------------
+ *
+ * Every application message of others that reaches the database is also put into a durable queue,
+ * in the same transaction, once xmtp_client_queue_enable was called for this database. An entry
+ * leaves the queue when it is acknowledged. Order is kept within a conversation: a message is
+ * offered only when all earlier ones of its conversation were acknowledged or set aside.
+ */
+
+/* From now on messages are queued; remembered in the database. Messages already there are not
+ * queued. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_queue_enable(xmtp_client *client,
+                                                              xmtp_error *error);
+
+typedef struct xmtp_queue_entry {
+    xmtp_message message;
+    uint32_t attempts; /* failed ones so far */
+} xmtp_queue_entry;
+
+/* The oldest entry that may be handled now: not blocked by an earlier one of its conversation, not
+ * waiting for its next attempt, not handed out already. Handed out means: until acknowledged,
+ * failed, or the client is closed. The entry's strings live until then. XMTP_E_NOT_FOUND: nothing
+ * to do; *next_ns is when something will be (UINT64_MAX: nothing is waiting). */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_queue_next(xmtp_client *client,
+                                                            xmtp_queue_entry *out,
+                                                            uint64_t *next_ns, xmtp_error *error);
+
+/* Text to be sent to a conversation as one with the acknowledgement: either both happen or none.
+ * reference: message answered, or NULL for a plain text. */
+typedef struct xmtp_answer {
+    const xmtp_conversation_id *conversation;
+    const uint8_t *reference;
+    const char *text;
+} xmtp_answer;
+
+/* In one transaction: the entry leaves the queue and the answers are queued for sending; then tries
+ * to publish them (a network failure is no error here: they go out with the next sync or poll). */
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_client_queue_acknowledge(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                              const xmtp_answer *answers, size_t answer_count, xmtp_error *error);
+/* The handler failed: offered again after retry_at_ns, or with set_aside never again by itself (and
+ * no longer in the way of later messages). */
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_client_queue_fail(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                       uint64_t retry_at_ns, bool set_aside, xmtp_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
