@@ -1,0 +1,147 @@
+/* test_vectors.h - for tests: open a file of test vectors, take hexadecimal fields out of it.
+ * Include after <cmocka.h>. */
+#ifndef XMTP_MLS_TEST_VECTORS_H
+#define XMTP_MLS_TEST_VECTORS_H
+
+#include "base/bytes.h"
+#include "crypto/crypto.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static inline const xmtp_alloc *vectors_alloc(void)
+{
+    return &xmtp_env_system()->alloc;
+}
+
+/* The text of $XMTP_VECTORS/<name>, or NULL where the file is absent. free() it. */
+static inline char *vectors_read(const char *name)
+{
+    const char *root = getenv("XMTP_VECTORS");
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", root != NULL ? root : XMTP_VECTORS_DEFAULT, name);
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return NULL;
+    }
+    assert_int_equal(fseek(file, 0, SEEK_END), 0);
+    long size = ftell(file);
+    assert_true(size > 0);
+    rewind(file);
+    char *text = malloc((size_t)size + 1);
+    assert_non_null(text);
+    assert_int_equal(fread(text, 1, (size_t)size, file), size);
+    fclose(file);
+    text[size] = 0;
+    return text;
+}
+
+/* The parsed file such as "mls/treekem.json"; the test is skipped where it is absent. Free with
+ * cJSON_Delete. */
+static inline cJSON *vectors_open(const char *name)
+{
+    char *text = vectors_read(name);
+    if (text == NULL) {
+        print_message("skipped: no %s (set XMTP_VECTORS)\n", name);
+        skip();
+    }
+    cJSON *json = cJSON_Parse(text);
+    free(text);
+    assert_non_null(json);
+    return json;
+}
+
+static inline const cJSON *vectors_field(const cJSON *object, const char *name)
+{
+    const cJSON *field = cJSON_GetObjectItemCaseSensitive(object, name);
+    if (field == NULL) {
+        fail_msg("no field %s", name);
+    }
+    return field;
+}
+
+/* Numbers up to 2^53. */
+static inline uint64_t vectors_u64(const cJSON *object, const char *name)
+{
+    const cJSON *field = vectors_field(object, name);
+    assert_true(cJSON_IsNumber(field));
+    return (uint64_t)field->valuedouble;
+}
+
+static inline uint32_t vectors_u32(const cJSON *object, const char *name)
+{
+    return (uint32_t)vectors_u64(object, name);
+}
+
+/* Decodes in place over the JSON string itself, so the view lives as long as the file and can be
+ * taken once only through vectors_bytes_of; the second call returns the same bytes. */
+static inline xmtp_bytes vectors_bytes_of(const cJSON *item)
+{
+    cJSON *string = (cJSON *)(uintptr_t)item;
+    if (string->valueint < 0) { /* decoded before: its length was kept */
+        return xmtp_bytes_of(string->valuestring, (size_t)(-(string->valueint + 1)));
+    }
+    assert_true(cJSON_IsString(string));
+    size_t digits = strlen(string->valuestring);
+    uint8_t *bytes = malloc(digits / 2 + 1);
+    assert_non_null(bytes);
+    assert_int_equal(xmtp_hex_decode(bytes, digits / 2, string->valuestring, digits), XMTP_OK);
+    memcpy(string->valuestring, bytes, digits / 2);
+    free(bytes);
+    string->valueint = -(int)(digits / 2) - 1;
+    return xmtp_bytes_of(string->valuestring, digits / 2);
+}
+
+static inline xmtp_bytes vectors_bytes(const cJSON *object, const char *name)
+{
+    return vectors_bytes_of(vectors_field(object, name));
+}
+
+/* A secret field of at most XMTP_HASH_MAX bytes. */
+static inline xmtp_secret vectors_secret(const cJSON *object, const char *name)
+{
+    xmtp_bytes bytes = vectors_bytes(object, name);
+    xmtp_secret secret = {.n = bytes.n};
+    assert_true(bytes.n <= XMTP_HASH_MAX);
+    xmtp_copy(secret.p, bytes.p, bytes.n);
+    return secret;
+}
+
+/* The suite of a case, or NULL when this build lacks it. Suite 1 is not one that groups may use
+ * here, but all its parts exist: tests get it. */
+static inline const xmtp_suite *vectors_suite(const cJSON *object)
+{
+    static xmtp_suite suite1;
+    uint16_t id = (uint16_t)vectors_u32(object, "cipher_suite");
+    const xmtp_suite *known = xmtp_suite_by_id(id);
+    if (known != NULL || id != 1) {
+        return known;
+    }
+    suite1 = (xmtp_suite){.id = 1,
+                          .name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
+                          .hash = &xmtp_hash_sha256,
+                          .aead = &xmtp_aead_aes128gcm,
+                          .kem = &xmtp_kem_x25519,
+                          .signature = &xmtp_signature_ed25519,
+                          .kdf_id = 0x0001};
+    return &suite1;
+}
+
+/* Fails with both values printed. */
+static inline void vectors_assert_equal(xmtp_bytes got, xmtp_bytes want, const char *what)
+{
+    if (xmtp_bytes_equal(got, want)) {
+        return;
+    }
+    char *text = malloc(2 * (got.n + want.n) + 2);
+    assert_non_null(text);
+    xmtp_hex_encode(text, got);
+    xmtp_hex_encode(text + 2 * got.n + 1, want);
+    print_error("%s\n  got  %s\n  want %s\n", what, text, text + 2 * got.n + 1);
+    free(text);
+    fail();
+}
+
+#endif
