@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# pic-libs.sh - the third-party libraries as static, position-independent archives.
+#
+# Debian's own static libraries are not position independent, so a shared object that must stand alone
+# (the npm package) cannot take them. This builds them from Debian's source packages into
+# build/pic/{include,lib}, with pkg-config files, so that the ordinary CMake build finds them when
+# PKG_CONFIG_LIBDIR names build/pic/lib/pkgconfig. libcrypto.a of libssl-dev is position independent already.
+#
+# libsodium, libsecp256k1 (recovery and ECDH modules), nghttp2 (library only), protobuf-c (run time only),
+# SQLCipher (over OpenSSL). One stamp per library: a second run does nothing.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+. "$root/cmake/debian.sh"
+
+out=$root/build/pic
+work=$out/work
+flags="-O2 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2 -fstack-protector-strong"
+jobs=$(nproc 2>/dev/null || echo 2)
+
+say() { printf 'pic-libs: %s\n' "$*" >&2; }
+
+# source PACKAGE [SUITE]: unpacks a Debian source package with its patches; prints the folder.
+source_package() {
+    local package=$1 suite=${2:-} apt=$work/apt-${2:-own} entries
+    if [ ! -f "$apt/ready" ]; then
+        mapfile -t entries < <(debian_entries deb-src ${suite:+"$suite"})
+        debian_apt_open "$apt" "${entries[@]}" >> "$out/log" 2>&1 || return 1
+        touch "$apt/ready"
+    fi
+    rm -rf "${work:?}/$package"
+    mkdir -p "$work/$package"
+    (cd "$work/$package" && debian_apt "$apt" apt-get -qq source "$package" >> "$out/log" 2>&1) || return 1
+    find "$work/$package" -mindepth 1 -maxdepth 1 -type d
+}
+
+# pc NAME VERSION CFLAGS LIBS: a pkg-config file
+pc() {
+    printf 'Name: %s\nDescription: %s, static and position independent\nVersion: %s\nCflags: %s\nLibs: %s\n' \
+        "$1" "$1" "$2" "-I$out/include $3" "-L$out/lib $4" > "$out/lib/pkgconfig/$1.pc"
+}
+
+# archive LIB SOURCE-FLAGS FILE...: compiles files and puts them into lib/LIB.a
+archive() {
+    local name=$1 options=$2 file objects=()
+    shift 2
+    for file in "$@"; do
+        cc $flags $options -c "$file" -o "${file%.c}.pic.o"
+        objects+=("${file%.c}.pic.o")
+    done
+    rm -f "$out/lib/$name.a"
+    ar rcs "$out/lib/$name.a" "${objects[@]}"
+}
+
+version_of() { basename "$1" | sed 's/.*-//'; }
+
+build_libsodium() {
+    local dir
+    dir=$(source_package libsodium)
+    (cd "$dir" && { [ -x configure ] || autoreconf -i; } && ./configure --disable-shared --enable-static --with-pic --disable-dependency-tracking \
+        --prefix="$work/sodium" CFLAGS="$flags" && make -j "$jobs" && make install) >> "$out/log" 2>&1
+    cp -r "$work/sodium/include/." "$out/include/"
+    cp "$work/sodium/lib/libsodium.a" "$out/lib/"
+    pc libsodium "$(version_of "$dir")" "" "-lsodium"
+}
+
+build_libsecp256k1() {
+    local dir
+    dir=$(source_package libsecp256k1)
+    archive libsecp256k1 "-I$dir -I$dir/include -I$dir/src -DECMULT_WINDOW_SIZE=15 -DENABLE_MODULE_RECOVERY=1 -DENABLE_MODULE_ECDH=1 -w" \
+        "$dir/src/secp256k1.c" "$dir/src/precomputed_ecmult.c" "$dir/src/precomputed_ecmult_gen.c"
+    cp "$dir"/include/*.h "$out/include/"
+    pc libsecp256k1 "$(version_of "$dir")" "" "-lsecp256k1"
+}
+
+build_nghttp2() {
+    local dir
+    dir=$(source_package nghttp2)
+    # The names of these options changed between versions; each version ignores the other's.
+    (cmake -S "$dir" -B "$dir/pic" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS="$flags" -DENABLE_LIB_ONLY=ON \
+        -DENABLE_STATIC_LIB=ON -DENABLE_SHARED_LIB=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF \
+        -DENABLE_DOC=OFF -DCMAKE_INSTALL_PREFIX="$work/nghttp2-out" -DCMAKE_INSTALL_LIBDIR=lib \
+        && ninja -C "$dir/pic" -j "$jobs" install) >> "$out/log" 2>&1
+    cp -r "$work/nghttp2-out/include/." "$out/include/"
+    cp "$(find "$work/nghttp2-out/lib" "$dir/pic" -name 'libnghttp2*.a' | head -n 1)" "$out/lib/libnghttp2.a"
+    pc libnghttp2 "$(version_of "$dir")" "-DNGHTTP2_STATICLIB" "-lnghttp2"
+}
+
+build_protobuf_c() {
+    local dir
+    dir=$(source_package protobuf-c)
+    archive libprotobuf-c "-I$dir" "$dir/protobuf-c/protobuf-c.c"
+    mkdir -p "$out/include/protobuf-c"
+    cp "$dir/protobuf-c/protobuf-c.h" "$out/include/protobuf-c/"
+    pc libprotobuf-c "$(version_of "$dir")" "" "-lprotobuf-c"
+}
+
+build_sqlcipher() {
+    local dir version codename next
+    codename=$(debian_codename)
+    if [ "$codename" = bookworm ]; then
+        # Version 4 is in backports; the next release has the same source, should that archive not give it.
+        next=$(debian_next_codename "$codename")
+        dir=$(source_package sqlcipher "$codename-backports") || dir=$(source_package sqlcipher "$next")
+    else
+        dir=$(source_package sqlcipher)
+    fi
+    (cd "$dir" && ./configure --disable-shared --disable-tcl --enable-tempstore=yes LDFLAGS=-lcrypto \
+        CFLAGS="-DSQLITE_HAS_CODEC" && make -j "$jobs" sqlite3.c) >> "$out/log" 2>&1
+    version=$(sed -n 's/^#define SQLITE_VERSION  *"\(.*\)"/\1/p' "$dir/sqlite3.h")
+    local options="-DSQLITE_HAS_CODEC -DSQLCIPHER_CRYPTO_OPENSSL -DSQLITE_TEMP_STORE=2 -DSQLITE_THREADSAFE=1 -DNDEBUG
+        -DSQLITE_OMIT_LOAD_EXTENSION -DSQLITE_ENABLE_COLUMN_METADATA -DSQLITE_USE_URI=0 -DHAVE_USLEEP=1 -w"
+    # From 4.7 on the codec is hooked in by name.
+    if grep -q sqlcipher_extra_init "$dir/sqlite3.c"; then
+        options="$options -DSQLITE_EXTRA_INIT=sqlcipher_extra_init -DSQLITE_EXTRA_SHUTDOWN=sqlcipher_extra_shutdown"
+    fi
+    archive libsqlcipher "$(echo $options)" "$dir/sqlite3.c"
+    mkdir -p "$out/include/sqlcipher"
+    cp "$dir/sqlite3.h" "$out/include/sqlcipher/"
+    pc sqlcipher "$version" "-I$out/include/sqlcipher -DSQLITE_HAS_CODEC" "-lsqlcipher"
+}
+
+mkdir -p "$out/include" "$out/lib/pkgconfig" "$work"
+if [ $# = 1 ]; then
+    "build_$1"
+    exit 0
+fi
+stamp=$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-16)-$(debian_codename)
+for library in libsodium libsecp256k1 nghttp2 protobuf_c sqlcipher; do
+    [ "$(cat "$out/.$library" 2>/dev/null)" != "$stamp" ] || continue
+    say "building $library"
+    : > "$out/log"
+    # A process of its own, so that `set -e` holds inside although the failure is caught here.
+    if ! "$BASH" "${BASH_SOURCE[0]}" "$library"; then
+        say "building $library failed; last lines of build/pic/log:"
+        tail -n 30 "$out/log" >&2
+        exit 1
+    fi
+    echo "$stamp" > "$out/.$library"
+done
+rm -rf "$work"
