@@ -1,0 +1,57 @@
+/* signature_ed25519.c - plain Ed25519 of RFC 8032 section 5.1 by libsodium.
+ *
+ * The private key of this house is the 32-byte seed; libsodium wants seed || public key, which is
+ * put together on the stack for each signature.
+ */
+#include "base/bytes.h"
+#include "base/status.h"
+#include "crypto/crypto.h"
+#include "crypto/sodium_ready.h"
+
+#include <sodium.h>
+
+enum { SEED_LEN = 32, PK_LEN = 32, SIGNATURE_LEN = 64 };
+
+static xmtp_status ed25519_public_key(const uint8_t *sk, uint8_t *pk)
+{
+    xmtp_sodium_ready();
+    uint8_t pair[SEED_LEN + PK_LEN];
+    int failed = crypto_sign_ed25519_seed_keypair(pk, pair, sk);
+    xmtp_wipe(pair, sizeof pair);
+    return failed ? XMTP_E_KEY : XMTP_OK;
+}
+
+/* pk must belong to sk: signing one message under two public keys would reveal sk. */
+static xmtp_status ed25519_sign(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
+                                uint8_t *signature, size_t *signature_len)
+{
+    xmtp_sodium_ready();
+    uint8_t pair[SEED_LEN + PK_LEN];
+    memcpy(pair, sk, SEED_LEN);
+    memcpy(pair + SEED_LEN, pk, PK_LEN);
+    int failed = crypto_sign_ed25519_detached(signature, NULL, message.p, message.n, pair);
+    xmtp_wipe(pair, sizeof pair);
+    XMTP_ENSURE(!failed, XMTP_E_CRYPTO);
+    *signature_len = SIGNATURE_LEN;
+    return XMTP_OK;
+}
+
+static xmtp_status ed25519_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes signature)
+{
+    XMTP_ENSURE(pk.n == PK_LEN, XMTP_E_KEY);
+    XMTP_ENSURE(signature.n == SIGNATURE_LEN, XMTP_E_SIGNATURE);
+    xmtp_sodium_ready();
+    int failed = crypto_sign_ed25519_verify_detached(signature.p, message.p, message.n, pk.p);
+    return failed ? XMTP_E_SIGNATURE : XMTP_OK;
+}
+
+const xmtp_signature xmtp_signature_ed25519 = {
+    .name = "Ed25519",
+    .scheme = 0x0807,
+    .sk_len = SEED_LEN,
+    .pk_len = PK_LEN,
+    .signature_max = SIGNATURE_LEN,
+    .public_key = ed25519_public_key,
+    .sign = ed25519_sign,
+    .verify = ed25519_verify,
+};
