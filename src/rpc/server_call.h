@@ -1,0 +1,75 @@
+/* server_call.h - a call as server_conn.c (requests in) and server_call.c (answers out) share it.
+ * Private to the two.
+ *
+ *     RECEIVING --complete--> HANDED --xmtp_rpc_call_end--> ENDED --> stream closes, call is freed
+ *         |                     '--peer resets--> handler.cancelled --> freed
+ *         '--not acceptable--> ENDED (answered without the handler)
+ */
+#ifndef XMTP_RPC_SERVER_CALL_H
+#define XMTP_RPC_SERVER_CALL_H
+
+#include "rpc/keep_alive.h"
+#include "rpc/list.h"
+#include "rpc/send_queue.h"
+#include "rpc/server_conn.h"
+
+#include <nghttp2/nghttp2.h>
+
+struct xmtp_rpc_server_conn {
+    const xmtp_alloc *alloc;
+    nghttp2_session *session;
+    xmtp_rpc_handler handler;
+    xmtp_rpc_server_options options; /* no zeroes */
+    void *data;
+    xmtp_list calls;        /* all, by link */
+    xmtp_list roomy;        /* those whose writable is due, by room_link */
+    size_t requests_budget; /* bytes that incomplete requests may still take */
+    size_t answers_len;     /* bytes queued in all calls */
+    xmtp_bytes output;      /* rest of the last frame of nghttp2, valid until it gives the next */
+    xmtp_keep_alive keep_alive;
+    xmtp_status failure; /* not XMTP_OK: the connection is dead */
+    bool is_mute;        /* nghttp2 cannot even say goodbye */
+    bool is_inside;      /* recv or send is running */
+};
+
+typedef enum call_phase { CALL_RECEIVING, CALL_HANDED, CALL_ENDED } call_phase;
+
+struct xmtp_rpc_call {
+    xmtp_rpc_server_conn *conn;
+    void *data;
+    xmtp_list link;
+    xmtp_list room_link;
+    int32_t stream_id;
+    call_phase phase;
+
+    /* request */
+    xmtp_grpc_decoder decoder;
+    bool has_message;
+    bool is_post;
+    bool is_grpc;
+    bool is_path_known; /* false: too long */
+    size_t headers_len;
+    uint64_t timeout_ns;
+    char path[XMTP_RPC_PATH_LEN_MAX + 1];
+    char libxmtp_version[XMTP_RPC_VERSION_LEN_MAX + 1];
+
+    /* answer */
+    bool has_headers; /* response headers are submitted */
+    bool was_full;    /* the queue went above the low-water mark */
+    xmtp_send_queue queue;
+    int grpc_status;
+    char *text; /* encoded; may be NULL */
+    char *error_code;
+};
+
+/* Frees the call and takes it from its connection. */
+void xmtp_rpc_call_free(xmtp_rpc_call *call);
+
+/* Ends the call in whatever phase it is. */
+void xmtp_rpc_call_finish(xmtp_rpc_call *call, int grpc_status, const char *message,
+                          const char *error_code);
+
+/* Answers with an HTTP status other than 200 and nothing else. */
+void xmtp_rpc_call_end_http(xmtp_rpc_call *call, const char *http_status);
+
+#endif

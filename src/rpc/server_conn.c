@@ -1,0 +1,532 @@
+/* server_conn.c - one gRPC connection as its server sees it: HTTP/2 by nghttp2, requests assembled
+ * here, answers in server_call.c.
+ *
+ *     recv --> nghttp2 --> on_begin_headers   a call is made
+ *                          on_header          path, method, content type, version, timeout
+ *                          on_data_chunk      the message grows in the call's decoder
+ *                          on_frame_recv      end of the request: handler.request
+ *                          on_stream_close    the call is freed; handler.cancelled if it still ran
+ *     send <-- nghttp2 <-- read_answer (server_call.c)
+ *
+ * What this file promises: whatever bytes come, at most requests_len_max of unfinished requests are
+ * held; a bad request is answered on its stream and leaves the others alone; every call that the
+ * handler saw is either ended by it or cancelled, exactly once.
+ * A request refused before its end is answered at once, the rest of it is dropped as it comes, and
+ * the stream is then reset with NO_ERROR (RFC 9113 section 8.1), so that no memory is held for it.
+ */
+#include "rpc/server_conn.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "rpc/h2_memory.h"
+#include "rpc/server_call.h"
+
+#include <assert.h>
+
+/* The official node's figures. */
+static const uint64_t SERVER_IDLE_NS = UINT64_C(300) * 1000000000;
+static const uint64_t SERVER_ANSWER_NS = UINT64_C(20) * 1000000000;
+
+/* RST_STREAM frames that a peer may send: so many at once, so many a second. A reset costs us
+ * little more than a request; clients that host many inboxes reopen streams in bursts. */
+enum { RESETS_BURST = 10000, RESETS_PER_SECOND = 1000 };
+
+/* --- the request's head --- */
+
+static bool field_is(xmtp_bytes field, const char *text)
+{
+    return xmtp_bytes_equal(field, xmtp_bytes_of_string(text));
+}
+
+/* Copies value to out of capacity bytes with a zero; false and "" when it does not fit. */
+static bool copy_field(char *out, size_t capacity, xmtp_bytes value)
+{
+    size_t n = value.n < capacity ? value.n : 0;
+    xmtp_copy(out, value.p, n);
+    out[n] = '\0';
+    return n == value.n;
+}
+
+/* "application/grpc" or "application/grpc+proto", parameters allowed. gRPC-web and other codecs
+ * are not for us. */
+static bool is_grpc_content_type(xmtp_bytes value)
+{
+    static const char *const accepted[] = {"application/grpc", "application/grpc+proto"};
+    for (size_t i = 0; i < value.n; i++) {
+        if (value.p[i] == ';') {
+            value.n = i;
+        }
+    }
+    return field_is(value, accepted[0]) || field_is(value, accepted[1]);
+}
+
+/* 1 to 8 digits and a unit: gRPC over HTTP/2, "Timeout". */
+static uint64_t parse_timeout_ns(xmtp_bytes value)
+{
+    static const char units[] = "HMSmun";
+    static const uint64_t unit_ns[] = {3600000000000, 60000000000, 1000000000, 1000000, 1000, 1};
+    uint64_t amount = 0;
+    if (value.n < 2 || value.n > 9) {
+        return UINT64_MAX;
+    }
+    for (size_t i = 0; i + 1 < value.n; i++) {
+        if (value.p[i] < '0' || value.p[i] > '9') {
+            return UINT64_MAX;
+        }
+        amount = 10 * amount + (uint64_t)(value.p[i] - '0');
+    }
+    for (size_t i = 0; i < sizeof unit_ns / sizeof unit_ns[0]; i++) {
+        if (value.p[value.n - 1] == (uint8_t)units[i]) {
+            return amount > UINT64_MAX / unit_ns[i] ? UINT64_MAX : amount * unit_ns[i];
+        }
+    }
+    return UINT64_MAX;
+}
+
+static void take_field(xmtp_rpc_call *call, xmtp_bytes name, xmtp_bytes value)
+{
+    if (field_is(name, ":method")) {
+        call->is_post = field_is(value, "POST");
+    } else if (field_is(name, ":path")) {
+        call->is_path_known = copy_field(call->path, sizeof call->path, value);
+    } else if (field_is(name, "content-type")) {
+        call->is_grpc = is_grpc_content_type(value);
+    } else if (field_is(name, "x-libxmtp-version")) {
+        (void)copy_field(call->libxmtp_version, sizeof call->libxmtp_version, value);
+    } else if (field_is(name, "grpc-timeout")) {
+        call->timeout_ns = parse_timeout_ns(value);
+    }
+}
+
+/* Answers without the handler. */
+static void refuse(xmtp_rpc_call *call, int grpc_status, const char *text)
+{
+    xmtp_rpc_call_finish(call, grpc_status, text, NULL);
+    xmtp_grpc_decoder_free(&call->decoder);
+}
+
+/* Answers at once what need not be read to its end. */
+static void check_head(xmtp_rpc_call *call)
+{
+    if (!call->is_post) {
+        xmtp_rpc_call_end_http(call, "405");
+    } else if (!call->is_grpc) {
+        xmtp_rpc_call_end_http(call, "415");
+    } else if (!call->is_path_known) {
+        refuse(call, XMTP_GRPC_UNIMPLEMENTED, "unknown method");
+    }
+}
+
+/* --- the request's message --- */
+
+static void refuse_message(xmtp_rpc_call *call, xmtp_status status)
+{
+    switch ((int)status) {
+    case XMTP_E_UNSUPPORTED:
+        refuse(call, XMTP_GRPC_UNIMPLEMENTED, "compressed messages are not supported");
+        return;
+    case XMTP_E_LIMIT:
+        refuse(call, XMTP_GRPC_RESOURCE_EXHAUSTED, "request is too large");
+        return;
+    case XMTP_E_NOMEM:
+        refuse(call, XMTP_GRPC_RESOURCE_EXHAUSTED, "out of memory");
+        return;
+    default:
+        refuse(call, XMTP_GRPC_INVALID_ARGUMENT, "malformed message frame");
+    }
+}
+
+static void take_data(xmtp_rpc_call *call, xmtp_bytes in)
+{
+    while (in.n > 0 && call->phase == CALL_RECEIVING) {
+        if (call->has_message) {
+            refuse(call, XMTP_GRPC_UNIMPLEMENTED, "more than one request message");
+            return;
+        }
+        xmtp_status status = xmtp_grpc_decoder_feed(&call->decoder, &in);
+        call->has_message = status == XMTP_OK;
+        if (status != XMTP_OK && status != XMTP_E_RETRY) {
+            refuse_message(call, status);
+        }
+    }
+}
+
+static void hand_over(xmtp_rpc_call *call)
+{
+    const xmtp_rpc_handler *handler = &call->conn->handler;
+    call->phase = CALL_HANDED;
+    handler->request(handler->context, call, call->path, xmtp_grpc_decoder_message(&call->decoder));
+    xmtp_grpc_decoder_free(
+        &call->decoder); /* the call lives on: streams close only in recv, send */
+}
+
+static void end_of_request(xmtp_rpc_call *call)
+{
+    if (call->phase != CALL_RECEIVING) {
+        return;
+    }
+    if (call->has_message) {
+        hand_over(call);
+    } else if (xmtp_grpc_decoder_is_empty(&call->decoder)) {
+        refuse(call, XMTP_GRPC_INVALID_ARGUMENT, "request has no message");
+    } else {
+        refuse(call, XMTP_GRPC_INVALID_ARGUMENT, "request message is cut short");
+    }
+}
+
+/* --- nghttp2's callbacks --- */
+
+static xmtp_rpc_call *call_of(nghttp2_session *session, int32_t stream_id)
+{
+    return nghttp2_session_get_stream_user_data(session, stream_id);
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    xmtp_rpc_server_conn *conn = user_data;
+    if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        return 0;
+    }
+    xmtp_rpc_call *call = conn->alloc->reallocate(conn->alloc->context, NULL, sizeof *call);
+    if (call == NULL) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    *call = (xmtp_rpc_call){
+        .conn = conn,
+        .stream_id = frame->hd.stream_id,
+        .timeout_ns = UINT64_MAX,
+    };
+    xmtp_list_append(&conn->calls, &call->link);
+    xmtp_list_init(&call->room_link);
+    xmtp_grpc_decoder_init(&call->decoder, conn->alloc, conn->options.request_len_max,
+                           &conn->requests_budget);
+    (void)nghttp2_session_set_stream_user_data(session, call->stream_id, call);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
+                     void *user_data)
+{
+    (void)flags;
+    (void)user_data;
+    xmtp_rpc_call *call = call_of(session, frame->hd.stream_id);
+    if (call == NULL || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
+        return 0; /* trailers of a request mean nothing to gRPC */
+    }
+    call->headers_len += name_len + value_len + 32; /* as RFC 9113 section 6.5.2 counts */
+    if (call->headers_len > XMTP_RPC_HEADERS_LEN_MAX) {
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    take_field(call, xmtp_bytes_of(name, name_len), xmtp_bytes_of(value, value_len));
+    return 0;
+}
+
+static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream_id,
+                         const uint8_t *data, size_t len, void *user_data)
+{
+    (void)flags;
+    (void)user_data;
+    xmtp_rpc_call *call = call_of(session, stream_id);
+    if (call != NULL) {
+        take_data(call, xmtp_bytes_of(data, len));
+    }
+    return 0;
+}
+
+static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    (void)user_data;
+    bool is_headers = frame->hd.type == NGHTTP2_HEADERS;
+    if (!is_headers && frame->hd.type != NGHTTP2_DATA) {
+        return 0;
+    }
+    xmtp_rpc_call *call = call_of(session, frame->hd.stream_id);
+    if (call == NULL) {
+        return 0;
+    }
+    if (is_headers && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        check_head(call);
+    }
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
+        end_of_request(call);
+    }
+    return 0;
+}
+
+/* After the answer to a request that was refused half-way: tell the peer to stop sending it. */
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    (void)user_data;
+    int32_t stream_id = frame->hd.stream_id;
+    if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
+        nghttp2_session_get_stream_remote_close(session, stream_id) != 0) {
+        return 0;
+    }
+    return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
+}
+
+/* Tells the handler that a call it holds is over. */
+static void cancel(xmtp_rpc_call *call)
+{
+    const xmtp_rpc_handler *handler = &call->conn->handler;
+    assert(call->phase == CALL_HANDED);
+    call->phase = CALL_ENDED; /* so that an end from within does nothing */
+    handler->cancelled(handler->context, call);
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,
+                           void *user_data)
+{
+    (void)error_code;
+    (void)user_data;
+    xmtp_rpc_call *call = call_of(session, stream_id);
+    if (call == NULL) {
+        return 0;
+    }
+    if (call->phase == CALL_HANDED) {
+        cancel(call);
+    }
+    (void)nghttp2_session_set_stream_user_data(session, stream_id, NULL);
+    xmtp_rpc_call_free(call);
+    return 0;
+}
+
+/* --- making and freeing --- */
+
+static int open_session(xmtp_rpc_server_conn *conn, nghttp2_session_callbacks *callbacks,
+                        nghttp2_option *option)
+{
+    nghttp2_mem memory = xmtp_h2_memory(conn->alloc);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    nghttp2_option_set_no_closed_streams(option, 1);
+    nghttp2_option_set_stream_reset_rate_limit(option, RESETS_BURST, RESETS_PER_SECOND);
+    return nghttp2_session_server_new3(&conn->session, callbacks, conn, option, &memory);
+}
+
+static int make_session(xmtp_rpc_server_conn *conn)
+{
+    nghttp2_session_callbacks *callbacks = NULL;
+    nghttp2_option *option = NULL;
+    int result = nghttp2_session_callbacks_new(&callbacks);
+    if (result == 0) {
+        result = nghttp2_option_new(&option);
+    }
+    if (result == 0) {
+        result = open_session(conn, callbacks, option);
+    }
+    nghttp2_option_del(option);
+    nghttp2_session_callbacks_del(callbacks);
+    return result;
+}
+
+static int greet(xmtp_rpc_server_conn *conn)
+{
+    const nghttp2_settings_entry settings[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, conn->options.streams_max},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, XMTP_RPC_STREAM_WINDOW},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, XMTP_RPC_HEADERS_LEN_MAX},
+    };
+    int result = nghttp2_submit_settings(conn->session, NGHTTP2_FLAG_NONE, settings,
+                                         sizeof settings / sizeof settings[0]);
+    if (result != 0) {
+        return result;
+    }
+    return nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, 0,
+                                                 XMTP_RPC_CONN_WINDOW);
+}
+
+static xmtp_rpc_server_options with_defaults(const xmtp_rpc_server_options *given)
+{
+    xmtp_rpc_server_options o = given == NULL ? (xmtp_rpc_server_options){0} : *given;
+    o.request_len_max = o.request_len_max == 0 ? XMTP_RPC_REQUEST_LEN_MAX : o.request_len_max;
+    o.requests_len_max = o.requests_len_max == 0 ? XMTP_RPC_REQUESTS_LEN_MAX : o.requests_len_max;
+    o.answers_len_max = o.answers_len_max == 0 ? XMTP_RPC_ANSWERS_LEN_MAX : o.answers_len_max;
+    o.streams_max = o.streams_max == 0 ? XMTP_RPC_STREAMS_MAX : o.streams_max;
+    return o;
+}
+
+xmtp_status xmtp_rpc_server_conn_new(xmtp_rpc_server_conn **out, const xmtp_alloc *alloc,
+                                     const xmtp_rpc_handler *handler,
+                                     const xmtp_rpc_server_options *options)
+{
+    *out = NULL;
+    xmtp_rpc_server_conn *conn = alloc->reallocate(alloc->context, NULL, sizeof *conn);
+    XMTP_ENSURE(conn != NULL, XMTP_E_NOMEM);
+    *conn = (xmtp_rpc_server_conn){
+        .alloc = alloc,
+        .handler = *handler,
+        .options = with_defaults(options),
+        .keep_alive = {.idle_ns = SERVER_IDLE_NS, .answer_ns = SERVER_ANSWER_NS},
+    };
+    conn->requests_budget = conn->options.requests_len_max;
+    xmtp_list_init(&conn->calls);
+    xmtp_list_init(&conn->roomy);
+    if (make_session(conn) != 0 || greet(conn) != 0) {
+        xmtp_rpc_server_conn_free(conn);
+        return XMTP_E_NOMEM;
+    }
+    *out = conn;
+    return XMTP_OK;
+}
+
+/* Calls may end each other from within cancelled, but none is unlinked meanwhile. */
+static void cancel_all(xmtp_rpc_server_conn *conn)
+{
+    for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
+        xmtp_rpc_call *call = XMTP_LIST_OF(l, xmtp_rpc_call, link);
+        if (call->phase == CALL_HANDED) {
+            cancel(call);
+        }
+    }
+}
+
+void xmtp_rpc_server_conn_free(xmtp_rpc_server_conn *conn)
+{
+    if (conn == NULL) {
+        return;
+    }
+    assert(!conn->is_inside);
+    cancel_all(conn);
+    while (!xmtp_list_is_empty(&conn->calls)) {
+        xmtp_rpc_call_free(XMTP_LIST_OF(conn->calls.next, xmtp_rpc_call, link));
+    }
+    nghttp2_session_del(conn->session);
+    (void)conn->alloc->reallocate(conn->alloc->context, conn, 0);
+}
+
+void **xmtp_rpc_server_conn_data(xmtp_rpc_server_conn *conn)
+{
+    return &conn->data;
+}
+
+/* --- bytes --- */
+
+static xmtp_status failure_of(ssize_t code)
+{
+    return code == NGHTTP2_ERR_NOMEM ? XMTP_E_NOMEM : XMTP_E_PROTOCOL;
+}
+
+xmtp_status xmtp_rpc_server_conn_recv(xmtp_rpc_server_conn *conn, xmtp_bytes in)
+{
+    assert(!conn->is_inside);
+    XMTP_TRY(conn->failure);
+    if (in.n == 0) {
+        return XMTP_OK;
+    }
+    conn->keep_alive.has_heard = true;
+    conn->is_inside = true;
+    ssize_t n = nghttp2_session_mem_recv(conn->session, in.p, in.n);
+    conn->is_inside = false;
+    if (n < 0) {
+        conn->failure = failure_of(n);
+    }
+    return conn->failure;
+}
+
+/* Fetches the next frame to send; false when there is none now. */
+static bool next_output(xmtp_rpc_server_conn *conn)
+{
+    const uint8_t *p = NULL;
+    conn->is_inside = true;
+    ssize_t n = nghttp2_session_mem_send(conn->session, &p);
+    conn->is_inside = false;
+    if (n < 0) {
+        conn->failure = failure_of(n);
+        conn->is_mute = true;
+    }
+    conn->output = n > 0 ? xmtp_bytes_of(p, (size_t)n) : (xmtp_bytes){0};
+    return n > 0;
+}
+
+static size_t drain_output(xmtp_rpc_server_conn *conn, uint8_t *out, size_t capacity)
+{
+    size_t n = conn->output.n < capacity ? conn->output.n : capacity;
+    memcpy(out, conn->output.p, n);
+    conn->output.p += n;
+    conn->output.n -= n;
+    return n;
+}
+
+/* Outside of nghttp2, so that the handler may queue more. */
+static void tell_writable(xmtp_rpc_server_conn *conn)
+{
+    while (!xmtp_list_is_empty(&conn->roomy)) {
+        xmtp_rpc_call *call = XMTP_LIST_OF(conn->roomy.next, xmtp_rpc_call, room_link);
+        xmtp_list_remove(&call->room_link);
+        if (conn->handler.writable != NULL && call->phase == CALL_HANDED) {
+            conn->is_inside = true;
+            conn->handler.writable(conn->handler.context, call);
+            conn->is_inside = false;
+        }
+    }
+}
+
+size_t xmtp_rpc_server_conn_send(xmtp_rpc_server_conn *conn, uint8_t *out, size_t capacity)
+{
+    assert(!conn->is_inside);
+    size_t n = 0;
+    while (n < capacity && (conn->output.n > 0 || (!conn->is_mute && next_output(conn)))) {
+        n += drain_output(conn, out + n, capacity - n);
+        tell_writable(conn);
+    }
+    return n;
+}
+
+bool xmtp_rpc_server_conn_has_output(const xmtp_rpc_server_conn *conn)
+{
+    return conn->output.n > 0 || (!conn->is_mute && nghttp2_session_want_write(conn->session) != 0);
+}
+
+bool xmtp_rpc_server_conn_is_done(const xmtp_rpc_server_conn *conn)
+{
+    bool is_over = conn->failure != XMTP_OK || nghttp2_session_want_read(conn->session) == 0;
+    return is_over && !xmtp_rpc_server_conn_has_output(conn);
+}
+
+/* --- the end --- */
+
+void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn)
+{
+    int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);
+    if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) !=
+        0) {
+        conn->failure = XMTP_E_NOMEM;
+    }
+}
+
+void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn)
+{
+    assert(!conn->is_inside);
+    xmtp_rpc_server_conn_drain(conn);
+    for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
+        xmtp_rpc_call *call = XMTP_LIST_OF(l, xmtp_rpc_call, link);
+        bool was_running = call->phase != CALL_ENDED;
+        if (call->phase == CALL_HANDED) {
+            cancel(call);
+        }
+        if (was_running) {
+            refuse(call, XMTP_GRPC_UNAVAILABLE, "node is shutting down");
+        }
+    }
+}
+
+xmtp_status xmtp_rpc_server_conn_tick(xmtp_rpc_server_conn *conn, uint64_t now_ns,
+                                      uint64_t *next_ns)
+{
+    switch (xmtp_keep_alive_tick(&conn->keep_alive, now_ns, next_ns)) {
+    case XMTP_KEEP_ALIVE_QUIET:
+        return XMTP_OK;
+    case XMTP_KEEP_ALIVE_ASK:
+        return nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL) == 0 ? XMTP_OK
+                                                                                : XMTP_E_NOMEM;
+    case XMTP_KEEP_ALIVE_DEAD:
+        return XMTP_E_TIMEOUT;
+    }
+    return XMTP_E_INTERNAL;
+}
