@@ -1,0 +1,186 @@
+/* keccak.c - Keccak-f[1600] and its sponge (FIPS 202), with Keccak-256 of Ethereum.
+ *
+ * The state is 5 x 5 lanes of 64 bits, lane (x, y) at x + 5y, bytes little-endian within a lane:
+ *
+ *            x=0  1  2  3  4
+ *     y=0     0   1  2  3  4       absorbing xors input into the first rate bytes,
+ *     y=1     5   6  7  8  9       squeezing reads them; a permutation when they are used up.
+ *     ...
+ *     y=4    20  21 22 23 24
+ *
+ * 24 rounds of theta, rho, pi, chi, iota (section 3.2). No table index and no branch depends on
+ * data. Invariant: at < rate between calls while absorbing, at <= rate while squeezing.
+ */
+#include "crypto/keccak.h"
+
+#include "base/bytes.h"
+#include "crypto/crypto.h"
+
+#include <assert.h>
+
+static const uint64_t round_constants[24] = {
+    0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000,
+    0x000000000000808b, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
+    0x000000000000008a, 0x0000000000000088, 0x0000000080008009, 0x000000008000000a,
+    0x000000008000808b, 0x800000000000008b, 0x8000000000008089, 0x8000000000008003,
+    0x8000000000008002, 0x8000000000000080, 0x000000000000800a, 0x800000008000000a,
+    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
+};
+
+/* Offsets of rho (table 2), by lane. */
+static const uint8_t rotations[25] = {
+    0, 1, 62, 28, 27, 36, 44, 6, 55, 20, 3, 10, 43, 25, 39, 41, 45, 15, 21, 8, 18, 2, 61, 56, 14,
+};
+
+static inline uint64_t rotate_left(uint64_t value, unsigned by)
+{
+    return (value << by) | (value >> ((64 - by) & 63));
+}
+
+/* Every lane takes up the parity of two neighbouring columns. */
+static inline void theta(uint64_t a[25])
+{
+    uint64_t column[5];
+    for (size_t x = 0; x < 5; x++) {
+        column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
+    }
+    for (size_t x = 0; x < 5; x++) {
+        uint64_t d = column[(x + 4) % 5] ^ rotate_left(column[(x + 1) % 5], 1);
+        for (size_t y = 0; y < 25; y += 5) {
+            a[x + y] ^= d;
+        }
+    }
+}
+
+/* Lane (x, y), rotated, goes to (y, 2x + 3y). */
+static inline void rho_and_pi(const uint64_t a[25], uint64_t b[25])
+{
+    for (size_t y = 0; y < 5; y++) {
+        for (size_t x = 0; x < 5; x++) {
+            b[y + 5 * ((2 * x + 3 * y) % 5)] = rotate_left(a[x + 5 * y], rotations[x + 5 * y]);
+        }
+    }
+}
+
+/* The only step that is not linear. */
+static inline void chi(const uint64_t b[25], uint64_t a[25])
+{
+    for (size_t y = 0; y < 25; y += 5) {
+        for (size_t x = 0; x < 5; x++) {
+            a[x + y] = b[x + y] ^ (~b[(x + 1) % 5 + y] & b[(x + 2) % 5 + y]);
+        }
+    }
+}
+
+static void permute(uint64_t a[25])
+{
+    uint64_t b[25];
+    for (size_t round = 0; round < 24; round++) {
+        theta(a);
+        rho_and_pi(a, b);
+        chi(b, a);
+        a[0] ^= round_constants[round];
+    }
+    xmtp_wipe(b, sizeof b);
+}
+
+static inline void xor_byte(xmtp_keccak *k, size_t at, uint8_t byte)
+{
+    k->lanes[at / 8] ^= (uint64_t)byte << (8 * (at % 8));
+}
+
+static void init(xmtp_keccak *k, size_t rate, uint8_t suffix)
+{
+    *k = (xmtp_keccak){.rate = rate, .suffix = suffix};
+}
+
+void xmtp_shake128_init(xmtp_keccak *k)
+{
+    init(k, 168, 0x1f);
+}
+
+void xmtp_shake256_init(xmtp_keccak *k)
+{
+    init(k, 136, 0x1f);
+}
+
+void xmtp_sha3_256_init(xmtp_keccak *k)
+{
+    init(k, 136, 0x06);
+}
+
+void xmtp_sha3_512_init(xmtp_keccak *k)
+{
+    init(k, 72, 0x06);
+}
+
+void xmtp_keccak_absorb(xmtp_keccak *k, xmtp_bytes in)
+{
+    assert(!k->is_squeezing);
+    for (size_t i = 0; i < in.n; i++) {
+        xor_byte(k, k->at++, in.p[i]);
+        if (k->at == k->rate) {
+            permute(k->lanes);
+            k->at = 0;
+        }
+    }
+}
+
+/* pad10*1 behind the suffix of the function (section 5.1, appendix B.2). */
+static void pad(xmtp_keccak *k)
+{
+    xor_byte(k, k->at, k->suffix);
+    xor_byte(k, k->rate - 1, 0x80);
+    permute(k->lanes);
+    k->at = 0;
+    k->is_squeezing = true;
+}
+
+void xmtp_keccak_squeeze(xmtp_keccak *k, uint8_t *out, size_t n)
+{
+    if (!k->is_squeezing) {
+        pad(k);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (k->at == k->rate) {
+            permute(k->lanes);
+            k->at = 0;
+        }
+        out[i] = (uint8_t)(k->lanes[k->at / 8] >> (8 * (k->at % 8)));
+        k->at++;
+    }
+}
+
+void xmtp_keccak_wipe(xmtp_keccak *k)
+{
+    xmtp_wipe(k, sizeof *k);
+}
+
+static void digest(size_t rate, uint8_t suffix, xmtp_bytes in, uint8_t *out, size_t out_len)
+{
+    xmtp_keccak k;
+    init(&k, rate, suffix);
+    xmtp_keccak_absorb(&k, in);
+    xmtp_keccak_squeeze(&k, out, out_len);
+    xmtp_keccak_wipe(&k);
+}
+
+void xmtp_sha3_256(xmtp_bytes in, uint8_t out[32])
+{
+    digest(136, 0x06, in, out, 32);
+}
+
+void xmtp_sha3_512(xmtp_bytes in, uint8_t out[64])
+{
+    digest(72, 0x06, in, out, 64);
+}
+
+void xmtp_shake256(xmtp_bytes in, uint8_t *out, size_t out_len)
+{
+    digest(136, 0x1f, in, out, out_len);
+}
+
+void xmtp_keccak256(xmtp_bytes in, uint8_t out[32])
+{
+    digest(136, 0x01, in, out, 32);
+}

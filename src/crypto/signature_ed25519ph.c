@@ -1,0 +1,166 @@
+/* signature_ed25519ph.c - Ed25519ph of RFC 8032 section 5.1 with a context.
+ *
+ * libsodium's Ed25519ph has no context argument, so this is the RFC's text over libsodium's
+ * constant-time scalars and points:
+ *
+ *     dom2 = "SigEd25519 no Ed25519 collisions" || 1 || length of context || context
+ *     PH   = SHA-512(message)
+ *     a, prefix = halves of SHA-512(seed), a clamped
+ *     r = SHA-512(dom2 || prefix || PH)       R = rB
+ *     k = SHA-512(dom2 || R || A || PH)       S = r + ka      signature = R || S
+ *
+ * Signing touches secrets only through SHA-512, crypto_core_ed25519_scalar_* and the base-point
+ * multiplication, all without secret branches or indices. Verifying is public and cofactorless:
+ * R must be the encoding of SB - kA.
+ */
+#include "base/bytes.h"
+#include "base/status.h"
+#include "crypto/crypto.h"
+#include "crypto/sodium_ready.h"
+
+#include <sodium.h>
+
+enum { SCALAR_LEN = 32, POINT_LEN = 32, CONTEXT_MAX = 255 };
+
+/* SHA-512(dom2 || a || b || PH) as a scalar below the group order. */
+static void hash_to_scalar(xmtp_bytes context, xmtp_bytes a, xmtp_bytes b, const uint8_t ph[64],
+                           uint8_t scalar[SCALAR_LEN])
+{
+    static const char dom2_start[] = "SigEd25519 no Ed25519 collisions";
+    const uint8_t flag_and_length[2] = {1, (uint8_t)context.n};
+    const xmtp_hash *sha512 = &xmtp_hash_sha512;
+    xmtp_hash_context c;
+    sha512->init(&c);
+    sha512->update(&c, dom2_start, sizeof dom2_start - 1);
+    sha512->update(&c, flag_and_length, sizeof flag_and_length);
+    sha512->update(&c, context.p, context.n);
+    sha512->update(&c, a.p, a.n);
+    sha512->update(&c, b.p, b.n);
+    sha512->update(&c, ph, 64);
+    uint8_t wide[64];
+    sha512->final(&c, wide);
+    crypto_core_ed25519_scalar_reduce(scalar, wide);
+    xmtp_wipe(wide, sizeof wide);
+}
+
+/* Section 5.1.5: the secret scalar, reduced (which changes no product with a point of prime order),
+ * and the prefix. */
+static void expand_seed(const uint8_t seed[32], uint8_t a[SCALAR_LEN], uint8_t prefix[32])
+{
+    uint8_t h[64];
+    xmtp_hash_of(&xmtp_hash_sha512, xmtp_bytes_of(seed, 32), h);
+    memcpy(prefix, h + 32, 32);
+    h[0] &= 248;
+    h[31] &= 127;
+    h[31] |= 64;
+    memset(h + 32, 0, 32);
+    crypto_core_ed25519_scalar_reduce(a, h);
+    xmtp_wipe(h, sizeof h);
+}
+
+/* pk must belong to sk: signing one message under two public keys would reveal sk. */
+xmtp_status xmtp_ed25519ph_sign(const uint8_t sk[32], const uint8_t pk[32], xmtp_bytes context,
+                                xmtp_bytes message, uint8_t signature[64])
+{
+    XMTP_ENSURE(context.n <= CONTEXT_MAX, XMTP_E_LENGTH);
+    xmtp_sodium_ready();
+    uint8_t ph[64];
+    uint8_t a[SCALAR_LEN];
+    uint8_t prefix[32];
+    uint8_t r[SCALAR_LEN];
+    uint8_t k[SCALAR_LEN];
+    xmtp_hash_of(&xmtp_hash_sha512, message, ph);
+    expand_seed(sk, a, prefix);
+    hash_to_scalar(context, xmtp_bytes_of(prefix, 32), xmtp_bytes_of(NULL, 0), ph, r);
+
+    xmtp_status status = XMTP_E_CRYPTO; /* r = 0: once in 2^252 */
+    if (crypto_scalarmult_ed25519_base_noclamp(signature, r) == 0) {
+        hash_to_scalar(context, xmtp_bytes_of(signature, POINT_LEN), xmtp_bytes_of(pk, 32), ph, k);
+        crypto_core_ed25519_scalar_mul(k, k, a);
+        crypto_core_ed25519_scalar_add(signature + POINT_LEN, k, r);
+        status = XMTP_OK;
+    }
+    xmtp_wipe(a, sizeof a);
+    xmtp_wipe(prefix, sizeof prefix);
+    xmtp_wipe(r, sizeof r);
+    xmtp_wipe(k, sizeof k);
+    return status;
+}
+
+/* ---- verifying: public values only from here */
+
+static const uint8_t neutral[POINT_LEN] = {1};
+
+/* A point of the curve, small orders included: adding nothing to it succeeds. */
+static bool is_point(const uint8_t p[POINT_LEN])
+{
+    uint8_t sum[POINT_LEN];
+    return crypto_core_ed25519_add(sum, p, neutral) == 0;
+}
+
+/* s below the group order: reducing changes nothing (section 5.1.7 step 1). */
+static bool is_canonical_scalar(const uint8_t s[SCALAR_LEN])
+{
+    uint8_t wide[64] = {0};
+    uint8_t reduced[SCALAR_LEN];
+    memcpy(wide, s, SCALAR_LEN);
+    crypto_core_ed25519_scalar_reduce(reduced, wide);
+    return memcmp(reduced, s, SCALAR_LEN) == 0;
+}
+
+/* kA by doubling and adding, for the keys that libsodium's multiplication refuses because they are
+ * not in the prime-order group. No honest signer has one; the verdict must be that of the network
+ * all the same. About 500 point additions, some milliseconds. */
+static xmtp_status multiply_any_point(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
+                                      const uint8_t a[POINT_LEN])
+{
+    memcpy(out, neutral, POINT_LEN);
+    for (size_t bit = 8 * SCALAR_LEN; bit-- > 0;) {
+        XMTP_ENSURE(crypto_core_ed25519_add(out, out, out) == 0, XMTP_E_KEY);
+        if ((k[bit / 8] >> (bit % 8)) & 1) {
+            XMTP_ENSURE(crypto_core_ed25519_add(out, out, a) == 0, XMTP_E_KEY);
+        }
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status multiply(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
+                            const uint8_t a[POINT_LEN])
+{
+    if (crypto_scalarmult_ed25519_noclamp(out, k, a) == 0) {
+        return XMTP_OK;
+    }
+    return multiply_any_point(out, k, a);
+}
+
+/* libsodium reports the product 0 * B as failure. */
+static void multiply_base(uint8_t out[POINT_LEN], const uint8_t s[SCALAR_LEN])
+{
+    if (crypto_scalarmult_ed25519_base_noclamp(out, s) != 0) {
+        memcpy(out, neutral, POINT_LEN);
+    }
+}
+
+/* XMTP: keys of small order are not refused (identity.md 3.5), and R is compared as bytes. */
+xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp_bytes message,
+                                  const uint8_t signature[64])
+{
+    XMTP_ENSURE(context.n <= CONTEXT_MAX, XMTP_E_LENGTH);
+    xmtp_sodium_ready();
+    XMTP_ENSURE(is_point(pk), XMTP_E_KEY);
+    const uint8_t *s = signature + POINT_LEN;
+    XMTP_ENSURE(is_canonical_scalar(s), XMTP_E_SIGNATURE);
+
+    uint8_t ph[64];
+    uint8_t k[SCALAR_LEN];
+    xmtp_hash_of(&xmtp_hash_sha512, message, ph);
+    hash_to_scalar(context, xmtp_bytes_of(signature, POINT_LEN), xmtp_bytes_of(pk, 32), ph, k);
+
+    uint8_t sb[POINT_LEN];
+    uint8_t ka[POINT_LEN];
+    uint8_t r[POINT_LEN];
+    multiply_base(sb, s);
+    XMTP_TRY(multiply(ka, k, pk));
+    XMTP_ENSURE(crypto_core_ed25519_sub(r, sb, ka) == 0, XMTP_E_SIGNATURE);
+    return memcmp(r, signature, POINT_LEN) == 0 ? XMTP_OK : XMTP_E_SIGNATURE;
+}
