@@ -15,22 +15,40 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 out=$root/build/pic
 work=$out/work
 flags="-O2 -fPIC -fvisibility=hidden -ffunction-sections -fdata-sections -D_FORTIFY_SOURCE=2 -fstack-protector-strong"
+codename=$(debian_codename)
+neighbours=$(case $codename in bookworm) echo trixie ;; *) echo bookworm-backports bookworm ;; esac)
 jobs=$(nproc 2>/dev/null || echo 2)
 
 say() { printf 'pic-libs: %s\n' "$*" >&2; }
 
-# source PACKAGE [SUITE]: unpacks a Debian source package with its patches; prints the folder.
+# source_package PACKAGE SUITE...: unpacks a Debian source package with its patches and prints the folder.
+# `own` is whatever the machine follows. An archive may lack one file, so the neighbouring releases follow.
 source_package() {
-    local package=$1 suite=${2:-} apt=$work/apt-${2:-own} entries
-    if [ ! -f "$apt/ready" ]; then
-        mapfile -t entries < <(debian_entries deb-src ${suite:+"$suite"})
-        debian_apt_open "$apt" "${entries[@]}" >> "$out/log" 2>&1 || return 1
-        touch "$apt/ready"
-    fi
-    rm -rf "${work:?}/$package"
-    mkdir -p "$work/$package"
-    (cd "$work/$package" && debian_apt "$apt" apt-get -qq source "$package" >> "$out/log" 2>&1) || return 1
-    find "$work/$package" -mindepth 1 -maxdepth 1 -type d
+    local package=$1 suite
+    shift
+    for suite in "$@"; do
+        if open_suite "$suite" && unpack "$package" "$suite"; then
+            find "$work/$package" -mindepth 1 -maxdepth 1 -type d
+            return 0
+        fi
+        say "no source of $package in suite $suite, trying the next"
+    done
+    return 1
+}
+
+open_suite() {
+    local suite=$1 apt=$work/apt-$1 entries
+    [ ! -f "$apt/ready" ] || return 0
+    [ "$suite" != own ] || suite=""
+    mapfile -t entries < <(debian_entries deb-src "$suite")
+    debian_apt_open "$apt" "${entries[@]}" >> "$out/log" 2>&1 || return 1
+    touch "$apt/ready"
+}
+
+unpack() {
+    rm -rf "${work:?}/$1"
+    mkdir -p "$work/$1"
+    (cd "$work/$1" && debian_apt "$work/apt-$2" apt-get -qq source "$1" >> "$out/log" 2>&1)
 }
 
 # pc NAME VERSION CFLAGS LIBS: a pkg-config file
@@ -55,7 +73,7 @@ version_of() { basename "$1" | sed 's/.*-//'; }
 
 build_libsodium() {
     local dir
-    dir=$(source_package libsodium)
+    dir=$(source_package libsodium own $neighbours)
     (cd "$dir" && { [ -x configure ] || autoreconf -i; } && ./configure --disable-shared --enable-static --with-pic --disable-dependency-tracking \
         --prefix="$work/sodium" CFLAGS="$flags" && make -j "$jobs" && make install) >> "$out/log" 2>&1
     cp -r "$work/sodium/include/." "$out/include/"
@@ -65,7 +83,7 @@ build_libsodium() {
 
 build_libsecp256k1() {
     local dir
-    dir=$(source_package libsecp256k1)
+    dir=$(source_package libsecp256k1 own $neighbours)
     archive libsecp256k1 "-I$dir -I$dir/include -I$dir/src -DECMULT_WINDOW_SIZE=15 -DENABLE_MODULE_RECOVERY=1 -DENABLE_MODULE_ECDH=1 -w" \
         "$dir/src/secp256k1.c" "$dir/src/precomputed_ecmult.c" "$dir/src/precomputed_ecmult_gen.c"
     cp "$dir"/include/*.h "$out/include/"
@@ -74,7 +92,7 @@ build_libsecp256k1() {
 
 build_nghttp2() {
     local dir
-    dir=$(source_package nghttp2)
+    dir=$(source_package nghttp2 own $neighbours)
     # The names of these options changed between versions; each version ignores the other's.
     (cmake -S "$dir" -B "$dir/pic" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS="$flags" -DENABLE_LIB_ONLY=ON \
         -DENABLE_STATIC_LIB=ON -DENABLE_SHARED_LIB=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_SHARED_LIBS=OFF -DBUILD_TESTING=OFF \
@@ -87,7 +105,7 @@ build_nghttp2() {
 
 build_protobuf_c() {
     local dir
-    dir=$(source_package protobuf-c)
+    dir=$(source_package protobuf-c own $neighbours)
     archive libprotobuf-c "-I$dir" "$dir/protobuf-c/protobuf-c.c"
     mkdir -p "$out/include/protobuf-c"
     cp "$dir/protobuf-c/protobuf-c.h" "$out/include/protobuf-c/"
@@ -95,15 +113,10 @@ build_protobuf_c() {
 }
 
 build_sqlcipher() {
-    local dir version codename next
-    codename=$(debian_codename)
-    if [ "$codename" = bookworm ]; then
-        # Version 4 is in backports; the next release has the same source, should that archive not give it.
-        next=$(debian_next_codename "$codename")
-        dir=$(source_package sqlcipher "$codename-backports") || dir=$(source_package sqlcipher "$next")
-    else
-        dir=$(source_package sqlcipher)
-    fi
+    local dir version first=own
+    # Version 4 is not in Debian 12 itself.
+    [ "$codename" != bookworm ] || first=bookworm-backports
+    dir=$(source_package sqlcipher $first $neighbours)
     (cd "$dir" && ./configure --disable-shared --disable-tcl --enable-tempstore=yes LDFLAGS=-lcrypto \
         CFLAGS="-DSQLITE_HAS_CODEC" && make -j "$jobs" sqlite3.c) >> "$out/log" 2>&1
     version=$(sed -n 's/^#define SQLITE_VERSION  *"\(.*\)"/\1/p' "$dir/sqlite3.h")
@@ -124,7 +137,7 @@ if [ $# = 1 ]; then
     "build_$1"
     exit 0
 fi
-stamp=$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-16)-$(debian_codename)
+stamp=$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-16)-$codename
 for library in libsodium libsecp256k1 nghttp2 protobuf_c sqlcipher; do
     [ "$(cat "$out/.$library" 2>/dev/null)" != "$stamp" ] || continue
     say "building $library"
