@@ -19,6 +19,7 @@
 #define XMTP_CLIENT_H
 
 #include <xmtp/base.h>
+#include <xmtp/names.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -30,12 +31,9 @@ struct xmtp_transport; /* how a node is reached; see rpc/transport.h. Tests hand
 typedef struct xmtp_client xmtp_client;
 
 enum {
-    XMTP_INBOX_ID_LEN = 64,   /* hex digits, without the zero byte */
-    XMTP_ADDRESS_LEN = 42,    /* 0x and 40 hex digits */
     XMTP_MESSAGE_ID_LEN = 32, /* bytes */
     XMTP_GROUP_ID_MAX = 32,   /* bytes; 16 on this network */
     XMTP_GROUP_MEMBERS_MAX = 250,
-    XMTP_INSTALLATIONS_MAX = 10,
     XMTP_TEXT_MAX = 20 * 1024 * 1024,
 };
 

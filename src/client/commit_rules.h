@@ -16,13 +16,14 @@
 #define XMTP_EQUIVALENT_VERSION "1.10.0"
 
 /* Where association states come from. state_at: the state of the inbox after the update with
- * exactly this sequence id (0: *out = NULL, the empty state); fetches updates when they are not
- * known. The state is valid until the arena of the validation is reset. XMTP_E_RETRY or
- * XMTP_E_NETWORK: cannot be told now; others: final. */
+ * exactly this sequence id; fetches updates when they are not known. The state is valid until the
+ * validation returns. *newest receives the highest sequence id of this inbox's log that is not
+ * above sequence_id (0: none), also when XMTP_E_NOT_FOUND tells that no update has exactly this id
+ * (and 0 is never one). XMTP_E_RETRY or XMTP_E_NETWORK: cannot be told now; others: final. */
 typedef struct xmtp_state_lookup {
     void *context;
     xmtp_status (*state_at)(void *context, const char *inbox_id, uint64_t sequence_id,
-                            const xmtp_association_state **out, xmtp_error *error);
+                            const xmtp_association **out, uint64_t *newest, xmtp_error *error);
 } xmtp_state_lookup;
 
 typedef struct xmtp_attribute_change {
@@ -87,5 +88,6 @@ xmtp_status xmtp_member_inbox(xmtp_arena *arena, const xmtp_mls_member *member,
 
 /* < 0, 0, > 0 in the order of groups.md 3.6 (V17); a text that is no version counts as lowest. */
 int xmtp_version_compare(const char *a, const char *b);
+bool xmtp_version_is_valid(const char *text);
 
 #endif

@@ -19,8 +19,8 @@
 
 enum {
     XMTP_INBOX_LOG_MAX = 256, /* updates per inbox; the node refuses more ("inbox log is full") */
-    XMTP_INSTALLATIONS_MAX = 10,   /* per inbox; only the client that registers looks at it */
-    XMTP_PUBLISH_ACTIONS_MAX = 256 /* actions in one update that our node accepts */
+    XMTP_PUBLISH_ACTIONS_MAX = 256,       /* actions in one update that our node accepts */
+    XMTP_PUBLISH_UPDATE_MAX = 256 * 1024, /* its bytes: every signature hashes the text again */
 };
 
 typedef struct xmtp_association xmtp_association;
@@ -36,7 +36,8 @@ typedef struct xmtp_association_member {
 } xmtp_association_member;
 
 typedef enum xmtp_association_flags {
-    /* Rules for new updates only: at least one action and at most XMTP_PUBLISH_ACTIONS_MAX, v of
+    /* Rules for new updates only: at least one action and at most XMTP_PUBLISH_ACTIONS_MAX in
+     * XMTP_PUBLISH_UPDATE_MAX bytes, v of
      * every wallet signature 27 or 28, no (r, s) seen before, a new recovery identifier that can
      * sign (identity.md 2.4, 2.5; node.md 3.4). */
     XMTP_ASSOCIATION_PUBLISH = 1,
@@ -93,10 +94,5 @@ XMTP_MUST_CHECK xmtp_status xmtp_association_encode(const xmtp_association *stat
                                                     size_t *out_len);
 XMTP_MUST_CHECK xmtp_status xmtp_association_decode(xmtp_association **out, const xmtp_alloc *alloc,
                                                     xmtp_bytes record);
-
-/* Facts about an update without verifying it. inbox_id: a view into update. XMTP_E_MALFORMED. */
-XMTP_MUST_CHECK xmtp_status xmtp_identity_update_inbox_id(xmtp_bytes update,
-                                                          const xmtp_alloc *alloc,
-                                                          xmtp_bytes *inbox_id);
 
 #endif

@@ -12,12 +12,10 @@
 #define XMTP_IDENTITY_IDENTIFIER_H
 
 #include <xmtp/base.h>
+#include <xmtp/names.h>
 
 enum {
-    XMTP_ADDRESS_LEN = 42,      /* "0x" + 40 digits */
-    XMTP_INBOX_ID_LEN = 64,     /* hex digits */
-    XMTP_INSTALLATION_LEN = 32, /* Ed25519 public key */
-    XMTP_PASSKEY_MAX = 65,      /* uncompressed SEC1 point: more is not accepted when building */
+    XMTP_PASSKEY_MAX = 65, /* uncompressed SEC1 point: more is not accepted when building */
 };
 
 typedef enum xmtp_identifier_kind {
@@ -48,8 +46,8 @@ bool xmtp_address_is_valid(xmtp_bytes address);
 
 /* Lower-cases an address given by a person: 40 hex digits, with or without "0x" (not "0X").
  * XMTP_E_IDENTIFIER: anything else; out is empty then and the sentence tells what is wrong. */
-xmtp_status xmtp_address_normalize(const char *text, char out[XMTP_ADDRESS_LEN + 1],
-                                   xmtp_error *error);
+XMTP_MUST_CHECK xmtp_status xmtp_address_normalize(const char *text, char out[XMTP_ADDRESS_LEN + 1],
+                                                   xmtp_error *error);
 
 /* 64 lower-case hex digits. */
 bool xmtp_inbox_id_is_valid(xmtp_bytes inbox_id);

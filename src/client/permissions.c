@@ -1,0 +1,278 @@
+/* permissions.c - policies: decoding with shape checks, evaluation, comparison, presets.
+ *
+ * A policy is a base value or a non-empty all-of / any-of list of policies. The three kinds of
+ * policy have the same shape and differ in what their base values mean, so they are walked as one:
+ * struct policy_view. Recursion is bounded because the decoder refuses nesting deeper than
+ * XMTP_PROTO_DEPTH_MAX.
+ */
+#include "client/permissions.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "proto/message.h"
+
+/* Base values (groups.md 2.4). Membership and metadata policies: */
+enum { BASE_ALLOW = 1, BASE_DENY = 2, BASE_ADMIN = 3, BASE_SUPER_ADMIN = 4 };
+/* PermissionsUpdatePolicy: */
+enum { UPDATE_DENY = 1, UPDATE_ADMIN = 2, UPDATE_SUPER_ADMIN = 3 };
+
+typedef enum policy_type { POLICY_MEMBER, POLICY_METADATA, POLICY_ADMIN } policy_type;
+
+/* The generated structs of the three kinds are laid out alike but are different types to C. */
+typedef struct policy_view {
+    int kind; /* 1 base, 2 all of, 3 any of, 0 absent */
+    int32_t base_value;
+    size_t count;
+    const void *const *items;
+} policy_view;
+
+static_assert((int)PB__MEMBERSHIP_POLICY__KIND_BASE_POLICY == 1 &&
+                  (int)PB__METADATA_POLICY__KIND_BASE_POLICY == 1 &&
+                  (int)PB__PERMISSIONS_UPDATE_POLICY__KIND_BASE_POLICY == 1 &&
+                  (int)PB__MEMBERSHIP_POLICY__KIND_AND_CONDITION == 2 &&
+                  (int)PB__METADATA_POLICY__KIND_AND_CONDITION == 2 &&
+                  (int)PB__PERMISSIONS_UPDATE_POLICY__KIND_AND_CONDITION == 2 &&
+                  (int)PB__MEMBERSHIP_POLICY__KIND_ANY_CONDITION == 3 &&
+                  (int)PB__METADATA_POLICY__KIND_ANY_CONDITION == 3 &&
+                  (int)PB__PERMISSIONS_UPDATE_POLICY__KIND_ANY_CONDITION == 3,
+              "the case of a oneof is its field number");
+
+#define POLICY_VIEW(policy, list)                                                                  \
+    (policy_view)                                                                                  \
+    {                                                                                              \
+        .kind = (int)(policy)->kind_case, .base_value = (policy)->base_policy,                     \
+        .count = (list) == NULL ? 0 : (list)->n_policies,                                          \
+        .items = (list) == NULL ? NULL : (const void *const *)(list)->policies,                    \
+    }
+
+static policy_view view_policy(policy_type type, const void *policy)
+{
+    switch (type) {
+    case POLICY_MEMBER: {
+        const Pb__MembershipPolicy *p = policy;
+        return p->kind_case == 1 ? POLICY_VIEW(p, (Pb__MembershipPolicy__List *)NULL)
+                                 : POLICY_VIEW(p, p->kind_case == 0 ? NULL : p->and_condition);
+    }
+    case POLICY_METADATA: {
+        const Pb__MetadataPolicy *p = policy;
+        return p->kind_case == 1 ? POLICY_VIEW(p, (Pb__MetadataPolicy__List *)NULL)
+                                 : POLICY_VIEW(p, p->kind_case == 0 ? NULL : p->and_condition);
+    }
+    case POLICY_ADMIN: {
+        const Pb__PermissionsUpdatePolicy *p = policy;
+        return p->kind_case == 1 ? POLICY_VIEW(p, (Pb__PermissionsUpdatePolicy__List *)NULL)
+                                 : POLICY_VIEW(p, p->kind_case == 0 ? NULL : p->and_condition);
+    }
+    }
+    return (policy_view){0};
+}
+
+static const Pb__MetadataPolicy *find_metadata_policy(const Pb__PolicySet *set,
+                                                      const char *attribute)
+{
+    for (size_t i = set->n_update_metadata_policy; i > 0; i--) {
+        const Pb__MetadataPolicyEntry *entry = set->update_metadata_policy[i - 1];
+        if (strcmp(entry->key == NULL ? "" : entry->key, attribute) == 0) {
+            return entry->value;
+        }
+    }
+    return NULL;
+}
+
+/* ---- shape
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+static xmtp_status check_policy(policy_type type, const void *policy)
+{
+    XMTP_ENSURE(policy != NULL, XMTP_E_MALFORMED);
+    policy_view view = view_policy(type, policy);
+    if (view.kind == 1) {
+        int32_t base_max = type == POLICY_ADMIN ? UPDATE_SUPER_ADMIN : BASE_SUPER_ADMIN;
+        XMTP_ENSURE(view.base_value >= 1 && view.base_value <= base_max, XMTP_E_MALFORMED);
+        return XMTP_OK;
+    }
+    XMTP_ENSURE(view.kind != 0 && view.count > 0, XMTP_E_MALFORMED);
+    for (size_t i = 0; i < view.count; i++) {
+        XMTP_TRY(check_policy(type, view.items[i]));
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_permissions_decode(xmtp_arena *arena, xmtp_bytes data, Pb__PolicySet **out)
+{
+    void *message;
+    *out = NULL;
+    XMTP_TRY(xmtp_proto_decode(&pb__group_mutable_permissions__descriptor, arena, data, &message));
+    Pb__PolicySet *set = ((Pb__GroupMutablePermissions *)message)->policies;
+    XMTP_ENSURE(set != NULL, XMTP_E_MALFORMED);
+    XMTP_TRY(check_policy(POLICY_MEMBER, set->add_member_policy));
+    XMTP_TRY(check_policy(POLICY_MEMBER, set->remove_member_policy));
+    XMTP_TRY(check_policy(POLICY_ADMIN, set->add_admin_policy));
+    XMTP_TRY(check_policy(POLICY_ADMIN, set->remove_admin_policy));
+    XMTP_TRY(check_policy(POLICY_ADMIN, set->update_permissions_policy));
+    for (size_t i = 0; i < set->n_update_metadata_policy; i++) {
+        /* Of a repeated key only the last entry counts, as in the map that it is elsewhere. */
+        const char *key = set->update_metadata_policy[i]->key;
+        XMTP_TRY(check_policy(POLICY_METADATA, find_metadata_policy(set, key == NULL ? "" : key)));
+    }
+    *out = set;
+    return XMTP_OK;
+}
+
+/* ---- evaluation
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static bool base_allows(policy_type type, int32_t base_value, const xmtp_actor *actor)
+{
+    bool is_any_admin = actor->is_admin || actor->is_super_admin;
+    if (type == POLICY_ADMIN) {
+        return (base_value == UPDATE_ADMIN && is_any_admin) ||
+               (base_value == UPDATE_SUPER_ADMIN && actor->is_super_admin);
+    }
+    return base_value == BASE_ALLOW || (base_value == BASE_ADMIN && is_any_admin) ||
+           (base_value == BASE_SUPER_ADMIN && actor->is_super_admin);
+}
+
+static bool policy_allows(policy_type type, const void *policy, const xmtp_actor *actor)
+{
+    policy_view view = view_policy(type, policy);
+    if (view.kind == 1) {
+        return base_allows(type, view.base_value, actor);
+    }
+    bool is_all_of = view.kind == 2;
+    for (size_t i = 0; i < view.count; i++) {
+        if (policy_allows(type, view.items[i], actor) != is_all_of) {
+            return !is_all_of;
+        }
+    }
+    return is_all_of;
+}
+
+bool xmtp_policy_allows_member_change(const Pb__MembershipPolicy *policy, const xmtp_actor *actor)
+{
+    return policy_allows(POLICY_MEMBER, policy, actor);
+}
+
+bool xmtp_policy_allows_admin_change(const Pb__PermissionsUpdatePolicy *policy,
+                                     const xmtp_actor *actor)
+{
+    return policy_allows(POLICY_ADMIN, policy, actor);
+}
+
+bool xmtp_policy_allows_attribute(const Pb__PolicySet *policies, const char *attribute,
+                                  const xmtp_actor *actor)
+{
+    const Pb__MetadataPolicy *policy = find_metadata_policy(policies, attribute);
+    if (policy != NULL) {
+        return policy_allows(POLICY_METADATA, policy, actor);
+    }
+    return actor->is_super_admin || (attribute[0] != '_' && actor->is_admin);
+}
+
+/* ---- comparison
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static bool policy_equal(policy_type type, const void *a, const void *b)
+{
+    policy_view x = view_policy(type, a);
+    policy_view y = view_policy(type, b);
+    if (x.kind != y.kind || x.count != y.count) {
+        return false;
+    }
+    if (x.kind == 1) {
+        return x.base_value == y.base_value;
+    }
+    for (size_t i = 0; i < x.count; i++) {
+        if (!policy_equal(type, x.items[i], y.items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool metadata_policies_within(const Pb__PolicySet *a, const Pb__PolicySet *b)
+{
+    for (size_t i = 0; i < a->n_update_metadata_policy; i++) {
+        const char *key = a->update_metadata_policy[i]->key;
+        key = key == NULL ? "" : key;
+        const Pb__MetadataPolicy *in_b = find_metadata_policy(b, key);
+        if (in_b == NULL || !policy_equal(POLICY_METADATA, find_metadata_policy(a, key), in_b)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool xmtp_permissions_equal(const Pb__PolicySet *a, const Pb__PolicySet *b)
+{
+    return policy_equal(POLICY_MEMBER, a->add_member_policy, b->add_member_policy) &&
+           policy_equal(POLICY_MEMBER, a->remove_member_policy, b->remove_member_policy) &&
+           policy_equal(POLICY_ADMIN, a->add_admin_policy, b->add_admin_policy) &&
+           policy_equal(POLICY_ADMIN, a->remove_admin_policy, b->remove_admin_policy) &&
+           policy_equal(POLICY_ADMIN, a->update_permissions_policy, b->update_permissions_policy) &&
+           metadata_policies_within(a, b) && metadata_policies_within(b, a);
+}
+
+/* ---- presets (groups.md 2.7)
+ * ------------------------------------------------------------------------------------- */
+
+typedef struct attribute_preset {
+    const char *attribute;
+    int32_t group_policy;
+} attribute_preset;
+
+static const attribute_preset attribute_presets[] = {
+    {XMTP_ATTRIBUTE_NAME, BASE_ALLOW},
+    {XMTP_ATTRIBUTE_DESCRIPTION, BASE_ALLOW},
+    {XMTP_ATTRIBUTE_IMAGE_URL, BASE_ALLOW},
+    {XMTP_ATTRIBUTE_APP_DATA, BASE_ALLOW},
+    {XMTP_ATTRIBUTE_DISAPPEAR_FROM, BASE_ADMIN},
+    {XMTP_ATTRIBUTE_DISAPPEAR_IN, BASE_ADMIN},
+    {XMTP_ATTRIBUTE_MINIMUM_VERSION, BASE_SUPER_ADMIN},
+};
+
+enum { ATTRIBUTE_PRESET_COUNT = sizeof attribute_presets / sizeof attribute_presets[0] };
+
+static Pb__MembershipPolicy member_policy(int32_t base_value)
+{
+    Pb__MembershipPolicy policy = PB__MEMBERSHIP_POLICY__INIT;
+    policy.kind_case = PB__MEMBERSHIP_POLICY__KIND_BASE_POLICY;
+    policy.base_policy = base_value;
+    return policy;
+}
+
+xmtp_status xmtp_permissions_encode_preset(xmtp_writer *w, xmtp_group_kind kind)
+{
+    bool is_dm = kind == XMTP_GROUP_KIND_DM;
+    Pb__MembershipPolicy add = member_policy(is_dm ? BASE_DENY : BASE_ALLOW);
+    Pb__MembershipPolicy remove = member_policy(is_dm ? BASE_DENY : BASE_ADMIN);
+    Pb__PermissionsUpdatePolicy admin = PB__PERMISSIONS_UPDATE_POLICY__INIT;
+    admin.kind_case = PB__PERMISSIONS_UPDATE_POLICY__KIND_BASE_POLICY;
+    admin.base_policy = is_dm ? UPDATE_DENY : UPDATE_SUPER_ADMIN;
+    Pb__MetadataPolicy policies[ATTRIBUTE_PRESET_COUNT];
+    Pb__MetadataPolicyEntry entries[ATTRIBUTE_PRESET_COUNT];
+    Pb__MetadataPolicyEntry *list[ATTRIBUTE_PRESET_COUNT];
+    for (size_t i = 0; i < ATTRIBUTE_PRESET_COUNT; i++) {
+        pb__metadata_policy__init(&policies[i]);
+        pb__metadata_policy_entry__init(&entries[i]);
+        policies[i].kind_case = PB__METADATA_POLICY__KIND_BASE_POLICY;
+        policies[i].base_policy = is_dm ? BASE_ALLOW : attribute_presets[i].group_policy;
+        entries[i].key = (char *)(uintptr_t)attribute_presets[i].attribute;
+        entries[i].value = &policies[i];
+        list[i] = &entries[i];
+    }
+    Pb__PolicySet set = PB__POLICY_SET__INIT;
+    set.add_member_policy = &add;
+    set.remove_member_policy = &remove;
+    set.n_update_metadata_policy = ATTRIBUTE_PRESET_COUNT;
+    set.update_metadata_policy = list;
+    set.add_admin_policy = &admin;
+    set.remove_admin_policy = &admin;
+    set.update_permissions_policy = &admin;
+    Pb__GroupMutablePermissions permissions = PB__GROUP_MUTABLE_PERMISSIONS__INIT;
+    permissions.policies = &set;
+    return xmtp_proto_encode(&permissions.base, w);
+}
