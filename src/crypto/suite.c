@@ -13,6 +13,17 @@ const xmtp_suite xmtp_suite_x25519_chacha = {
     .kdf_id = KDF_HKDF_SHA256,
 };
 
+/* XMTP: only the HPKE of welcomes uses it (identity.md 7.1), so it is not found by its number. */
+const xmtp_suite xmtp_suite_xwing_chacha = {
+    .id = 0x004d,
+    .name = "XWING_CHACHA20POLY1305_SHA256_Ed25519",
+    .hash = &xmtp_hash_sha256,
+    .aead = &xmtp_aead_chacha20poly1305,
+    .kem = &xmtp_kem_xwing_004d,
+    .signature = &xmtp_signature_ed25519,
+    .kdf_id = KDF_HKDF_SHA256,
+};
+
 const xmtp_suite *xmtp_suite_by_id(uint16_t id)
 {
     static const xmtp_suite *const suites[] = {&xmtp_suite_x25519_chacha};

@@ -1,0 +1,35 @@
+/* mlkem.h - ML-KEM-768 of FIPS 203, in the seed form that X-Wing needs; private to this room. */
+#ifndef XMTP_CRYPTO_MLKEM_H
+#define XMTP_CRYPTO_MLKEM_H
+
+#include "crypto/mlkem_poly.h"
+
+enum {
+    MLKEM768_K = 3,
+    MLKEM768_EK_LEN = 384 * MLKEM768_K + 32,
+    MLKEM768_CT_LEN = 32 * (10 * MLKEM768_K + 4),
+};
+
+/* The decapsulation key, unpacked: what FIPS 203 writes as dk = s || ek || H(ek) || z. Secret. */
+typedef struct xmtp_mlkem768_key {
+    xmtp_poly s[MLKEM768_K]; /* in the NTT domain */
+    uint8_t ek[MLKEM768_EK_LEN];
+    uint8_t ek_hash[32];
+    uint8_t z[32];
+} xmtp_mlkem768_key;
+
+/* ML-KEM.KeyGen_internal(d, z), algorithm 16. key->ek is the public part. */
+void xmtp_mlkem768_keygen(xmtp_mlkem768_key *key, const uint8_t d[32], const uint8_t z[32]);
+void xmtp_mlkem768_key_wipe(xmtp_mlkem768_key *key);
+
+/* ML-KEM.Encaps_internal(ek, m), algorithm 17, behind the modulus check of section 7.2.
+ * XMTP_E_KEY when a coefficient of ek is not below q; outputs are untouched then. */
+xmtp_status xmtp_mlkem768_encaps(const uint8_t ek[MLKEM768_EK_LEN], const uint8_t m[32],
+                                 uint8_t ct[MLKEM768_CT_LEN], uint8_t ss[32]);
+
+/* ML-KEM.Decaps_internal, algorithm 18: a ciphertext that was not made for this key gives an
+ * unpredictable secret instead of an error (implicit rejection), in the same time. */
+void xmtp_mlkem768_decaps(const xmtp_mlkem768_key *key, const uint8_t ct[MLKEM768_CT_LEN],
+                          uint8_t ss[32]);
+
+#endif
