@@ -319,9 +319,31 @@ static xmtp_status put_back(xmtp_agent *agent, const delivery *d)
                                   &agent->error);
 }
 
+/* The answers cannot be sent as they are: that is the handler's failure, not the database's. */
+static bool is_answers_fault(xmtp_status status)
+{
+    switch (status) {
+    case XMTP_E_ARGUMENT:
+    case XMTP_E_LIMIT:
+    case XMTP_E_LENGTH:
+    case XMTP_E_NOT_FOUND:
+    case XMTP_E_CONTENT:
+    case XMTP_E_INACTIVE:
+    case XMTP_E_PAUSED:
+    case XMTP_E_PERMISSION:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static xmtp_status end_delivery(xmtp_agent *agent, delivery *d)
 {
     xmtp_status status = d->is_failed ? put_back(agent, d) : acknowledge(agent, d);
+    if (!d->is_failed && is_answers_fault(status)) {
+        (void)snprintf(d->reason, sizeof d->reason, "%.*s", REASON_LEN - 1, agent->error.text);
+        status = put_back(agent, d);
+    }
     free_delivery(agent, d);
     return status;
 }
