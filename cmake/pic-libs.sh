@@ -4,10 +4,11 @@
 # Debian's own static libraries are not position independent, so a shared object that must stand alone
 # (the npm package) cannot take them. This builds them from Debian's source packages into
 # build/pic/{include,lib}, with pkg-config files, so that the ordinary CMake build finds them when
-# PKG_CONFIG_LIBDIR names build/pic/lib/pkgconfig. libcrypto.a of libssl-dev is position independent already.
+# PKG_CONFIG_LIBDIR names build/pic/lib/pkgconfig.
 #
 # libsodium, libsecp256k1 (recovery and ECDH modules), nghttp2 (library only), protobuf-c (run time only),
-# SQLCipher (over OpenSSL). One stamp per library: a second run does nothing.
+# SQLCipher (over OpenSSL). The archives of libssl-dev are position independent already and are copied; where
+# they want zlib and zstd (Debian 13), those are put into the copy. One stamp per library: a second run does nothing.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 . "$root/cmake/debian.sh"
@@ -132,13 +133,37 @@ build_sqlcipher() {
     pc sqlcipher "$version" "-I$out/include/sqlcipher -DSQLITE_HAS_CODEC" "-lsqlcipher"
 }
 
+# libcrypto.a and libssl.a, complete: nothing but the C library is wanted from outside.
+build_openssl() {
+    local libs wanted="" dir
+    libs=$(dirname "$(cc -print-file-name=libcrypto.a)")
+    cp "$libs/libssl.a" "$libs/libcrypto.a" "$out/lib/"
+    wanted=$(nm --undefined-only "$out/lib/libcrypto.a" 2>/dev/null)
+    if grep -q ' deflateInit' <<< "$wanted"; then
+        dir=$(source_package zlib own $neighbours)
+        archive zlib-parts "-I$dir -DHAVE_UNISTD_H -D_LARGEFILE64_SOURCE=1 -w" "$dir"/{adler32,compress,crc32,deflate,inffast,inflate,inftrees,trees,uncompr,zutil}.c
+        join_crypto zlib-parts
+    fi
+    if grep -q ' ZSTD_' <<< "$wanted"; then
+        dir=$(source_package libzstd own $neighbours)
+        archive zstd-parts "-I$dir/lib -DZSTD_DISABLE_ASM=1 -DXXH_NAMESPACE=ZSTD_ -w" "$dir"/lib/{common,compress,decompress}/*.c
+        join_crypto zstd-parts
+    fi
+}
+
+# join_crypto LIB: moves the objects of lib/LIB.a into libcrypto.a.
+join_crypto() {
+    (cd "$out/lib" && printf 'create joined.a\naddlib libcrypto.a\naddlib %s.a\nsave\nend\n' "$1" | ar -M \
+        && mv joined.a libcrypto.a && rm "$1.a")
+}
+
 mkdir -p "$out/include" "$out/lib/pkgconfig" "$work"
 if [ $# = 1 ]; then
     "build_$1"
     exit 0
 fi
 stamp=$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-16)-$codename
-for library in libsodium libsecp256k1 nghttp2 protobuf_c sqlcipher; do
+for library in libsodium libsecp256k1 nghttp2 protobuf_c sqlcipher openssl; do
     [ "$(cat "$out/.$library" 2>/dev/null)" != "$stamp" ] || continue
     say "building $library"
     : > "$out/log"

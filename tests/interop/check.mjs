@@ -1,0 +1,85 @@
+// check.mjs - waiting, comparing, and the list of scenarios.
+import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+
+const show = (value) => {
+    const text = JSON.stringify(value, (_, v) => (typeof v === "bigint" ? String(v) : v));
+    return text?.length > 1500 ? `${text.slice(0, 1500)}...` : text;
+};
+
+export function same(what, actual, expected) {
+    if (!isDeepStrictEqual(actual, expected)) {
+        throw new Error(`${what}: got ${show(actual)}, expected ${show(expected)}`);
+    }
+}
+
+export function holds(what, fact, detail) {
+    if (!fact) {
+        throw new Error(detail === undefined ? what : `${what}: ${show(detail)}`);
+    }
+}
+
+// Tries until the function gives something, or the time is over; then says what the last try gave.
+export async function until(what, attempt, limitMs = 15000) {
+    const end = Date.now() + limitMs;
+    let last;
+    while (Date.now() < end) {
+        try {
+            last = await attempt();
+            if (last) {
+                return last;
+            }
+        } catch (error) {
+            last = error;
+        }
+        await sleep(100);
+    }
+    throw new Error(`${what}: not within ${limitMs} ms${last instanceof Error ? ` (${last.message})` : ""}`);
+}
+
+export const numbered = (prefix, count) => Array.from({ length: count }, (_, i) => `${prefix} ${i + 1}`);
+
+const scenarios = [];
+
+export function scenario(name, run) {
+    scenarios.push({ name, run });
+}
+
+// Runs them in order; one that throws fails, the others still run.
+export async function runScenarios(names, context, limitMs = 120000) {
+    const tally = { passed: 0, failed: 0 };
+    const chosen = names.length ? scenarios.filter((s) => names.some((n) => s.name.includes(n))) : scenarios;
+    for (const { name, run } of chosen) {
+        const started = Date.now();
+        const cleanups = [];
+        let failure;
+        const limit = new AbortController();
+        try {
+            await Promise.race([
+                run({ ...context, after: (f) => cleanups.push(f) }),
+                sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
+                    throw new Error(`not finished within ${limitMs / 1000} s`);
+                }),
+            ]);
+        } catch (error) {
+            failure = error;
+        }
+        limit.abort();
+        for (const cleanup of cleanups.reverse()) {
+            await Promise.resolve(cleanup()).catch((error) => console.error(`  after ${name}: ${error.message}`));
+        }
+        const seconds = ((Date.now() - started) / 1000).toFixed(1);
+        console.log(`${failure ? "FAIL" : "pass"}  ${name} (${seconds} s)`);
+        if (failure) {
+            console.log(`      ${failure.stack ?? failure}`.replaceAll("\n", "\n      "));
+            tally.failed++;
+        } else {
+            tally.passed++;
+        }
+    }
+    if (!chosen.length) {
+        console.log(`no scenario matches ${names.join(" ")}; there are:\n  ${scenarios.map((s) => s.name).join("\n  ")}`);
+        tally.failed++;
+    }
+    return tally;
+}
