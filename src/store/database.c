@@ -1,0 +1,213 @@
+/* database.c - opens the encrypted file, keeps others out, and turns SQLite's codes into ours.
+ *
+ * Order of opening: make the file (0600, never over another), hand over the key, lock for good,
+ * read something (only now a wrong key shows), migrate. locking_mode EXCLUSIVE keeps the lock of
+ * the operating system until close, and with WAL needs no shared memory file.
+ */
+#include "store/database_internal.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static xmtp_status status_of(int code, int system_errno)
+{
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return XMTP_OK;
+    case SQLITE_NOMEM:
+        return XMTP_E_NOMEM;
+    case SQLITE_FULL:
+        return XMTP_E_DISK_FULL;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return XMTP_E_LOCKED;
+    case SQLITE_NOTADB:
+        return XMTP_E_DATABASE_KEY;
+    case SQLITE_CORRUPT:
+        return XMTP_E_CORRUPT;
+    case SQLITE_TOOBIG:
+        return XMTP_E_LIMIT;
+    case SQLITE_CANTOPEN:
+        return XMTP_E_IO;
+    case SQLITE_IOERR: {
+        bool is_full = system_errno == ENOSPC || system_errno == EFBIG || system_errno == EDQUOT;
+        return is_full ? XMTP_E_DISK_FULL : XMTP_E_IO;
+    }
+    default:
+        return XMTP_E_DATABASE;
+    }
+}
+
+xmtp_status xmtp_database_fail(xmtp_database *db, int code, const char *what)
+{
+    int extended = db->handle != NULL ? sqlite3_extended_errcode(db->handle) : code;
+    int system_errno = db->handle != NULL ? sqlite3_system_errno(db->handle) : 0;
+    xmtp_status status = status_of(code, system_errno);
+    if (status == XMTP_E_DATABASE_KEY) {
+        return xmtp_fail(&db->error, status, "wrong key or not a database");
+    }
+    return xmtp_fail(&db->error, status, "%s: %s (code %d)", what, sqlite3_errstr(code), extended);
+}
+
+const xmtp_error *xmtp_database_error(const xmtp_database *db)
+{
+    return &db->error;
+}
+
+sqlite3 *xmtp_database_handle(xmtp_database *db)
+{
+    return db->handle;
+}
+
+xmtp_status xmtp_database_exec(xmtp_database *db, const char *sql)
+{
+    int code = sqlite3_exec(db->handle, sql, NULL, NULL, NULL);
+    return code == SQLITE_OK ? XMTP_OK : xmtp_database_fail(db, code, "database");
+}
+
+int xmtp_database_changes(xmtp_database *db)
+{
+    return sqlite3_changes(db->handle);
+}
+
+int64_t xmtp_database_last_row(xmtp_database *db)
+{
+    return sqlite3_last_insert_rowid(db->handle);
+}
+
+/* Makes an empty file that only its owner can read. One that is there is left as it is. */
+static xmtp_status make_file(const char *path, xmtp_error *error)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (fd < 0) {
+        bool is_full = errno == ENOSPC || errno == EDQUOT;
+        return xmtp_fail(error, is_full ? XMTP_E_DISK_FULL : XMTP_E_IO,
+                         "database file cannot be opened or made (errno %d)", errno);
+    }
+    struct stat info;
+    bool is_file = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    (void)close(fd);
+    return is_file ? XMTP_OK : xmtp_fail(error, XMTP_E_IO, "database path is not a file");
+}
+
+static xmtp_status set_key(xmtp_database *db, const uint8_t key[XMTP_DATABASE_KEY_LEN])
+{
+    char text[3 + 2 * XMTP_DATABASE_KEY_LEN + 1] = "x'";
+    xmtp_hex_encode(text + 2, xmtp_bytes_of(key, XMTP_DATABASE_KEY_LEN));
+    text[2 + 2 * XMTP_DATABASE_KEY_LEN] = '\'';
+    int code = sqlite3_key(db->handle, text, 3 + 2 * XMTP_DATABASE_KEY_LEN);
+    xmtp_wipe(text, sizeof(text));
+    return code == SQLITE_OK ? XMTP_OK : xmtp_database_fail(db, code, "database key");
+}
+
+static xmtp_status open_handle(xmtp_database *db, const char *path, const uint8_t *key)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int code = sqlite3_open_v2(path == NULL ? ":memory:" : path, &db->handle, flags, NULL);
+    if (code != SQLITE_OK) {
+        return xmtp_database_fail(db, code, "database cannot be opened");
+    }
+    if (path != NULL) {
+        XMTP_TRY(set_key(db, key));
+        /* Before the first read, so that the first lock is already the one for good. */
+        XMTP_TRY(xmtp_database_exec(db, "PRAGMA locking_mode = EXCLUSIVE"));
+        XMTP_TRY(xmtp_database_exec(db, "SELECT count(*) FROM sqlite_master"));
+        XMTP_TRY(xmtp_database_exec(db, "PRAGMA journal_mode = WAL"));
+        XMTP_TRY(xmtp_database_exec(db, "PRAGMA synchronous = NORMAL"));
+    }
+    return xmtp_database_exec(db, "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+                                  "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000");
+}
+
+static xmtp_status prepare_file(xmtp_database *db, const char *path, const uint8_t *key)
+{
+    if (path != NULL) {
+        XMTP_TRY(make_file(path, &db->error));
+    }
+    XMTP_TRY(open_handle(db, path, key));
+    /* An immediate transaction takes the write lock, which nobody else gets until close. */
+    XMTP_TRY(xmtp_database_exec(db, "BEGIN IMMEDIATE"));
+    xmtp_status status = xmtp_schema_migrate(db);
+    if (status != XMTP_OK) {
+        xmtp_database_rollback(db);
+        return status;
+    }
+    return xmtp_database_commit(db);
+}
+
+xmtp_status xmtp_database_open(xmtp_database **out, const xmtp_env *env, const char *path,
+                               const uint8_t key[XMTP_DATABASE_KEY_LEN], xmtp_error *error)
+{
+    *out = NULL;
+    XMTP_ENSURE(path == NULL || key != NULL, xmtp_fail(error, XMTP_E_ARGUMENT, "no database key"));
+    xmtp_database *db = env->alloc.reallocate(env->alloc.context, NULL, sizeof(*db));
+    XMTP_ENSURE(db != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory for a database"));
+    *db = (xmtp_database){.alloc = env->alloc};
+    xmtp_status status = prepare_file(db, path, key);
+    if (status != XMTP_OK) {
+        if (status == XMTP_E_LOCKED) {
+            (void)xmtp_fail(&db->error, status, "database file is in use by another process");
+        }
+        if (error != NULL) {
+            *error = db->error;
+        }
+        xmtp_database_close(db);
+        return status;
+    }
+    *out = db;
+    return XMTP_OK;
+}
+
+void xmtp_database_close(xmtp_database *db)
+{
+    if (db == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < STATEMENT_SLOTS; i++) {
+        (void)sqlite3_finalize(db->kept[i].statement);
+    }
+    (void)sqlite3_close_v2(db->handle);
+    (void)db->alloc.reallocate(db->alloc.context, db, 0);
+}
+
+bool xmtp_database_in_transaction(const xmtp_database *db)
+{
+    return sqlite3_get_autocommit(db->handle) == 0;
+}
+
+xmtp_status xmtp_database_begin(xmtp_database *db)
+{
+    xmtp_query q = xmtp_query_start(db, "BEGIN IMMEDIATE");
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_database_commit(xmtp_database *db)
+{
+    xmtp_query q = xmtp_query_start(db, "COMMIT");
+    xmtp_status status = xmtp_query_run(&q);
+    if (status != XMTP_OK) {
+        xmtp_database_rollback(db);
+    }
+    return status;
+}
+
+void xmtp_database_rollback(xmtp_database *db)
+{
+    if (xmtp_database_in_transaction(db)) {
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+    }
+}
+
+void xmtp_database_shrink(xmtp_database *db)
+{
+    (void)sqlite3_db_release_memory(db->handle);
+}

@@ -1,0 +1,50 @@
+/* database.h - one client's encrypted database: opening, transactions, and what fails.
+ *
+ *     file  --key-->  SQLCipher (raw 32-byte key, WAL, synchronous NORMAL)  -->  tables of schema.c
+ *
+ * The file belongs to one process as long as it is open, and is encrypted as a whole. Without a
+ * path it lives in memory and is gone when closed. Every operation of the client is one
+ * transaction: a crash at any instruction leaves the state before or after it. All SQL of the house
+ * is in this room; other rooms use the typed functions of the *_store.h headers.
+ *
+ * Failures put their sentence into xmtp_database_error(). Threads: one at a time.
+ */
+#ifndef XMTP_STORE_DATABASE_H
+#define XMTP_STORE_DATABASE_H
+
+#include <xmtp/base.h>
+
+enum {
+    XMTP_DATABASE_KEY_LEN = 32,
+    XMTP_DATABASE_VERSION = 1, /* of the schema; see schema.c */
+};
+
+typedef struct xmtp_database xmtp_database;
+
+/* path NULL: in memory, and key is not looked at. Otherwise a file, made with mode 0600 when it is
+ * not there; its folder must exist. An existing file is never replaced.
+ *
+ * XMTP_E_DATABASE_KEY      this key does not open the file, or it is no database
+ * XMTP_E_LOCKED            open in another process, or once more in this one
+ * XMTP_E_DATABASE_VERSION  written by a newer version
+ * XMTP_E_DISK_FULL, XMTP_E_IO, XMTP_E_CORRUPT */
+XMTP_MUST_CHECK xmtp_status xmtp_database_open(xmtp_database **out, const xmtp_env *env,
+                                               const char *path,
+                                               const uint8_t key[XMTP_DATABASE_KEY_LEN],
+                                               xmtp_error *error);
+void xmtp_database_close(xmtp_database *db); /* takes NULL; an open transaction is rolled back */
+
+/* One level only: beginning inside a transaction is a programmer's error. After a failed commit
+ * the transaction is rolled back. */
+XMTP_MUST_CHECK xmtp_status xmtp_database_begin(xmtp_database *db);
+XMTP_MUST_CHECK xmtp_status xmtp_database_commit(xmtp_database *db);
+void xmtp_database_rollback(xmtp_database *db); /* nothing outside of a transaction */
+bool xmtp_database_in_transaction(const xmtp_database *db);
+
+/* Why the last call failed. Never holds values of rows. */
+const xmtp_error *xmtp_database_error(const xmtp_database *db);
+
+/* Gives back memory that only speeds things up; for clients that go idle. */
+void xmtp_database_shrink(xmtp_database *db);
+
+#endif

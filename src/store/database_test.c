@@ -1,0 +1,299 @@
+/* database_test.c - keys, locks, crashes, full disks, migration. */
+#include "base/bytes.h"
+#include "store/database_internal.h"
+#include "store/group_store.h"
+#include "store/identity_store.h"
+#include "store/intent_store.h"
+#include "store/message_store.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64];
+static char path[96];
+static const uint8_t key[32] = {1, 2, 3};
+static const uint8_t other_key[32] = {4, 5, 6};
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/xmtp-store-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    (void)snprintf(path, sizeof(path), "%s/client.db", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"client.db", "client.db-wal", "client.db-shm",
+                                        "client.db-journal"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        char name[128];
+        (void)snprintf(name, sizeof(name), "%s/%s", folder, names[i]);
+        (void)unlink(name);
+    }
+    return rmdir(folder);
+}
+
+static xmtp_database *open_file(void)
+{
+    xmtp_database *db;
+    xmtp_error error = {0};
+    xmtp_status status = xmtp_database_open(&db, xmtp_env_system(), path, key, &error);
+    if (status != XMTP_OK) {
+        print_error("%s\n", error.text);
+    }
+    assert_int_equal(status, XMTP_OK);
+    return db;
+}
+
+static xmtp_status open_with(const uint8_t *with_key)
+{
+    xmtp_database *db;
+    xmtp_error error = {0};
+    xmtp_status status = xmtp_database_open(&db, xmtp_env_system(), path, with_key, &error);
+    if (status == XMTP_OK) {
+        xmtp_database_close(db);
+    } else {
+        assert_null(db);
+        assert_true(strlen(error.text) > 0);
+    }
+    return status;
+}
+
+static uint64_t number(xmtp_database *db)
+{
+    uint64_t value;
+    assert_int_equal(xmtp_setting_number(db, "number", &value), XMTP_OK);
+    return value;
+}
+
+/* xmtp_setting_raise binds an integer; this writes one. */
+static void put_number(xmtp_database *db, uint64_t value)
+{
+    assert_int_equal(xmtp_setting_raise(db, "number", value), XMTP_OK);
+}
+
+static void what_was_written_is_read_after_reopening(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    put_number(db, 7);
+    xmtp_database_close(db);
+    db = open_file();
+    assert_int_equal(number(db), 7);
+    put_number(db, 5); /* raise never lowers */
+    assert_int_equal(number(db), 7);
+    xmtp_database_close(db);
+}
+
+static void the_file_is_encrypted_and_private(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    assert_int_equal(xmtp_setting_write(db, "text", xmtp_bytes_of_string("hello plain text")),
+                     XMTP_OK);
+    xmtp_database_close(db);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    FILE *file = fopen(path, "rb");
+    char *content = malloc((size_t)info.st_size);
+    assert_int_equal(fread(content, 1, (size_t)info.st_size, file), info.st_size);
+    fclose(file);
+    assert_null(memmem(content, (size_t)info.st_size, "plain text", 10));
+    assert_null(memmem(content, (size_t)info.st_size, "SQLite format", 13));
+    free(content);
+}
+
+static void a_wrong_key_is_told_and_the_file_left_alone(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    put_number(db, 7);
+    xmtp_database_close(db);
+    assert_int_equal(open_with(other_key), XMTP_E_DATABASE_KEY);
+    db = open_file();
+    assert_int_equal(number(db), 7);
+    xmtp_database_close(db);
+}
+
+static void a_file_that_is_no_database_is_told_and_left_alone(void **state)
+{
+    (void)state;
+    static const char text[] = "this is somebody's diary, not a database. "
+                               "It has more than one hundred bytes so that a header would fit.....";
+    FILE *file = fopen(path, "wb");
+    assert_int_equal(fwrite(text, 1, sizeof(text), file), sizeof(text));
+    fclose(file);
+    assert_int_equal(open_with(key), XMTP_E_DATABASE_KEY);
+    char back[sizeof(text)];
+    file = fopen(path, "rb");
+    assert_int_equal(fread(back, 1, sizeof(back), file), sizeof(back));
+    fclose(file);
+    assert_memory_equal(back, text, sizeof(text));
+}
+
+static void a_truncated_file_is_refused(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    put_number(db, 7);
+    xmtp_database_close(db);
+    assert_int_equal(truncate(path, 5000), 0);
+    assert_int_not_equal(open_with(key), XMTP_OK);
+}
+
+static void a_missing_folder_is_an_error(void **state)
+{
+    (void)state;
+    xmtp_database *db;
+    xmtp_error error;
+    assert_int_equal(xmtp_database_open(&db, xmtp_env_system(), "/nonexistent/x.db", key, &error),
+                     XMTP_E_IO);
+}
+
+static void a_second_opening_finds_the_file_locked(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    assert_int_equal(open_with(key), XMTP_E_LOCKED); /* in the same process */
+    pid_t child = fork();
+    if (child == 0) {
+        xmtp_database *second;
+        xmtp_status status = xmtp_database_open(&second, xmtp_env_system(), path, key, NULL);
+        _exit(status == XMTP_E_LOCKED ? 0 : 1);
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_int_equal(result, 0);
+    xmtp_database_close(db);
+    assert_int_equal(open_with(key), XMTP_OK);
+}
+
+static void a_transaction_cut_by_a_kill_leaves_the_state_before_it(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    put_number(db, 1);
+    xmtp_database_close(db);
+    for (int is_committed = 0; is_committed < 2; is_committed++) {
+        pid_t child = fork();
+        if (child == 0) {
+            db = open_file();
+            if (xmtp_database_begin(db) == XMTP_OK) {
+                put_number(db, 2);
+                if (is_committed && xmtp_database_commit(db) != XMTP_OK) {
+                    _exit(1);
+                }
+            }
+            (void)kill(getpid(), SIGKILL);
+        }
+        int result;
+        assert_int_equal(waitpid(child, &result, 0), child);
+        assert_true(WIFSIGNALED(result));
+        db = open_file();
+        assert_int_equal(number(db), 1 + is_committed);
+        xmtp_database_close(db);
+    }
+}
+
+static void a_full_disk_is_told_and_the_database_goes_on(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        (void)signal(SIGXFSZ, SIG_IGN);
+        xmtp_database *db = open_file();
+        put_number(db, 3);
+        struct rlimit limit = {.rlim_cur = 400 * 1024, .rlim_max = 1024 * 1024};
+        (void)setrlimit(RLIMIT_FSIZE, &limit);
+        static uint8_t big[800 * 1024];
+        bool is_ok = xmtp_database_begin(db) == XMTP_OK;
+        xmtp_status status = xmtp_setting_write(db, "big", xmtp_bytes_of(big, sizeof(big)));
+        if (status == XMTP_OK) {
+            status = xmtp_database_commit(db);
+        }
+        xmtp_database_rollback(db);
+        is_ok = is_ok && status == XMTP_E_DISK_FULL && number(db) == 3;
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_FSIZE, &limit);
+        is_ok = is_ok && xmtp_setting_raise(db, "number", 4) == XMTP_OK && number(db) == 4;
+        xmtp_database_close(db);
+        _exit(is_ok ? 0 : 1);
+    }
+    int result;
+    assert_int_equal(waitpid(child, &result, 0), child);
+    assert_int_equal(result, 0);
+    xmtp_database *db = open_file();
+    assert_int_equal(number(db), 4);
+    xmtp_database_close(db);
+}
+
+static void a_newer_version_is_refused(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    assert_int_equal(xmtp_database_exec(db, "PRAGMA user_version = 99"), XMTP_OK);
+    xmtp_database_close(db);
+    assert_int_equal(open_with(key), XMTP_E_DATABASE_VERSION);
+}
+
+static void an_empty_database_is_brought_to_the_present_version(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    xmtp_query q = xmtp_query_start(db, "SELECT user_version FROM pragma_user_version");
+    assert_int_equal(xmtp_query_one(&q), XMTP_OK);
+    assert_int_equal(xmtp_query_u64(&q, 0), XMTP_DATABASE_VERSION);
+    xmtp_query_end(&q);
+    xmtp_database_close(db);
+}
+
+static void a_failing_insert_rolls_back_as_a_whole(void **state)
+{
+    (void)state;
+    xmtp_database *db;
+    assert_int_equal(xmtp_database_open(&db, xmtp_env_system(), NULL, NULL, NULL), XMTP_OK);
+    assert_int_equal(xmtp_database_begin(db), XMTP_OK);
+    put_number(db, 9);
+    /* no group 77: the foreign key forbids it */
+    assert_int_not_equal(xmtp_record_put(db, 77, xmtp_bytes_of("k", 1), xmtp_bytes_of("v", 1)),
+                         XMTP_OK);
+    assert_true(xmtp_database_in_transaction(db));
+    xmtp_database_rollback(db);
+    assert_false(xmtp_database_in_transaction(db));
+    assert_int_equal(number(db), 0);
+    xmtp_database_close(db);
+}
+
+int main(void)
+{
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
+    const struct CMUnitTest tests[] = {
+        WITH_FOLDER(what_was_written_is_read_after_reopening),
+        WITH_FOLDER(the_file_is_encrypted_and_private),
+        WITH_FOLDER(a_wrong_key_is_told_and_the_file_left_alone),
+        WITH_FOLDER(a_file_that_is_no_database_is_told_and_left_alone),
+        WITH_FOLDER(a_truncated_file_is_refused),
+        cmocka_unit_test(a_missing_folder_is_an_error),
+        WITH_FOLDER(a_second_opening_finds_the_file_locked),
+        WITH_FOLDER(a_transaction_cut_by_a_kill_leaves_the_state_before_it),
+        WITH_FOLDER(a_full_disk_is_told_and_the_database_goes_on),
+        WITH_FOLDER(a_newer_version_is_refused),
+        WITH_FOLDER(an_empty_database_is_brought_to_the_present_version),
+        cmocka_unit_test(a_failing_insert_rolls_back_as_a_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,260 @@
+/* group_store.c - the tables groups and mls_records. */
+#include "store/group_store.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "store/query.h"
+
+#define GROUP_COLUMNS                                                                              \
+    "id, group_id, kind, stage, created_ns, last_message_ns, name, peer_inbox, dm_id, added_by,"   \
+    " welcome_id, epoch, member_count, is_active, paused_for, checked_ns, rotated_ns, cursor,"     \
+    " is_forked"
+
+static xmtp_status read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_group_row *out)
+{
+    *out = (xmtp_group_row){
+        .ref = (int64_t)xmtp_query_u64(q, 0),
+        .kind = (uint32_t)xmtp_query_u64(q, 2),
+        .stage = (xmtp_group_stage)xmtp_query_u64(q, 3),
+        .created_ns = xmtp_query_u64(q, 4),
+        .last_message_ns = xmtp_query_u64(q, 5),
+        .welcome_id = xmtp_query_u64(q, 10),
+        .epoch = xmtp_query_u64(q, 11),
+        .member_count = (uint32_t)xmtp_query_u64(q, 12),
+        .is_active = xmtp_query_u64(q, 13) != 0,
+        .checked_ns = xmtp_query_u64(q, 15),
+        .rotated_ns = xmtp_query_u64(q, 16),
+        .cursor = xmtp_query_u64(q, 17),
+        .is_forked = xmtp_query_u64(q, 18) != 0,
+    };
+    XMTP_TRY(xmtp_query_bytes(q, 1, arena, &out->group_id));
+    XMTP_TRY(xmtp_query_string(q, 6, arena, &out->name));
+    XMTP_TRY(xmtp_query_string(q, 7, arena, &out->peer_inbox));
+    XMTP_TRY(xmtp_query_string(q, 8, arena, &out->dm_id));
+    XMTP_TRY(xmtp_query_string(q, 9, arena, &out->added_by));
+    return xmtp_query_string(q, 14, arena, &out->paused_for);
+}
+
+/* The columns that insert and update share, in the order of their SQL. */
+static void bind_changeable(xmtp_query *q, const xmtp_group_row *row)
+{
+    bool has_dm_id = row->dm_id != NULL && row->dm_id[0] != '\0';
+    xmtp_query_bind_u64(q, row->kind);
+    xmtp_query_bind_u64(q, row->stage);
+    xmtp_query_bind_text(q, row->name == NULL ? "" : row->name);
+    xmtp_query_bind_text(q, row->peer_inbox == NULL ? "" : row->peer_inbox);
+    xmtp_query_bind_text(q, has_dm_id ? row->dm_id : NULL);
+    xmtp_query_bind_text(q, row->added_by == NULL ? "" : row->added_by);
+    xmtp_query_bind_u64(q, row->welcome_id);
+    xmtp_query_bind_u64(q, row->epoch);
+    xmtp_query_bind_u64(q, row->member_count);
+    xmtp_query_bind_u64(q, row->is_active);
+    xmtp_query_bind_text(q, row->paused_for == NULL ? "" : row->paused_for);
+    xmtp_query_bind_u64(q, row->checked_ns);
+    xmtp_query_bind_u64(q, row->rotated_ns);
+    xmtp_query_bind_u64(q, row->cursor);
+    xmtp_query_bind_u64(q, row->is_forked);
+}
+
+xmtp_status xmtp_group_insert(xmtp_database *db, xmtp_group_row *row)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "INSERT OR IGNORE INTO groups(kind, stage, name, peer_inbox, dm_id, added_by,"
+            " welcome_id, epoch, member_count, is_active, paused_for, checked_ns, rotated_ns,"
+            " cursor, is_forked, group_id, created_ns, last_message_ns)"
+            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    bind_changeable(&q, row);
+    xmtp_query_bind_bytes(&q, row->group_id);
+    xmtp_query_bind_u64(&q, row->created_ns);
+    xmtp_query_bind_u64(&q, row->last_message_ns);
+    XMTP_TRY(xmtp_query_run(&q));
+    XMTP_ENSURE(xmtp_database_changes(db) == 1, XMTP_E_EXISTS);
+    row->ref = xmtp_database_last_row(db);
+    return XMTP_OK;
+}
+
+static xmtp_status read_one(xmtp_query *q, xmtp_arena *arena, xmtp_group_row *out)
+{
+    xmtp_status status = xmtp_query_one(q);
+    if (status == XMTP_OK) {
+        status = read_row(q, arena, out);
+    }
+    xmtp_query_end(q);
+    return status;
+}
+
+xmtp_status xmtp_group_find(xmtp_database *db, xmtp_bytes group_id, xmtp_arena *arena,
+                            xmtp_group_row *out)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE group_id = ?");
+    xmtp_query_bind_bytes(&q, group_id);
+    return read_one(&q, arena, out);
+}
+
+xmtp_status xmtp_group_read(xmtp_database *db, int64_t ref, xmtp_arena *arena, xmtp_group_row *out)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE id = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)ref);
+    return read_one(&q, arena, out);
+}
+
+xmtp_status xmtp_group_update(xmtp_database *db, const xmtp_group_row *row)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "UPDATE groups SET kind = ?, stage = ?, name = ?, peer_inbox = ?, dm_id = ?,"
+            " added_by = ?, welcome_id = ?, epoch = ?, member_count = ?, is_active = ?,"
+            " paused_for = ?, checked_ns = ?, rotated_ns = ?, cursor = ?, is_forked = ?"
+            " WHERE id = ?");
+    bind_changeable(&q, row);
+    xmtp_query_bind_u64(&q, (uint64_t)row->ref);
+    return xmtp_query_run(&q);
+}
+
+static xmtp_status set_number(xmtp_query q, int64_t ref, uint64_t value)
+{
+    xmtp_query_bind_u64(&q, value);
+    xmtp_query_bind_u64(&q, (uint64_t)ref);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_group_set_cursor(xmtp_database *db, int64_t ref, uint64_t cursor)
+{
+    return set_number(xmtp_query_start(db, "UPDATE groups SET cursor = ? WHERE id = ?"), ref,
+                      cursor);
+}
+
+xmtp_status xmtp_group_set_checked(xmtp_database *db, int64_t ref, uint64_t checked_ns)
+{
+    return set_number(xmtp_query_start(db, "UPDATE groups SET checked_ns = ? WHERE id = ?"), ref,
+                      checked_ns);
+}
+
+xmtp_status xmtp_group_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns)
+{
+    return set_number(xmtp_query_start(db, "UPDATE groups SET rotated_ns = ? WHERE id = ?"), ref,
+                      rotated_ns);
+}
+
+xmtp_status xmtp_group_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns)
+{
+    return set_number(xmtp_query_start(db, "UPDATE groups SET last_message_ns ="
+                                           " max(last_message_ns, ?) WHERE id = ?"),
+                      ref, sent_ns);
+}
+
+xmtp_status xmtp_group_delete(xmtp_database *db, int64_t ref)
+{
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM groups WHERE id = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)ref);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_group_delete_unfinished(xmtp_database *db)
+{
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM groups WHERE stage = ?");
+    xmtp_query_bind_u64(&q, XMTP_GROUP_CREATING);
+    return xmtp_query_run(&q);
+}
+
+static xmtp_status count_groups(xmtp_database *db, size_t *count)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT count(*) FROM groups");
+    xmtp_status status = xmtp_query_one(&q);
+    *count = status == XMTP_OK ? (size_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status;
+}
+
+xmtp_status xmtp_group_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
+                            xmtp_group_rows *out)
+{
+    *out = (xmtp_group_rows){0};
+    size_t capacity;
+    void *items;
+    XMTP_TRY(count_groups(db, &capacity));
+    XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(*out->items), &items));
+    out->items = items;
+    static const char all[] = "SELECT " GROUP_COLUMNS " FROM groups WHERE stage = 2"
+                              " ORDER BY last_message_ns DESC, created_ns DESC, group_id DESC";
+    static const char distinct[] =
+        "SELECT " GROUP_COLUMNS " FROM groups AS g WHERE stage = 2 AND (dm_id IS NULL OR NOT"
+        " EXISTS(SELECT 1 FROM groups AS other WHERE other.dm_id = g.dm_id AND other.stage = 2 AND"
+        " (other.last_message_ns, other.group_id) > (g.last_message_ns, g.group_id)))"
+        " ORDER BY last_message_ns DESC, created_ns DESC, group_id DESC";
+    xmtp_query q = xmtp_query_start(db, with_duplicates ? all : distinct);
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    while (status == XMTP_OK && has_row && out->count < capacity) {
+        status = read_row(&q, arena, &out->items[out->count]);
+        if (status == XMTP_OK) {
+            out->count++;
+            status = xmtp_query_step(&q, &has_row);
+        }
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
+xmtp_status xmtp_group_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
+                               xmtp_group_row *out)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE dm_id = ?"
+                                        " AND stage = 2"
+                                        " ORDER BY last_message_ns DESC, group_id DESC LIMIT 1");
+    xmtp_query_bind_text(&q, dm_id);
+    return read_one(&q, arena, out);
+}
+
+/* ---- records of MLS groups */
+
+xmtp_status xmtp_record_put(xmtp_database *db, int64_t ref, xmtp_bytes key, xmtp_bytes value)
+{
+    xmtp_query q = xmtp_query_start(db, "INSERT INTO mls_records(group_ref, key, value)"
+                                        " VALUES(?, ?, ?) ON CONFLICT(group_ref, key)"
+                                        " DO UPDATE SET value = excluded.value");
+    xmtp_query_bind_u64(&q, (uint64_t)ref);
+    xmtp_query_bind_bytes(&q, key);
+    xmtp_query_bind_bytes(&q, value);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_record_delete(xmtp_database *db, int64_t ref, xmtp_bytes key)
+{
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM mls_records WHERE group_ref = ? AND key = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)ref);
+    xmtp_query_bind_bytes(&q, key);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_record_delete_all(xmtp_database *db, int64_t ref)
+{
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM mls_records WHERE group_ref = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)ref);
+    return xmtp_query_run(&q);
+}
+
+static bool has_prefix(xmtp_bytes key, xmtp_bytes prefix)
+{
+    return key.n >= prefix.n && xmtp_bytes_equal(xmtp_bytes_of(key.p, prefix.n), prefix);
+}
+
+xmtp_status xmtp_record_each(xmtp_database *db, int64_t ref, xmtp_bytes prefix, void *visitor,
+                             xmtp_status (*visit)(void *visitor, xmtp_bytes key, xmtp_bytes value))
+{
+    /* Keys with a prefix are neighbours in the order of the primary key: start there, stop behind.
+     */
+    xmtp_query q = xmtp_query_start(db, "SELECT key, value FROM mls_records WHERE group_ref = ?"
+                                        " AND key >= ? ORDER BY key");
+    xmtp_query_bind_u64(&q, (uint64_t)ref);
+    xmtp_query_bind_bytes(&q, prefix);
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    while (status == XMTP_OK && has_row && has_prefix(xmtp_query_view(&q, 0), prefix)) {
+        status = visit(visitor, xmtp_query_view(&q, 0), xmtp_query_view(&q, 1));
+        if (status == XMTP_OK) {
+            status = xmtp_query_step(&q, &has_row);
+        }
+    }
+    xmtp_query_end(&q);
+    return status;
+}

@@ -1,0 +1,71 @@
+/* group_store.h - conversations: one row each, and the records of their MLS groups. */
+#ifndef XMTP_STORE_GROUP_STORE_H
+#define XMTP_STORE_GROUP_STORE_H
+
+#include "base/arena.h"
+#include "store/database.h"
+
+typedef enum xmtp_group_stage {
+    XMTP_GROUP_CREATING = 1, /* ours, and its first commit is not confirmed: nobody else knows it */
+    XMTP_GROUP_READY = 2,
+} xmtp_group_stage;
+
+/* kind has the numbers of the network (1 group, 2 DM, 3 sync, 4 oneshot). Strings are never NULL in
+ * rows that were read, except dm_id. */
+typedef struct xmtp_group_row {
+    int64_t ref; /* names the row in all other tables */
+    xmtp_bytes group_id;
+    uint32_t kind;
+    xmtp_group_stage stage;
+    uint64_t created_ns;
+    uint64_t last_message_ns;
+    const char *name;
+    const char *peer_inbox;
+    const char *dm_id; /* "" when none */
+    const char *added_by;
+    uint64_t welcome_id;
+    uint64_t epoch;
+    uint32_t member_count;
+    bool is_active;
+    const char *paused_for; /* minimum version that pauses us, "" when none */
+    uint64_t checked_ns;    /* when members' installations were last looked at */
+    uint64_t rotated_ns;    /* when our leaf's keys were last changed; 0 for a joiner */
+    uint64_t cursor;        /* sequence of the last message processed */
+    bool is_forked;
+} xmtp_group_row;
+
+/* Sets row->ref. XMTP_E_EXISTS: there is one with this group_id. */
+xmtp_status xmtp_group_insert(xmtp_database *db, xmtp_group_row *row);
+xmtp_status xmtp_group_find(xmtp_database *db, xmtp_bytes group_id, xmtp_arena *arena,
+                            xmtp_group_row *out);
+xmtp_status xmtp_group_read(xmtp_database *db, int64_t ref, xmtp_arena *arena, xmtp_group_row *out);
+/* Writes everything of the row but group_id, created_ns and last_message_ns. */
+xmtp_status xmtp_group_update(xmtp_database *db, const xmtp_group_row *row);
+xmtp_status xmtp_group_set_cursor(xmtp_database *db, int64_t ref, uint64_t cursor);
+xmtp_status xmtp_group_set_checked(xmtp_database *db, int64_t ref, uint64_t checked_ns);
+xmtp_status xmtp_group_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns);
+xmtp_status xmtp_group_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns);
+xmtp_status xmtp_group_delete(xmtp_database *db, int64_t ref);
+/* Removes groups whose creation was cut short by a crash. */
+xmtp_status xmtp_group_delete_unfinished(xmtp_database *db);
+
+/* Rows of all conversations, newest message first; with_duplicates false shows one group per DM. */
+typedef struct xmtp_group_rows {
+    xmtp_group_row *items;
+    size_t count;
+} xmtp_group_rows;
+
+xmtp_status xmtp_group_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
+                            xmtp_group_rows *out);
+/* The group that stands for a DM (groups.md 2.8). */
+xmtp_status xmtp_group_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
+                               xmtp_group_row *out);
+
+/* ---- records of MLS groups */
+xmtp_status xmtp_record_put(xmtp_database *db, int64_t ref, xmtp_bytes key, xmtp_bytes value);
+xmtp_status xmtp_record_delete(xmtp_database *db, int64_t ref, xmtp_bytes key);
+xmtp_status xmtp_record_delete_all(xmtp_database *db, int64_t ref);
+xmtp_status xmtp_record_each(xmtp_database *db, int64_t ref, xmtp_bytes prefix, void *visitor,
+                             xmtp_status (*visit)(void *visitor, xmtp_bytes key, xmtp_bytes value));
+
+#endif

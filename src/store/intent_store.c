@@ -1,0 +1,180 @@
+/* intent_store.c - the table intents. */
+#include "store/intent_store.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "store/query.h"
+
+xmtp_status xmtp_intent_insert(xmtp_database *db, xmtp_intent_row *row)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "INSERT INTO intents(group_ref, kind, state, data, message_id, should_push, payload,"
+            " payload_hash, staged, post_commit, epoch, attempts, sequence)"
+            " VALUES(?, ?, 1, ?, ?, ?, x'', x'', x'', x'', 0, 0, 0)");
+    xmtp_query_bind_u64(&q, (uint64_t)row->group_ref);
+    xmtp_query_bind_u64(&q, row->kind);
+    xmtp_query_bind_bytes(&q, row->data);
+    xmtp_query_bind_bytes(&q, row->message_id);
+    xmtp_query_bind_u64(&q, row->should_push);
+    XMTP_TRY(xmtp_query_run(&q));
+    row->state = XMTP_INTENT_TO_PUBLISH;
+    row->id = xmtp_database_last_row(db);
+    return XMTP_OK;
+}
+
+/* Columns: id, group_ref, kind, state, data, message_id, should_push, payload_hash, epoch,
+ * attempts, sequence. */
+static xmtp_status read_short(const xmtp_query *q, xmtp_arena *arena, xmtp_intent_row *out)
+{
+    *out = (xmtp_intent_row){
+        .id = (int64_t)xmtp_query_u64(q, 0),
+        .group_ref = (int64_t)xmtp_query_u64(q, 1),
+        .kind = (xmtp_intent_kind)xmtp_query_u64(q, 2),
+        .state = (xmtp_intent_state)xmtp_query_u64(q, 3),
+        .should_push = xmtp_query_u64(q, 6) != 0,
+        .epoch = xmtp_query_u64(q, 8),
+        .attempts = (uint32_t)xmtp_query_u64(q, 9),
+        .sequence = xmtp_query_u64(q, 10),
+    };
+    XMTP_TRY(xmtp_query_bytes(q, 4, arena, &out->data));
+    XMTP_TRY(xmtp_query_bytes(q, 5, arena, &out->message_id));
+    return xmtp_query_bytes(q, 7, arena, &out->payload_hash);
+}
+
+#define SHORT_COLUMNS                                                                              \
+    "id, group_ref, kind, state, data, message_id, should_push, payload_hash, epoch, attempts,"    \
+    " sequence"
+
+static xmtp_status read_full(xmtp_query *q, xmtp_arena *arena, xmtp_intent_row *out)
+{
+    XMTP_TRY(xmtp_query_one(q));
+    XMTP_TRY(read_short(q, arena, out));
+    XMTP_TRY(xmtp_query_bytes(q, 11, arena, &out->payload));
+    XMTP_TRY(xmtp_query_bytes(q, 12, arena, &out->staged));
+    return xmtp_query_bytes(q, 13, arena, &out->post_commit);
+}
+
+xmtp_status xmtp_intent_read(xmtp_database *db, int64_t id, xmtp_arena *arena, xmtp_intent_row *out)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS ", payload, staged, post_commit"
+                                        " FROM intents WHERE id = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    xmtp_status status = read_full(&q, arena, out);
+    xmtp_query_end(&q);
+    return status;
+}
+
+static xmtp_status count_rows(xmtp_query q, size_t *count)
+{
+    xmtp_status status = xmtp_query_one(&q);
+    *count = status == XMTP_OK ? (size_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status;
+}
+
+xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit, xmtp_arena *arena,
+                             xmtp_intent_rows *out)
+{
+    *out = (xmtp_intent_rows){0};
+    xmtp_query count = xmtp_query_start(db, "SELECT count(*) FROM (SELECT 1 FROM intents WHERE"
+                                            " group_ref = ? LIMIT ?)");
+    xmtp_query_bind_u64(&count, (uint64_t)group_ref);
+    xmtp_query_bind_u64(&count, limit);
+    size_t capacity;
+    void *items;
+    XMTP_TRY(count_rows(count, &capacity));
+    XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(*out->items), &items));
+    out->items = items;
+    xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS " FROM intents"
+                                        " WHERE group_ref = ? ORDER BY id LIMIT ?");
+    xmtp_query_bind_u64(&q, (uint64_t)group_ref);
+    xmtp_query_bind_u64(&q, capacity);
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    while (status == XMTP_OK && has_row) {
+        status = read_short(&q, arena, &out->items[out->count]);
+        if (status == XMTP_OK) {
+            out->count++;
+            status = xmtp_query_step(&q, &has_row);
+        }
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
+xmtp_status xmtp_intent_set_published(xmtp_database *db, const xmtp_intent_row *row)
+{
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 2, payload = ?,"
+                                        " payload_hash = ?, staged = ?, post_commit = ?, epoch = ?"
+                                        " WHERE id = ?");
+    xmtp_query_bind_bytes(&q, row->payload);
+    xmtp_query_bind_bytes(&q, row->payload_hash);
+    xmtp_query_bind_bytes(&q, row->staged);
+    xmtp_query_bind_bytes(&q, row->post_commit);
+    xmtp_query_bind_u64(&q, row->epoch);
+    xmtp_query_bind_u64(&q, (uint64_t)row->id);
+    return xmtp_query_run(&q);
+}
+
+#define FORGET_PAYLOAD                                                                             \
+    "state = 1, payload = x'', payload_hash = x'', staged = x'', post_commit = x''"
+
+xmtp_status xmtp_intent_set_to_publish(xmtp_database *db, int64_t id)
+{
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET " FORGET_PAYLOAD " WHERE id = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_intent_set_committed(xmtp_database *db, int64_t id, uint64_t sequence)
+{
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 3, payload = x'', staged = x'',"
+                                        " sequence = ? WHERE id = ?");
+    xmtp_query_bind_u64(&q, sequence);
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts)
+{
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET attempts = ? WHERE id = ?");
+    xmtp_query_bind_u64(&q, attempts);
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_intent_delete(xmtp_database *db, int64_t id)
+{
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM intents WHERE id = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_intent_reset_group(xmtp_database *db, int64_t group_ref)
+{
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET " FORGET_PAYLOAD
+                                        " WHERE group_ref = ? AND state = 2");
+    xmtp_query_bind_u64(&q, (uint64_t)group_ref);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_intent_groups(xmtp_database *db, xmtp_arena *arena, int64_t **refs, size_t *count)
+{
+    size_t capacity;
+    void *items;
+    *count = 0;
+    XMTP_TRY(count_rows(xmtp_query_start(db, "SELECT count(DISTINCT group_ref) FROM intents"),
+                        &capacity));
+    XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(**refs), &items));
+    *refs = items;
+    xmtp_query q =
+        xmtp_query_start(db, "SELECT group_ref FROM intents GROUP BY group_ref ORDER BY min(id)");
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    while (status == XMTP_OK && has_row && *count < capacity) {
+        (*refs)[(*count)++] = (int64_t)xmtp_query_u64(&q, 0);
+        status = xmtp_query_step(&q, &has_row);
+    }
+    xmtp_query_end(&q);
+    return status;
+}

@@ -1,0 +1,69 @@
+/* intent_store.h - what we still want the network to have, in order (groups.md 3.3).
+ *
+ *     TO_PUBLISH --payload stored--> PUBLISHED --read back, applied--> COMMITTED --welcomes sent-->
+ * gone ^                             |                    (messages and commits without an Add:
+ * gone)
+ *         +-------lost the race---------+
+ *
+ * The exact bytes that are sent are stored before they are sent, so that after a crash the same
+ * ones go out again and the outcome is recognised by their hash.
+ */
+#ifndef XMTP_STORE_INTENT_STORE_H
+#define XMTP_STORE_INTENT_STORE_H
+
+#include "base/arena.h"
+#include "store/database.h"
+
+typedef enum xmtp_intent_kind {
+    XMTP_INTENT_SEND_MESSAGE = 1, /* data: PlaintextEnvelope */
+    XMTP_INTENT_KEY_UPDATE = 2,
+    XMTP_INTENT_METADATA = 3,   /* data: vector<V> field, vector<V> value */
+    XMTP_INTENT_MEMBERSHIP = 4, /* data: see client/membership.c */
+} xmtp_intent_kind;
+
+typedef enum xmtp_intent_state {
+    XMTP_INTENT_TO_PUBLISH = 1,
+    XMTP_INTENT_PUBLISHED = 2, /* payload stored; it may or may not have reached the network */
+    XMTP_INTENT_COMMITTED = 3, /* applied; welcomes still to be sent */
+} xmtp_intent_state;
+
+typedef struct xmtp_intent_row {
+    int64_t id;
+    int64_t group_ref;
+    xmtp_intent_kind kind;
+    xmtp_intent_state state;
+    xmtp_bytes data;
+    xmtp_bytes message_id; /* of the message row; empty for commits */
+    bool should_push;
+    xmtp_bytes payload; /* MLSMessage as sent */
+    xmtp_bytes payload_hash;
+    xmtp_bytes staged;      /* encoded pending commit: holds private keys */
+    xmtp_bytes post_commit; /* welcomes to be sent, see client/post_commit.c */
+    uint64_t epoch;         /* in which the payload was made */
+    uint32_t attempts;      /* failed ones to build it */
+    uint64_t sequence;      /* of the payload on the network; 0: not seen */
+} xmtp_intent_row;
+
+typedef struct xmtp_intent_rows {
+    xmtp_intent_row *items;
+    size_t count;
+} xmtp_intent_rows;
+
+/* state, kind, data, message_id, should_push of the row count. Sets row->id. */
+xmtp_status xmtp_intent_insert(xmtp_database *db, xmtp_intent_row *row);
+xmtp_status xmtp_intent_read(xmtp_database *db, int64_t id, xmtp_arena *arena,
+                             xmtp_intent_row *out);
+/* All of a group in order; at most limit. Without payloads, staged commits and post_commit. */
+xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit, xmtp_arena *arena,
+                             xmtp_intent_rows *out);
+xmtp_status xmtp_intent_set_published(xmtp_database *db, const xmtp_intent_row *row);
+xmtp_status xmtp_intent_set_to_publish(xmtp_database *db, int64_t id);
+xmtp_status xmtp_intent_set_committed(xmtp_database *db, int64_t id, uint64_t sequence);
+xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts);
+xmtp_status xmtp_intent_delete(xmtp_database *db, int64_t id);
+/* Everything published in a group goes back to be built again: its MLS state was replaced. */
+xmtp_status xmtp_intent_reset_group(xmtp_database *db, int64_t group_ref);
+/* Groups that have intents, in the order of their oldest. */
+xmtp_status xmtp_intent_groups(xmtp_database *db, xmtp_arena *arena, int64_t **refs, size_t *count);
+
+#endif

@@ -1,0 +1,71 @@
+/* message_store.h - decrypted messages, and the queue of those that a consumer has not handled. */
+#ifndef XMTP_STORE_MESSAGE_STORE_H
+#define XMTP_STORE_MESSAGE_STORE_H
+
+#include "base/arena.h"
+#include "store/database.h"
+
+typedef struct xmtp_message_row {
+    int64_t row; /* order of arrival */
+    xmtp_bytes message_id;
+    int64_t group_ref;
+    uint32_t kind;     /* xmtp_message_kind */
+    uint32_t delivery; /* xmtp_delivery_status */
+    const char *sender_inbox;
+    xmtp_bytes sender_installation;
+    uint64_t sent_ns;
+    uint64_t sequence; /* 0: not seen on the network */
+    xmtp_bytes content;
+    /* of the conversation, when read */
+    xmtp_bytes group_id;
+    uint32_t group_kind;
+    const char *sender_address; /* "" when unknown */
+} xmtp_message_row;
+
+/* Does nothing when there is one with this id: *is_new tells. Also moves the group's
+ * last_message_ns. */
+xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, bool *is_new);
+/* Our own message came back. */
+xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id, uint64_t sent_ns,
+                                       uint64_t sequence);
+xmtp_status xmtp_message_set_failed(xmtp_database *db, xmtp_bytes message_id);
+xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
+                              xmtp_message_row *out);
+
+/* One page of a listing, by (sent_ns, row). */
+typedef struct xmtp_message_page {
+    int64_t group_ref; /* 0: all conversations */
+    const char *dm_id; /* instead of group_ref: all groups of one DM; NULL: none */
+    bool newest_first;
+    uint64_t sent_ns; /* start behind this position */
+    int64_t row;
+    uint64_t after_ns; /* leave out what was sent then or earlier */
+    size_t limit;      /* at most XMTP_MESSAGE_PAGE_MAX */
+} xmtp_message_page;
+
+enum { XMTP_MESSAGE_PAGE_MAX = 100 };
+
+/* The position before the first page. */
+void xmtp_message_page_start(xmtp_message_page *page);
+/* Rows in the arena; the position moves behind the last. *count 0: the end. */
+xmtp_status xmtp_message_page_next(xmtp_database *db, xmtp_message_page *page, xmtp_arena *arena,
+                                   xmtp_message_row *rows, size_t *count);
+
+/* ---- the queue */
+typedef struct xmtp_queue_row {
+    int64_t id;
+    uint8_t message_id[32];
+    uint32_t attempts;
+    uint64_t next_ns; /* not before */
+} xmtp_queue_row;
+
+xmtp_status xmtp_queue_push(xmtp_database *db, xmtp_bytes message_id, int64_t group_ref);
+/* The first entry of each conversation, oldest first, from behind after_id. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_queue_head(xmtp_database *db, int64_t after_id, xmtp_queue_row *out);
+/* Removes it; the next one of its conversation becomes first. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_queue_remove(xmtp_database *db, xmtp_bytes message_id);
+/* One more failed attempt. set_aside: never offered again, and no longer in the way. */
+xmtp_status xmtp_queue_set_failed(xmtp_database *db, xmtp_bytes message_id, uint64_t next_ns,
+                                  bool set_aside);
+
+#endif

@@ -1,0 +1,118 @@
+/* schema.c - the tables, and how an older file becomes a present one.
+ *
+ *   settings          one value per name: HMAC root key, queue switch, welcome cursor
+ *   identity          one row: inbox, installation key, an unfinished registration
+ *   key_packages      ours, with private keys; found by either public key that a welcome names
+ *   identity_updates  the logs of inboxes we met, as received
+ *   association_states, inboxes, identifiers    caches made from those logs and from look-ups
+ *   groups            one row per conversation; everything a list shows without loading MLS state
+ *   mls_records       what xmtp_mls_writes says, per group
+ *   messages          decrypted; id is that of groups.md 5.5
+ *   intents           what we still want the network to have (groups.md 3.3)
+ *   queue             messages that a consumer has not acknowledged
+ *
+ * PRAGMA user_version counts migrations. A migration once released never changes.
+ */
+#include "base/status.h"
+#include "store/database_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static const char migration_1[] =
+    "CREATE TABLE settings(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
+
+    "CREATE TABLE identity("
+    " only_row INTEGER PRIMARY KEY CHECK(only_row = 1), inbox_id TEXT NOT NULL,"
+    " address TEXT NOT NULL, installation_seed BLOB NOT NULL, pending_update BLOB,"
+    " next_rotation_ns INTEGER NOT NULL);"
+
+    "CREATE TABLE key_packages("
+    " id INTEGER PRIMARY KEY, init_key BLOB NOT NULL UNIQUE, wrapper_key BLOB NOT NULL UNIQUE,"
+    " key_package BLOB NOT NULL, private_keys BLOB NOT NULL, delete_at_ns INTEGER);"
+
+    "CREATE TABLE identity_updates("
+    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
+
+    "CREATE TABLE association_states("
+    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, record BLOB NOT NULL,"
+    " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
+
+    "CREATE TABLE inboxes(inbox_id TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE identifiers(address TEXT PRIMARY KEY, inbox_id TEXT NOT NULL) WITHOUT ROWID;"
+
+    "CREATE TABLE groups("
+    " id INTEGER PRIMARY KEY, group_id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,"
+    " stage INTEGER NOT NULL, created_ns INTEGER NOT NULL, last_message_ns INTEGER NOT NULL,"
+    " name TEXT NOT NULL, peer_inbox TEXT NOT NULL, dm_id TEXT, added_by TEXT NOT NULL,"
+    " welcome_id INTEGER NOT NULL, epoch INTEGER NOT NULL, member_count INTEGER NOT NULL,"
+    " is_active INTEGER NOT NULL, paused_for TEXT NOT NULL, checked_ns INTEGER NOT NULL,"
+    " rotated_ns INTEGER NOT NULL, cursor INTEGER NOT NULL, is_forked INTEGER NOT NULL);"
+    "CREATE INDEX groups_by_dm ON groups(dm_id) WHERE dm_id IS NOT NULL;"
+
+    "CREATE TABLE mls_records("
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE, key BLOB NOT NULL,"
+    " value BLOB NOT NULL, PRIMARY KEY(group_ref, key)) WITHOUT ROWID;"
+
+    "CREATE TABLE messages("
+    " id INTEGER PRIMARY KEY, message_id BLOB NOT NULL UNIQUE,"
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " kind INTEGER NOT NULL, delivery INTEGER NOT NULL, sender_inbox TEXT NOT NULL,"
+    " sender_installation BLOB NOT NULL, sent_ns INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " content BLOB NOT NULL);"
+    "CREATE INDEX messages_by_group ON messages(group_ref, sent_ns);"
+    "CREATE INDEX messages_by_time ON messages(sent_ns);"
+
+    "CREATE TABLE intents("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " kind INTEGER NOT NULL, state INTEGER NOT NULL, data BLOB NOT NULL, message_id BLOB NOT NULL,"
+    " should_push INTEGER NOT NULL, payload BLOB NOT NULL, payload_hash BLOB NOT NULL,"
+    " staged BLOB NOT NULL, post_commit BLOB NOT NULL, epoch INTEGER NOT NULL,"
+    " attempts INTEGER NOT NULL, sequence INTEGER NOT NULL);"
+    "CREATE INDEX intents_by_group ON intents(group_ref, id);"
+
+    /* place: 0 behind another of its conversation, 1 first of it, 2 set aside */
+    "CREATE TABLE queue("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, message_id BLOB NOT NULL UNIQUE,"
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " place INTEGER NOT NULL, attempts INTEGER NOT NULL, next_ns INTEGER NOT NULL);"
+    "CREATE INDEX queue_heads ON queue(id) WHERE place = 1;"
+    "CREATE INDEX queue_by_group ON queue(group_ref, place, id);";
+
+static const char *const migrations[XMTP_DATABASE_VERSION] = {migration_1};
+
+static xmtp_status read_version(xmtp_database *db, uint64_t *version)
+{
+    xmtp_query q = xmtp_query_start(db, "PRAGMA user_version");
+    xmtp_status status = xmtp_query_one(&q);
+    if (status == XMTP_OK) {
+        *version = xmtp_query_u64(&q, 0);
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
+static xmtp_status write_version(xmtp_database *db, unsigned version)
+{
+    char sql[48];
+    (void)snprintf(sql, sizeof(sql), "PRAGMA user_version = %u", version);
+    return xmtp_database_exec(db, sql);
+}
+
+xmtp_status xmtp_schema_migrate(xmtp_database *db)
+{
+    uint64_t version = 0;
+    XMTP_TRY(read_version(db, &version));
+    if (version > XMTP_DATABASE_VERSION) {
+        return xmtp_fail(&db->error, XMTP_E_DATABASE_VERSION,
+                         "database has version %" PRIu64 ", this library knows %d", version,
+                         XMTP_DATABASE_VERSION);
+    }
+    for (; version < XMTP_DATABASE_VERSION; version++) {
+        XMTP_TRY(xmtp_database_exec(db, migrations[version]));
+        XMTP_TRY(write_version(db, (unsigned)version + 1));
+    }
+    return XMTP_OK;
+}
