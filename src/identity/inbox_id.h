@@ -15,11 +15,12 @@ enum { XMTP_NONCE_DEFAULT = 1 };
  *
  * XMTP_E_IDENTIFIER  an Ethereum text that is not 0x and 40 hex digits, an empty passkey, or an
  *                    installation, which cannot own an inbox; out is empty then */
-xmtp_status xmtp_inbox_id(const xmtp_identifier *owner, uint64_t nonce,
-                          char out[XMTP_INBOX_ID_LEN + 1], xmtp_error *error);
+XMTP_MUST_CHECK xmtp_status xmtp_inbox_id(const xmtp_identifier *owner, uint64_t nonce,
+                                          char out[XMTP_INBOX_ID_LEN + 1], xmtp_error *error);
 
 /* The same for a person's address (normalised first). */
-xmtp_status xmtp_inbox_id_of_address(const char *address, uint64_t nonce,
-                                     char out[XMTP_INBOX_ID_LEN + 1], xmtp_error *error);
+XMTP_MUST_CHECK xmtp_status xmtp_inbox_id_of_address(const char *address, uint64_t nonce,
+                                                     char out[XMTP_INBOX_ID_LEN + 1],
+                                                     xmtp_error *error);
 
 #endif

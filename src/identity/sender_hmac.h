@@ -20,12 +20,13 @@ enum {
 int64_t xmtp_hmac_epoch(uint64_t now_ns);
 
 /* XMTP_E_LENGTH: group_id longer than XMTP_HMAC_GROUP_ID_MAX. Wipe key after use. */
-xmtp_status xmtp_hmac_key(const uint8_t root[XMTP_HMAC_ROOT_LEN], xmtp_bytes group_id,
-                          int64_t epoch, uint8_t key[XMTP_HMAC_KEY_LEN]);
+XMTP_MUST_CHECK xmtp_status xmtp_hmac_key(const uint8_t root[XMTP_HMAC_ROOT_LEN],
+                                          xmtp_bytes group_id, int64_t epoch,
+                                          uint8_t key[XMTP_HMAC_KEY_LEN]);
 
 /* Both steps for a message sent now. */
-xmtp_status xmtp_sender_hmac(const uint8_t root[XMTP_HMAC_ROOT_LEN], xmtp_bytes group_id,
-                             uint64_t now_ns, xmtp_bytes message,
-                             uint8_t out[XMTP_SENDER_HMAC_LEN]);
+XMTP_MUST_CHECK xmtp_status xmtp_sender_hmac(const uint8_t root[XMTP_HMAC_ROOT_LEN],
+                                             xmtp_bytes group_id, uint64_t now_ns,
+                                             xmtp_bytes message, uint8_t out[XMTP_SENDER_HMAC_LEN]);
 
 #endif

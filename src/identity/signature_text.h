@@ -22,7 +22,7 @@
 enum { XMTP_TIME_TEXT_LEN = 20 };
 
 /* Appends the text. Only kind and subject of each action are looked at. */
-xmtp_status xmtp_signature_text(const xmtp_wire_update *update, xmtp_writer *w);
+XMTP_MUST_CHECK xmtp_status xmtp_signature_text(const xmtp_wire_update *update, xmtp_writer *w);
 
 /* YYYY-MM-DDTHH:MM:SSZ: the number is read as signed and rounded down to seconds. */
 void xmtp_signature_time(uint64_t timestamp_ns, char out[XMTP_TIME_TEXT_LEN + 1]);

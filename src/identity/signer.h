@@ -22,16 +22,17 @@ typedef struct xmtp_wallet {
 /* Reads a private key: 64 hex digits, with or without 0x, white space around it ignored.
  * XMTP_E_KEY: not that, or zero, or not below the group order; *out is wiped. The sentence tells
  * what is wrong and never holds a part of the key. */
-xmtp_status xmtp_wallet_parse(const char *text, xmtp_wallet *out, xmtp_error *error);
-xmtp_status xmtp_wallet_generate(const xmtp_env *env, xmtp_wallet *out);
+XMTP_MUST_CHECK xmtp_status xmtp_wallet_parse(const char *text, xmtp_wallet *out,
+                                              xmtp_error *error);
+XMTP_MUST_CHECK xmtp_status xmtp_wallet_generate(const xmtp_env *env, xmtp_wallet *out);
 void xmtp_wallet_wipe(xmtp_wallet *wallet);
 
 /* Keccak-256 of 0x19 "Ethereum Signed Message:" LF dec(length) text. */
 void xmtp_wallet_digest(xmtp_bytes text, uint8_t digest[32]);
 
 /* Deterministic (RFC 6979), low s, v = 27 or 28. */
-xmtp_status xmtp_wallet_sign(const xmtp_wallet *wallet, xmtp_bytes text,
-                             uint8_t signature[XMTP_WALLET_SIGNATURE_LEN]);
+XMTP_MUST_CHECK xmtp_status xmtp_wallet_sign(const xmtp_wallet *wallet, xmtp_bytes text,
+                                             uint8_t signature[XMTP_WALLET_SIGNATURE_LEN]);
 
 /* ---- installations */
 
@@ -40,18 +41,25 @@ typedef struct xmtp_installation {
     uint8_t pk[XMTP_INSTALLATION_LEN];
 } xmtp_installation;
 
-xmtp_status xmtp_installation_generate(const xmtp_env *env, xmtp_installation *out);
-xmtp_status xmtp_installation_from_seed(const uint8_t seed[32], xmtp_installation *out);
+XMTP_MUST_CHECK xmtp_status xmtp_installation_generate(const xmtp_env *env, xmtp_installation *out);
+XMTP_MUST_CHECK xmtp_status xmtp_installation_from_seed(const uint8_t seed[32],
+                                                        xmtp_installation *out);
 void xmtp_installation_wipe(xmtp_installation *installation);
 
 /* For identity updates: Ed25519ph, context "IDENTITY UPDATE SIGNATURE". */
-xmtp_status xmtp_installation_sign_update(const xmtp_installation *installation, xmtp_bytes text,
-                                          uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN]);
+XMTP_MUST_CHECK xmtp_status
+xmtp_installation_sign_update(const xmtp_installation *installation, xmtp_bytes text,
+                              uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN]);
+
+XMTP_MUST_CHECK xmtp_status
+xmtp_installation_verify_update(const uint8_t public_key[XMTP_INSTALLATION_LEN], xmtp_bytes text,
+                                const uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN]);
 
 /* For anything an application wants signed: context "PUBLIC SIGNATURE CONTEXT" (identity.md 3.5).
  * verify: XMTP_E_KEY not a public key, XMTP_E_SIGNATURE does not verify. */
-xmtp_status xmtp_installation_sign_public(const xmtp_installation *installation, xmtp_bytes text,
-                                          uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN]);
+XMTP_MUST_CHECK xmtp_status
+xmtp_installation_sign_public(const xmtp_installation *installation, xmtp_bytes text,
+                              uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN]);
 xmtp_status
 xmtp_installation_verify_public(const uint8_t public_key[XMTP_INSTALLATION_LEN], xmtp_bytes text,
                                 const uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN]);

@@ -19,8 +19,11 @@
 #include "base/writer.h"
 #include "identity/identifier.h"
 
-/* The network's largest message; also bounds the actions of one update. */
-enum { XMTP_IDENTITY_UPDATE_MAX = 26214400 };
+enum {
+    XMTP_IDENTITY_UPDATE_MAX = 26214400, /* the network's largest message */
+    /* More than that message can hold of actions with a signature in each, so nobody folds more. */
+    XMTP_IDENTITY_ACTIONS_MAX = 1 << 19,
+};
 
 typedef enum xmtp_signature_kind {
     XMTP_SIGNATURE_NONE = 0,
@@ -41,9 +44,10 @@ typedef struct xmtp_wire_signature {
     xmtp_bytes authenticator_data; /* PASSKEY */
     xmtp_bytes client_data_json;   /* PASSKEY */
     bool has_delegated_key;        /* DELEGATED: the rest */
-    xmtp_bytes key_bytes;          /* encoded UnsignedPublicKey */
-    uint32_t wallet_form;          /* which member of the oneof: 0, 1 or 2; all read alike */
-    xmtp_bytes wallet_signature;   /* r || s of the wallet over the legacy text */
+    bool has_delegated_signature;
+    xmtp_bytes key_bytes;        /* encoded UnsignedPublicKey */
+    uint32_t wallet_form;        /* which member of the oneof: 0, 1 or 2; all read alike */
+    xmtp_bytes wallet_signature; /* r || s of the wallet over the legacy text */
     uint32_t wallet_recovery;
 } xmtp_wire_signature;
 
@@ -73,11 +77,16 @@ typedef struct xmtp_wire_update {
     xmtp_bytes inbox_id;
 } xmtp_wire_update;
 
-/* Views point into in and into the arena. XMTP_E_MALFORMED: wire format, missing parts (8.4). */
-xmtp_status xmtp_wire_update_decode(xmtp_bytes in, xmtp_arena *arena, xmtp_wire_update *out,
-                                    xmtp_error *error);
+/* Views point into in and into the arena. XMTP_E_MALFORMED: wire format, missing parts (8.4);
+ * XMTP_E_LIMIT: more than action_max actions, or the arena is full. */
+XMTP_MUST_CHECK xmtp_status xmtp_wire_update_decode(xmtp_bytes in, size_t action_max,
+                                                    xmtp_arena *arena, xmtp_wire_update *out,
+                                                    xmtp_error *error);
+
+/* Only field 3 of an update: a view into it. XMTP_E_MALFORMED: not even the outermost fields. */
+XMTP_MUST_CHECK xmtp_status xmtp_wire_update_inbox_id(xmtp_bytes in, xmtp_bytes *inbox_id);
 
 /* Byte for byte what the official client writes for the same values. */
-xmtp_status xmtp_wire_update_encode(const xmtp_wire_update *update, xmtp_writer *w);
+XMTP_MUST_CHECK xmtp_status xmtp_wire_update_encode(const xmtp_wire_update *update, xmtp_writer *w);
 
 #endif

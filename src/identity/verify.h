@@ -30,6 +30,14 @@ typedef struct xmtp_verified_signature {
     uint64_t chain_id;
 } xmtp_verified_signature;
 
+/* The text of one update with its ERC-191 digest, made once for all signatures. */
+typedef struct xmtp_signed_text {
+    xmtp_bytes text;
+    uint8_t digest[32];
+} xmtp_signed_text;
+
+xmtp_signed_text xmtp_signed_text_of(xmtp_bytes text);
+
 /* "erc-191", "erc-1271", "installation-key", "legacy-delegated", "p256". */
 const char *xmtp_signature_kind_name(xmtp_signature_kind kind);
 
@@ -40,9 +48,10 @@ const char *xmtp_signature_kind_name(xmtp_signature_kind kind);
  * XMTP_E_SIGNATURE    does not verify, or no signer can be recovered
  * XMTP_E_UNSUPPORTED  a passkey, or a contract wallet without a verifier
  * others              as the verifier fails; the sentence is that of identity.md 8.3 */
-xmtp_status xmtp_signature_verify(const xmtp_wire_signature *signature, xmtp_bytes text,
-                                  const xmtp_verifier *verifier, bool is_accepted,
-                                  xmtp_arena *arena, xmtp_verified_signature *out,
-                                  xmtp_error *error);
+XMTP_MUST_CHECK xmtp_status xmtp_signature_verify(const xmtp_wire_signature *signature,
+                                                  const xmtp_signed_text *text,
+                                                  const xmtp_verifier *verifier, bool is_accepted,
+                                                  xmtp_arena *arena, xmtp_verified_signature *out,
+                                                  xmtp_error *error);
 
 #endif
