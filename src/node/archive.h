@@ -1,0 +1,79 @@
+/* archive.h - everything that the node has stored: the log, its index, and the tables in memory
+ * that answer the most frequent questions without reading.
+ *
+ *     append --> log (synced) --> index --> newest ids, addresses --> visible to readers
+ *
+ * One interface, so that another replicated log can take the place of the segment files: append
+ * batches, read after a cursor, newest ids.
+ *
+ * Threads: one thread appends (the sequencer); any thread reads.
+ */
+#ifndef XMTP_NODE_ARCHIVE_H
+#define XMTP_NODE_ARCHIVE_H
+
+#include "node/index.h"
+
+typedef struct xmtp_node_archive xmtp_node_archive;
+
+typedef struct xmtp_node_archive_options {
+    const xmtp_env *env;
+    const char *dir;      /* made when it is not there; NULL: in memory */
+    uint32_t segment_len; /* 0: default */
+    void *notice_context;
+    void (*notice)(void *context, const char *line);
+} xmtp_node_archive_options;
+
+/* Locks the folder, recovers the log, brings the index up to date, fills the tables.
+ * XMTP_E_LOCKED another node uses the folder; XMTP_E_CORRUPT, XMTP_E_IO, XMTP_E_DATABASE. */
+xmtp_status xmtp_node_archive_open(xmtp_node_archive **out,
+                                   const xmtp_node_archive_options *options, xmtp_error *error);
+void xmtp_node_archive_close(xmtp_node_archive *archive); /* takes NULL */
+
+/* ---- appending */
+
+/* One record to be. body: the wire fields behind id and time, see wire.h. */
+typedef struct xmtp_node_entry {
+    xmtp_node_kind kind;
+    uint8_t flags;
+    xmtp_bytes topic;
+    xmtp_bytes extra; /* messages: hash of their content; identity updates: address changes */
+    xmtp_bytes body;
+    /* Set by append. */
+    bool is_duplicate; /* the content is stored already, under place.id */
+    xmtp_node_place place;
+} xmtp_node_entry;
+
+/* Entries that are stored together or not at all, with consecutive ids. */
+typedef struct xmtp_node_batch {
+    xmtp_node_entry *entries;
+    size_t count;
+} xmtp_node_batch;
+
+/* Stores batches, durably, with one sync. On failure nothing is stored.
+ * XMTP_E_DISK_FULL, XMTP_E_IO, XMTP_E_DATABASE, XMTP_E_NOMEM. */
+xmtp_status xmtp_node_archive_append(xmtp_node_archive *archive, xmtp_node_batch *const *batches,
+                                     size_t count, xmtp_error *error);
+
+/* ---- reading */
+
+/* The newest id of a topic, 0 when it has none. Reads nothing. newest may be NULL. */
+uint64_t xmtp_node_archive_newest(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
+                                  xmtp_node_place *newest);
+
+/* As xmtp_node_index_page; what the newest id tells already is answered without reading. */
+xmtp_status xmtp_node_archive_page(xmtp_node_archive *archive, xmtp_node_kind kind,
+                                   xmtp_bytes topic, const xmtp_node_page *page,
+                                   xmtp_node_place *places, size_t *count);
+
+/* The record at a place; its views live in the arena. */
+xmtp_status xmtp_node_archive_read(xmtp_node_archive *archive, const xmtp_node_place *place,
+                                   xmtp_arena *arena, xmtp_node_record *record, xmtp_error *error);
+
+/* The inbox with which an identifier was associated last and still is; false when there is none. */
+bool xmtp_node_archive_inbox_of(xmtp_node_archive *archive, uint8_t identifier_kind,
+                                xmtp_bytes identifier, uint8_t inbox_id[XMTP_NODE_INBOX_ID_LEN]);
+
+/* The newest id of a kind, 0 when there is none. */
+uint64_t xmtp_node_archive_last_id(xmtp_node_archive *archive, xmtp_node_kind kind);
+
+#endif

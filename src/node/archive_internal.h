@@ -1,0 +1,50 @@
+/* archive_internal.h - the archive's struct, shared by opening, appending and reading. */
+#ifndef XMTP_NODE_ARCHIVE_INTERNAL_H
+#define XMTP_NODE_ARCHIVE_INTERNAL_H
+
+#include "node/archive.h"
+#include "node/table.h"
+
+#include <pthread.h>
+
+struct xmtp_node_archive {
+    const xmtp_env *env;
+    int lock_fd; /* holds the lock on the folder; -1 in memory */
+    xmtp_node_log *log;
+    xmtp_node_index *index;
+    bool is_broken; /* the tables miss something that is stored */
+
+    /* Of the appending thread: buffers kept from one append to the next. */
+    xmtp_writer records;
+    xmtp_writer payload;
+
+    pthread_rwlock_t lock; /* for all below */
+    xmtp_node_index_state state;
+    xmtp_node_table newest;    /* kind and topic -> xmtp_node_place */
+    xmtp_node_table addresses; /* identifier kind and identifier -> xmtp_node_associations */
+};
+
+/* An identifier is rarely in more than one inbox, so a short list does. */
+typedef struct xmtp_node_association {
+    uint8_t inbox_id[XMTP_NODE_INBOX_ID_LEN];
+    uint64_t associated_at;
+    uint64_t revoked_at; /* 0: it still is */
+} xmtp_node_association;
+
+typedef struct xmtp_node_associations {
+    xmtp_node_association *items;
+    size_t count;
+} xmtp_node_associations;
+
+/* Makes one stored entry visible in the tables. The caller holds the lock. */
+xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, const xmtp_node_entry *entry);
+
+/* The parts of it, for filling the tables at start. */
+xmtp_status xmtp_node_archive_show_newest(xmtp_node_archive *archive, xmtp_node_kind kind,
+                                          xmtp_bytes topic, const xmtp_node_place *place);
+xmtp_status xmtp_node_archive_show_address(xmtp_node_archive *archive, uint8_t identifier_kind,
+                                           xmtp_bytes identifier,
+                                           const xmtp_node_association *association);
+void xmtp_node_archive_free_addresses(xmtp_node_archive *archive);
+
+#endif

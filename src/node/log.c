@@ -1,0 +1,265 @@
+/* log.c - segment files: appending, syncing, reading. Opening and recovery are in log_open.c.
+ *
+ * The crash argument. A batch is written with pwrite behind the end and then fdatasync'ed; only
+ * then does append return. A new segment's header and its name in the folder are synced before the
+ * first batch goes into it. So at any moment everything up to "end" is durable, and behind it there
+ * is at most one append that nobody was told of.
+ *
+ * When a write fails, the file is cut back to end. When fdatasync fails, the kernel may have
+ * dropped the pages and a later fdatasync would lie: the log then refuses all further appends.
+ */
+#include "node/log.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "node/log_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+xmtp_status xmtp_node_log_errno(xmtp_error *error, int code, const char *doing, uint32_t segment)
+{
+    /* EFBIG: a limit on file size (ulimit -f) is a disk that is full for us. */
+    bool is_full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+    char reason[96];
+    return xmtp_fail(error, is_full ? XMTP_E_DISK_FULL : XMTP_E_IO,
+                     "%s log segment %08" PRIx32 ".seg: %s", doing, segment,
+                     strerror_r(code, reason, sizeof reason));
+}
+
+void xmtp_node_log_segment_path(const xmtp_node_log *log, uint32_t segment, char *out, size_t n)
+{
+    (void)snprintf(out, n, "%s/%08" PRIx32 ".seg", log->dir, segment);
+}
+
+static xmtp_status write_at(int fd, xmtp_bytes bytes, uint64_t offset, int *code)
+{
+    while (bytes.n > 0) {
+        ssize_t n = pwrite(fd, bytes.p, bytes.n, (off_t)offset);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            *code = n < 0 ? errno : EIO;
+            return XMTP_E_IO;
+        }
+        bytes.p += n;
+        bytes.n -= (size_t)n;
+        offset += (uint64_t)n;
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_read_at(int fd, uint8_t *out, size_t n, uint64_t offset, int *code)
+{
+    while (n > 0) {
+        ssize_t got = pread(fd, out, n, (off_t)offset);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            *code = got < 0 ? errno : EIO;
+            return XMTP_E_IO;
+        }
+        out += got;
+        n -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_add_fd(xmtp_node_log *log, int fd)
+{
+    const xmtp_alloc *alloc = &log->env->alloc;
+    (void)pthread_rwlock_wrlock(&log->fds_lock);
+    xmtp_status status = XMTP_OK;
+    if (log->fd_count == log->fd_capacity) {
+        size_t capacity = log->fd_capacity == 0 ? 16 : 2 * log->fd_capacity;
+        int *fds = alloc->reallocate(alloc->context, log->fds, capacity * sizeof *fds);
+        status = fds == NULL ? XMTP_E_NOMEM : XMTP_OK;
+        log->fds = fds == NULL ? log->fds : fds;
+        log->fd_capacity = fds == NULL ? log->fd_capacity : capacity;
+    }
+    if (status == XMTP_OK) {
+        log->fds[log->fd_count++] = fd;
+    }
+    (void)pthread_rwlock_unlock(&log->fds_lock);
+    return status;
+}
+
+static int fd_of(xmtp_node_log *log, uint32_t segment)
+{
+    (void)pthread_rwlock_rdlock(&log->fds_lock);
+    int fd = segment < log->fd_count ? log->fds[segment] : -1;
+    (void)pthread_rwlock_unlock(&log->fds_lock);
+    return fd;
+}
+
+static int last_fd(const xmtp_node_log *log)
+{
+    return log->fds[log->fd_count - 1]; /* only the appending thread adds, so no lock */
+}
+
+void xmtp_node_log_segment_header(const xmtp_node_log *log, uint32_t segment,
+                                  uint8_t out[XMTP_NODE_SEGMENT_HEADER_LEN])
+{
+    memcpy(out, "XMTPLOG1", 8);
+    for (int i = 0; i < 4; i++) {
+        out[8 + i] = (uint8_t)(log->salt >> (24 - 8 * i));
+        out[12 + i] = (uint8_t)(segment >> (24 - 8 * i));
+    }
+}
+
+static int sync_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -1 : fsync(fd);
+    int code = errno;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    errno = code;
+    return result;
+}
+
+static int create_file(const xmtp_node_log *log, uint32_t segment)
+{
+    if (log->dir == NULL) {
+        return memfd_create("xmtp-node-log", MFD_CLOEXEC);
+    }
+    char path[XMTP_NODE_LOG_PATH_MAX];
+    xmtp_node_log_segment_path(log, segment, path, sizeof path);
+    return open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+}
+
+xmtp_status xmtp_node_log_add_segment(xmtp_node_log *log, xmtp_error *error)
+{
+    uint32_t segment = (uint32_t)log->fd_count;
+    uint8_t header[XMTP_NODE_SEGMENT_HEADER_LEN];
+    int code = 0;
+    int fd = create_file(log, segment);
+    if (fd < 0) {
+        return xmtp_node_log_errno(error, errno, "cannot create", segment);
+    }
+    xmtp_node_log_segment_header(log, segment, header);
+    xmtp_status status = write_at(fd, xmtp_bytes_of(header, sizeof header), 0, &code);
+    if (status == XMTP_OK && log->dir != NULL && (fsync(fd) != 0 || sync_dir(log->dir) != 0)) {
+        status = XMTP_E_IO;
+        code = errno;
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_node_log_add_fd(log, fd);
+        code = ENOMEM;
+    }
+    if (status != XMTP_OK) {
+        (void)close(fd); /* an unused segment file is overwritten by the next try */
+        return xmtp_node_log_errno(error, code, "cannot start", segment);
+    }
+    log->end = (xmtp_node_position){.segment = segment, .offset = XMTP_NODE_SEGMENT_HEADER_LEN};
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_prepare(xmtp_node_log *log, xmtp_node_position *at, xmtp_error *error)
+{
+    if (log->is_broken) {
+        return xmtp_fail(error, XMTP_E_IO, "the log failed before; the node must be restarted");
+    }
+    if (log->end.offset >= log->segment_len) {
+        XMTP_TRY(xmtp_node_log_add_segment(log, error));
+    }
+    *at = log->end;
+    return XMTP_OK;
+}
+
+static xmtp_status cut_back(xmtp_node_log *log, uint32_t offset)
+{
+    int fd = last_fd(log);
+    if (ftruncate(fd, (off_t)offset) != 0 || (log->dir != NULL && fdatasync(fd) != 0)) {
+        log->is_broken = true;
+        return XMTP_E_IO;
+    }
+    log->end.offset = offset;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_append(xmtp_node_log *log, xmtp_bytes batches, xmtp_error *error)
+{
+    int code = 0;
+    uint32_t end = log->end.offset;
+    if (log->is_broken) {
+        return xmtp_fail(error, XMTP_E_IO, "the log failed before; the node must be restarted");
+    }
+    if (batches.n > UINT32_MAX - end) {
+        return xmtp_fail(error, XMTP_E_LIMIT, "%zu bytes are too many for one append", batches.n);
+    }
+    if (write_at(last_fd(log), batches, end, &code) != XMTP_OK) {
+        (void)cut_back(log, end);
+        return xmtp_node_log_errno(error, code, "cannot write to", log->end.segment);
+    }
+    if (log->dir != NULL && fdatasync(last_fd(log)) != 0) {
+        code = errno;
+        log->is_broken = true;
+        return xmtp_node_log_errno(error, code, "cannot sync", log->end.segment);
+    }
+    log->end.offset = end + (uint32_t)batches.n;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_undo(xmtp_node_log *log, xmtp_node_position at, xmtp_error *error)
+{
+    if (at.segment != log->end.segment || cut_back(log, at.offset) != XMTP_OK) {
+        log->is_broken = true;
+        return xmtp_fail(error, XMTP_E_IO, "an append could not be taken back");
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_read(xmtp_node_log *log, xmtp_node_position at, uint32_t len,
+                               xmtp_arena *arena, xmtp_node_record *record, xmtp_error *error)
+{
+    void *p;
+    int code = 0;
+    size_t record_len;
+    int fd = fd_of(log, at.segment);
+    XMTP_TRY(xmtp_arena_take(arena, len, &p));
+    if (fd < 0 || xmtp_node_log_read_at(fd, p, len, at.offset, &code) != XMTP_OK) {
+        return xmtp_node_log_errno(error, fd < 0 ? ENOENT : code, "cannot read", at.segment);
+    }
+    xmtp_status status =
+        xmtp_node_record_decode(xmtp_bytes_of(p, len), log->salt, record, &record_len);
+    if (status != XMTP_OK || record_len != len) {
+        return xmtp_fail(error, XMTP_E_CORRUPT,
+                         "log segment %08" PRIx32 ".seg: damaged record at offset %" PRIu32,
+                         at.segment, at.offset);
+    }
+    return XMTP_OK;
+}
+
+xmtp_node_position xmtp_node_log_end(const xmtp_node_log *log)
+{
+    return log->end;
+}
+
+uint32_t xmtp_node_log_salt(const xmtp_node_log *log)
+{
+    return log->salt;
+}
+
+void xmtp_node_log_close(xmtp_node_log *log)
+{
+    if (log == NULL) {
+        return;
+    }
+    const xmtp_alloc *alloc = &log->env->alloc;
+    for (size_t i = 0; i < log->fd_count; i++) {
+        (void)close(log->fds[i]);
+    }
+    (void)pthread_rwlock_destroy(&log->fds_lock);
+    (void)alloc->reallocate(alloc->context, log->fds, 0);
+    (void)alloc->reallocate(alloc->context, log->dir, 0);
+    (void)alloc->reallocate(alloc->context, log, 0);
+}

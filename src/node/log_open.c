@@ -1,0 +1,319 @@
+/* log_open.c - opening a log and putting the tail right after a crash.
+ *
+ * Only the last segment can have a torn tail: a segment is started after everything before it was
+ * synced. In the last one the scan goes record by record from a known start until the first that is
+ * cut short or fails its checksum:
+ *
+ *     | batch | batch | batch | broken ...........|      a crash in the middle of an append: the
+ *                             ^ cut here                 batch was never acknowledged
+ *
+ *     | batch | broken | batch | batch |                 damage to what was acknowledged: refuse
+ *
+ * To tell the two apart, everything behind the broken place is searched for whole records. Each
+ * record says up to where the segment was synced when it was written ("durable"). If any says more
+ * than the broken offset, the broken bytes had been synced, and cutting would lose data silently. A
+ * disk that wrote the pages of one append in another order leaves whole records too, but those say
+ * less.
+ */
+#include "base/bytes.h"
+#include "base/status.h"
+#include "node/log_internal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct scan {
+    xmtp_node_log *log;
+    uint32_t segment;
+    uint32_t offset; /* of data.p[0] in the segment */
+    xmtp_bytes data;
+    xmtp_node_log_visit visit;
+    void *context;
+    const xmtp_node_log_options *options;
+    xmtp_error *error;
+} scan;
+
+static xmtp_bytes rest_of(const scan *s, size_t at)
+{
+    return xmtp_bytes_of(s->data.p + at, s->data.n - at);
+}
+
+/* The end of the last complete batch. */
+static size_t batches_end(const scan *s)
+{
+    size_t at = 0;
+    size_t end = 0;
+    size_t len;
+    xmtp_node_record record;
+    while (at < s->data.n &&
+           xmtp_node_record_decode(rest_of(s, at), s->log->salt, &record, &len) == XMTP_OK) {
+        at += len;
+        end = (record.flags & XMTP_NODE_LAST_OF_BATCH) != 0 ? at : end;
+    }
+    return end;
+}
+
+/* Is there a whole record behind at that proves that at had been synced? */
+static bool was_synced(const scan *s, size_t at)
+{
+    static const uint8_t magic[4] = {0x58, 0x4d, 0x52, 0x31};
+    for (size_t i = at + 1; i < s->data.n;) {
+        const uint8_t *hit = memmem(s->data.p + i, s->data.n - i, magic, sizeof magic);
+        if (hit == NULL) {
+            return false;
+        }
+        i = (size_t)(hit - s->data.p);
+        xmtp_node_record record;
+        size_t len;
+        if (xmtp_node_record_decode(rest_of(s, i), s->log->salt, &record, &len) == XMTP_OK &&
+            record.durable > s->offset + at) {
+            return true;
+        }
+        i++;
+    }
+    return false;
+}
+
+static xmtp_status visit_all(const scan *s, size_t end)
+{
+    size_t len;
+    xmtp_node_record record;
+    for (size_t at = 0; at < end; at += len) {
+        xmtp_node_position position = {.segment = s->segment, .offset = s->offset + (uint32_t)at};
+        XMTP_TRY(xmtp_node_record_decode(rest_of(s, at), s->log->salt, &record, &len));
+        XMTP_TRY(s->visit(s->context, &record, position, (uint32_t)len));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status corrupt(const scan *s, size_t at)
+{
+    return xmtp_fail(s->error, XMTP_E_CORRUPT,
+                     "log segment %08" PRIx32 ".seg is damaged at offset %" PRIu64
+                     ", in data that was stored already: restore this file from a copy",
+                     s->segment, (uint64_t)s->offset + at);
+}
+
+static xmtp_status cut_tail(const scan *s, size_t end)
+{
+    xmtp_node_log *log = s->log;
+    int fd = log->fds[s->segment];
+    off_t offset = (off_t)(s->offset + end);
+    if (ftruncate(fd, offset) != 0 || fdatasync(fd) != 0) {
+        return xmtp_node_log_errno(s->error, errno, "cannot cut the tail of", s->segment);
+    }
+    if (s->options->notice != NULL) {
+        char line[160];
+        (void)snprintf(line, sizeof line,
+                       "log segment %08" PRIx32 ".seg: cut %zu bytes of an unfinished write at "
+                       "offset %" PRIu64,
+                       s->segment, s->data.n - end, (uint64_t)offset);
+        s->options->notice(s->options->notice_context, line);
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status scan_data(scan *s, bool is_last)
+{
+    size_t end = batches_end(s);
+    if (end < s->data.n) {
+        if (!is_last || was_synced(s, end)) {
+            return corrupt(s, end);
+        }
+        XMTP_TRY(cut_tail(s, end));
+    }
+    XMTP_TRY(visit_all(s, end));
+    s->log->end = (xmtp_node_position){.segment = s->segment, .offset = s->offset + (uint32_t)end};
+    return XMTP_OK;
+}
+
+static xmtp_status check_header(const scan *s, int fd)
+{
+    int code = 0;
+    uint8_t expected[XMTP_NODE_SEGMENT_HEADER_LEN];
+    uint8_t found[XMTP_NODE_SEGMENT_HEADER_LEN];
+    xmtp_node_log_segment_header(s->log, s->segment, expected);
+    if (xmtp_node_log_read_at(fd, found, sizeof found, 0, &code) != XMTP_OK) {
+        return xmtp_node_log_errno(s->error, code, "cannot read", s->segment);
+    }
+    if (memcmp(found, expected, sizeof expected) != 0) {
+        return xmtp_fail(s->error, XMTP_E_CORRUPT,
+                         "log segment %08" PRIx32 ".seg does not begin as one", s->segment);
+    }
+    return XMTP_OK;
+}
+
+/* The salt is the same in all headers; the first one tells it. */
+static xmtp_status learn_salt(const scan *s)
+{
+    int code = 0;
+    uint8_t p[4];
+    if (xmtp_node_log_read_at(s->log->fds[0], p, sizeof p, 8, &code) != XMTP_OK) {
+        return xmtp_node_log_errno(s->error, code, "cannot read", 0);
+    }
+    s->log->salt = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+    return XMTP_OK;
+}
+
+/* Reads and scans a segment from s->offset to its end. */
+static xmtp_status scan_segment(scan *s, bool is_last)
+{
+    const xmtp_alloc *alloc = &s->log->env->alloc;
+    int fd = s->log->fds[s->segment];
+    int code = 0;
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return xmtp_node_log_errno(s->error, errno, "cannot examine", s->segment);
+    }
+    if ((uint64_t)st.st_size < s->offset || (uint64_t)st.st_size > UINT32_MAX) {
+        return xmtp_fail(s->error, XMTP_E_CORRUPT,
+                         "log segment %08" PRIx32 ".seg has %" PRIu64 " bytes, but %" PRIu32
+                         " were stored: restore this file, or remove the folder index to go on "
+                         "without them",
+                         s->segment, (uint64_t)st.st_size, s->offset);
+    }
+    size_t n = (size_t)((uint64_t)st.st_size - s->offset);
+    uint8_t *p = alloc->reallocate(alloc->context, NULL, n + 1);
+    XMTP_ENSURE(p != NULL, XMTP_E_NOMEM);
+    xmtp_status status = xmtp_node_log_read_at(fd, p, n, s->offset, &code);
+    if (status == XMTP_OK) {
+        s->data = xmtp_bytes_of(p, n);
+        status = scan_data(s, is_last);
+    } else {
+        status = xmtp_node_log_errno(s->error, code, "cannot read", s->segment);
+    }
+    (void)alloc->reallocate(alloc->context, p, 0);
+    return status;
+}
+
+/* A crash between creating the last file and syncing its header leaves a short one. */
+static bool is_unborn(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_size < XMTP_NODE_SEGMENT_HEADER_LEN;
+}
+
+static xmtp_status open_segments(xmtp_node_log *log, xmtp_error *error)
+{
+    for (uint32_t segment = 0;; segment++) {
+        char path[XMTP_NODE_LOG_PATH_MAX];
+        xmtp_node_log_segment_path(log, segment, path, sizeof path);
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+        if (fd < 0) {
+            return errno == ENOENT ? XMTP_OK
+                                   : xmtp_node_log_errno(error, errno, "cannot open", segment);
+        }
+        if (xmtp_node_log_add_fd(log, fd) != XMTP_OK) {
+            (void)close(fd);
+            return XMTP_E_NOMEM;
+        }
+    }
+}
+
+/* Segment files beyond a missing one would be data that nobody reads: refuse. */
+static xmtp_status check_no_gap(const xmtp_node_log *log, xmtp_error *error)
+{
+    DIR *dir = opendir(log->dir);
+    if (dir == NULL) {
+        return xmtp_fail(error, XMTP_E_IO, "cannot list %s", log->dir);
+    }
+    xmtp_status status = XMTP_OK;
+    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        char *end;
+        unsigned long number = strtoul(e->d_name, &end, 16);
+        if (end == e->d_name + 8 && strcmp(end, ".seg") == 0 && number >= log->fd_count) {
+            status = xmtp_fail(error, XMTP_E_CORRUPT,
+                               "log segment %08zx.seg is missing, but %s is there", log->fd_count,
+                               e->d_name);
+        }
+    }
+    (void)closedir(dir);
+    return status;
+}
+
+static void drop_last(xmtp_node_log *log)
+{
+    (void)close(log->fds[--log->fd_count]);
+}
+
+static xmtp_status recover(xmtp_node_log *log, xmtp_node_position from, scan *s)
+{
+    XMTP_TRY(open_segments(log, s->error));
+    XMTP_TRY(check_no_gap(log, s->error));
+    if (log->fd_count > 0 && is_unborn(log->fds[log->fd_count - 1])) {
+        drop_last(log);
+    }
+    uint32_t count = (uint32_t)log->fd_count;
+    if (from.segment > 0 && from.segment >= count) {
+        return xmtp_fail(s->error, XMTP_E_CORRUPT,
+                         "log segment %08" PRIx32 ".seg is missing: restore it, or remove the "
+                         "folder index to go on without it",
+                         from.segment);
+    }
+    XMTP_TRY(count > 0 ? learn_salt(s) : XMTP_OK);
+    for (s->segment = 0; s->segment < count; s->segment++) {
+        XMTP_TRY(check_header(s, log->fds[s->segment]));
+    }
+    for (s->segment = from.segment; s->segment < count; s->segment++) {
+        bool is_first = s->segment == from.segment && from.offset > 0;
+        s->offset = is_first ? from.offset : XMTP_NODE_SEGMENT_HEADER_LEN;
+        XMTP_TRY(scan_segment(s, s->segment + 1 == count));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status set_dir(xmtp_node_log *log, const char *dir)
+{
+    if (dir == NULL) {
+        return XMTP_OK;
+    }
+    size_t n = strlen(dir) + 1;
+    XMTP_ENSURE(n < XMTP_NODE_LOG_PATH_MAX - 16, XMTP_E_ARGUMENT);
+    log->dir = log->env->alloc.reallocate(log->env->alloc.context, NULL, n);
+    XMTP_ENSURE(log->dir != NULL, XMTP_E_NOMEM);
+    memcpy(log->dir, dir, n);
+    return XMTP_OK;
+}
+
+static xmtp_status open_into(xmtp_node_log *log, const xmtp_node_log_options *options,
+                             xmtp_node_position from, scan *s)
+{
+    XMTP_TRY(set_dir(log, options->dir));
+    if (options->dir != NULL) {
+        XMTP_TRY(recover(log, from, s));
+    }
+    if (log->fd_count > 0) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(log->env->random(log->env->context, (uint8_t *)&log->salt, sizeof log->salt));
+    return xmtp_node_log_add_segment(log, s->error);
+}
+
+xmtp_status xmtp_node_log_open(xmtp_node_log **out, const xmtp_node_log_options *options,
+                               xmtp_node_position from, xmtp_node_log_visit visit, void *context,
+                               xmtp_error *error)
+{
+    const xmtp_alloc *alloc = &options->env->alloc;
+    *out = NULL;
+    xmtp_node_log *log = alloc->reallocate(alloc->context, NULL, sizeof *log);
+    XMTP_ENSURE(log != NULL, XMTP_E_NOMEM);
+    *log = (xmtp_node_log){.env = options->env, .segment_len = options->segment_len};
+    if (log->segment_len == 0) {
+        log->segment_len = XMTP_NODE_SEGMENT_LEN;
+    }
+    (void)pthread_rwlock_init(&log->fds_lock, NULL);
+    scan s = {.log = log, .visit = visit, .context = context, .options = options, .error = error};
+    xmtp_status status = open_into(log, options, from, &s);
+    if (status != XMTP_OK) {
+        xmtp_node_log_close(log);
+        return xmtp_fail_default(error, status, "opening the log");
+    }
+    *out = log;
+    return XMTP_OK;
+}

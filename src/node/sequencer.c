@@ -1,0 +1,144 @@
+/* sequencer.c - the loop: take, append, publish, tell. */
+#include "node/sequencer.h"
+
+#include "base/status.h"
+
+#include <pthread.h>
+
+struct xmtp_node_sequencer {
+    xmtp_node_sequencer_options options;
+    pthread_t thread;
+
+    pthread_mutex_t lock; /* for all below */
+    pthread_cond_t changed;
+    xmtp_node_job *first;
+    xmtp_node_job **last;
+    size_t len;
+    bool is_closing;
+
+    xmtp_node_batch *batches[XMTP_NODE_APPEND_COUNT_MAX]; /* of the thread */
+};
+
+/* Waits for jobs and cuts off as many as one append takes. NULL: closing, and nothing is left. */
+static xmtp_node_job *take(xmtp_node_sequencer *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->first == NULL && !s->is_closing) {
+        (void)pthread_cond_wait(&s->changed, &s->lock);
+    }
+    xmtp_node_job *first = s->first;
+    size_t len = 0;
+    size_t count = 0;
+    xmtp_node_job **end = &s->first;
+    while (*end != NULL && count < XMTP_NODE_APPEND_COUNT_MAX &&
+           (count == 0 || len + (*end)->len <= XMTP_NODE_APPEND_LEN_MAX)) {
+        len += (*end)->len;
+        count++;
+        end = &(*end)->next;
+    }
+    if (first != NULL) {
+        s->first = *end;
+        s->last = *end == NULL ? &s->first : s->last;
+        s->len -= len;
+        *end = NULL;
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return first;
+}
+
+static void publish(const xmtp_node_sequencer *s, const xmtp_node_job *job)
+{
+    for (; job != NULL; job = job->next) {
+        for (size_t i = 0; i < job->batch.count; i++) {
+            if (!job->batch.entries[i].is_duplicate) {
+                s->options.publish(s->options.context, &job->batch.entries[i]);
+            }
+        }
+    }
+    s->options.published(s->options.context);
+}
+
+static void tell(xmtp_node_job *job, xmtp_status status, const xmtp_error *error)
+{
+    while (job != NULL) {
+        xmtp_node_job *next = job->next;
+        job->done(job, status, status == XMTP_OK ? NULL : error);
+        job = next;
+    }
+}
+
+static void run_jobs(xmtp_node_sequencer *s, xmtp_node_job *jobs)
+{
+    xmtp_error error = {.status = XMTP_OK};
+    size_t count = 0;
+    for (xmtp_node_job *job = jobs; job != NULL; job = job->next) {
+        s->batches[count++] = &job->batch;
+    }
+    xmtp_status status = xmtp_node_archive_append(s->options.archive, s->batches, count, &error);
+    if (status == XMTP_OK) {
+        publish(s, jobs);
+    }
+    tell(jobs, status, &error);
+}
+
+static void *run(void *context)
+{
+    xmtp_node_sequencer *s = context;
+    for (xmtp_node_job *jobs = take(s); jobs != NULL; jobs = take(s)) {
+        run_jobs(s, jobs);
+    }
+    return NULL;
+}
+
+xmtp_status xmtp_node_sequencer_new(xmtp_node_sequencer **out,
+                                    const xmtp_node_sequencer_options *options)
+{
+    const xmtp_alloc *alloc = &options->env->alloc;
+    *out = NULL;
+    xmtp_node_sequencer *s = alloc->reallocate(alloc->context, NULL, sizeof *s);
+    XMTP_ENSURE(s != NULL, XMTP_E_NOMEM);
+    *s = (xmtp_node_sequencer){.options = *options, .last = &s->first};
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_cond_init(&s->changed, NULL);
+    if (pthread_create(&s->thread, NULL, run, s) != 0) {
+        (void)alloc->reallocate(alloc->context, s, 0);
+        return XMTP_E_INTERNAL;
+    }
+    *out = s;
+    return XMTP_OK;
+}
+
+void xmtp_node_sequencer_free(xmtp_node_sequencer *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    const xmtp_alloc *alloc = &s->options.env->alloc;
+    (void)pthread_mutex_lock(&s->lock);
+    s->is_closing = true;
+    (void)pthread_cond_signal(&s->changed);
+    (void)pthread_mutex_unlock(&s->lock);
+    (void)pthread_join(s->thread, NULL);
+    (void)pthread_cond_destroy(&s->changed);
+    (void)pthread_mutex_destroy(&s->lock);
+    (void)alloc->reallocate(alloc->context, s, 0);
+}
+
+xmtp_status xmtp_node_sequencer_submit(xmtp_node_sequencer *s, xmtp_node_job *job)
+{
+    xmtp_status status = XMTP_OK;
+    job->next = NULL;
+    (void)pthread_mutex_lock(&s->lock);
+    if (s->is_closing) {
+        status = XMTP_E_CLOSED;
+    } else if (s->len > 0 && job->len > XMTP_NODE_QUEUE_LEN_MAX - s->len) {
+        status = XMTP_E_LIMIT;
+    } else {
+        *s->last = job;
+        s->last = &job->next;
+        s->len += job->len;
+        (void)pthread_cond_signal(&s->changed);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+    return status;
+}
