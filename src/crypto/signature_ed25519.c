@@ -2,6 +2,9 @@
  *
  * The private key of this house is the 32-byte seed; libsodium wants seed || public key, which is
  * put together on the stack for each signature.
+ *
+ * Verification is cofactorless and refuses keys and R of small order and S not below the group
+ * order: the verdicts of the strict verification that the official client uses for MLS.
  */
 #include "base/bytes.h"
 #include "base/status.h"

@@ -1,0 +1,217 @@
+/* constant_time_test.c - no branch and no address depends on a secret, as valgrind sees it.
+ *
+ * The test starts itself again under valgrind's memcheck with the secrets marked as undefined:
+ * every jump or index that depends on one is then an error. Skipped without valgrind and under
+ * sanitizers. It proves this for this compiler's code, which is what runs.
+ *
+ * What is public by design is marked as defined again, where the code under test ends. libsodium's
+ * own verdicts "the product is the neutral element" (once in 2^252) are suppressed by name.
+ */
+#include "crypto/keccak.h"
+#include "crypto/mlkem.h"
+#include "crypto/test_hex.h"
+
+#if __has_include(<valgrind/memcheck.h>)
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <valgrind/memcheck.h>
+#else
+#define RUNNING_ON_VALGRIND               0
+#define VALGRIND_COUNT_ERRORS             0
+#define VALGRIND_MAKE_MEM_UNDEFINED(p, n) ((void)(p), (void)(n))
+#define VALGRIND_MAKE_MEM_DEFINED(p, n)   ((void)(p), (void)(n))
+#endif
+
+static void hide(void *secret, size_t n)
+{
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(secret, n);
+}
+
+static void reveal(void *result, size_t n)
+{
+    (void)VALGRIND_MAKE_MEM_DEFINED(result, n);
+}
+
+static unsigned errors(void)
+{
+    return (unsigned)VALGRIND_COUNT_ERRORS;
+}
+
+static void valgrind_sees_a_branch_on_a_secret(void **state)
+{
+    (void)state;
+    if (!RUNNING_ON_VALGRIND) {
+        skip();
+    }
+    unsigned before = errors();
+    uint8_t secret = 7;
+    hide(&secret, 1);
+    volatile int taken = 0;
+    if (secret & 1) {
+        taken = 1;
+    }
+    (void)taken;
+    assert_int_equal(errors(), before + 1);
+}
+
+static void mlkem_decapsulation_is_constant_time(void **state)
+{
+    (void)state;
+    const uint8_t seed[32] = {1};
+    for (int is_forged = 0; is_forged < 2; is_forged++) {
+        xmtp_mlkem768_key key;
+        uint8_t ct[MLKEM768_CT_LEN];
+        uint8_t ss[32];
+        uint8_t opened[32];
+        xmtp_mlkem768_keygen(&key, seed, seed);
+        assert_int_equal(xmtp_mlkem768_encaps(key.ek, seed, ct, ss), XMTP_OK);
+        ct[5] ^= (uint8_t)is_forged;
+        unsigned before = errors();
+        hide(key.s, sizeof key.s);
+        hide(key.z, sizeof key.z);
+        xmtp_mlkem768_decaps(&key, ct, opened);
+        assert_int_equal(errors(), before);
+        reveal(opened, sizeof opened);
+        assert_int_equal(memcmp(ss, opened, 32) != 0, is_forged);
+    }
+}
+
+static void mlkem_encapsulation_is_constant_time(void **state)
+{
+    (void)state;
+    const uint8_t seed[32] = {2};
+    xmtp_mlkem768_key key;
+    uint8_t m[32] = {3};
+    uint8_t ct[MLKEM768_CT_LEN];
+    uint8_t ss[32];
+    xmtp_mlkem768_keygen(&key, seed, seed);
+    unsigned before = errors();
+    hide(m, sizeof m);
+    assert_int_equal(xmtp_mlkem768_encaps(key.ek, m, ct, ss), XMTP_OK);
+    assert_int_equal(errors(), before);
+}
+
+/* Key generation makes the public rho from its secret seed, so its secret half is tested in parts:
+ * sampling, transforming, multiplying and encoding. */
+static void mlkem_arithmetic_is_constant_time(void **state)
+{
+    (void)state;
+    uint8_t sigma[32] = {4};
+    uint8_t packed[384];
+    xmtp_poly s;
+    xmtp_poly t = {0};
+    unsigned before = errors();
+    hide(sigma, sizeof sigma);
+    xmtp_poly_sample_cbd(&s, sigma, 0);
+    xmtp_poly_ntt(&s);
+    xmtp_poly_multiply_add(&t, &s, &s);
+    xmtp_poly_ntt_inverse(&t);
+    xmtp_poly_encode(&t, packed);
+    xmtp_poly_compress(&t, 1, packed);
+    assert_int_equal(errors(), before);
+}
+
+static void ed25519ph_signing_is_constant_time(void **state)
+{
+    (void)state;
+    uint8_t sk[32] = {5};
+    uint8_t pk[32];
+    uint8_t signature[64];
+    xmtp_bytes message = xmtp_bytes_of_string("message");
+    assert_int_equal(xmtp_signature_ed25519.public_key(sk, pk), XMTP_OK);
+    unsigned before = errors();
+    hide(sk, sizeof sk);
+    xmtp_status status = xmtp_ed25519ph_sign(sk, pk, message, message, signature);
+    reveal(&status, sizeof status);
+    assert_int_equal(errors(), before);
+    assert_int_equal(status, XMTP_OK);
+    reveal(signature, sizeof signature);
+    assert_int_equal(xmtp_ed25519ph_verify(pk, message, message, signature), XMTP_OK);
+}
+
+static void sponge_hmac_and_comparison_are_constant_time(void **state)
+{
+    (void)state;
+    uint8_t secret[200] = {6};
+    uint8_t out[64];
+    unsigned before = errors();
+    hide(secret, sizeof secret);
+    xmtp_shake256(xmtp_bytes_of(secret, sizeof secret), out, sizeof out);
+    xmtp_hmac_of(&xmtp_hash_sha256, xmtp_bytes_of(secret, 32), xmtp_bytes_of(secret, 200), out);
+    xmtp_hmac_of(&xmtp_hash_sha512, xmtp_bytes_of(secret, 32), xmtp_bytes_of(secret, 200), out);
+    bool is_equal = xmtp_ct_equal(secret, out, 64);
+    reveal(&is_equal, sizeof is_equal);
+    assert_int_equal(errors(), before);
+    reveal(secret, sizeof secret);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(valgrind_sees_a_branch_on_a_secret),
+    cmocka_unit_test(mlkem_decapsulation_is_constant_time),
+    cmocka_unit_test(mlkem_encapsulation_is_constant_time),
+    cmocka_unit_test(mlkem_arithmetic_is_constant_time),
+    cmocka_unit_test(ed25519ph_signing_is_constant_time),
+    cmocka_unit_test(sponge_hmac_and_comparison_are_constant_time),
+};
+
+#if defined(__SANITIZE_ADDRESS__) || !__has_include(<valgrind/memcheck.h>)
+static void secrets_decide_no_branch_and_no_address(void **state)
+{
+    (void)state;
+    skip();
+}
+#else
+extern char **environ;
+
+/* The one public verdict inside libsodium, and ours upon it. */
+static void write_suppressions(char path[], size_t n)
+{
+    static const char text[] = "{\n   neutral-inside\n   Memcheck:Cond\n"
+                               "   fun:crypto_scalarmult_ed25519_base_noclamp\n}\n"
+                               "{\n   neutral-inside-static\n   Memcheck:Cond\n   obj:*libsodium*\n"
+                               "   fun:xmtp_ed25519ph_sign\n}\n"
+                               "{\n   neutral-verdict\n   Memcheck:Cond\n"
+                               "   fun:xmtp_ed25519ph_sign\n}\n";
+    assert_true((size_t)snprintf(path, n, "/tmp/xmtp-constant-time-XXXXXX") < n);
+    int file = mkstemp(path);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, sizeof text - 1), sizeof text - 1);
+    (void)close(file);
+}
+
+static void secrets_decide_no_branch_and_no_address(void **state)
+{
+    (void)state;
+    char suppressions[64];
+    char option[128];
+    char self[4096] = {0};
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
+    write_suppressions(suppressions, sizeof suppressions);
+    (void)snprintf(option, sizeof option, "--suppressions=%s", suppressions);
+    char *arguments[] = {"valgrind", "--quiet", option, self, NULL};
+    pid_t child = 0;
+    int failed = posix_spawnp(&child, "valgrind", NULL, NULL, arguments, environ);
+    int status = 0;
+    if (failed == 0) {
+        assert_int_equal(waitpid(child, &status, 0), child);
+    }
+    (void)unlink(suppressions);
+    if (failed != 0) {
+        skip();
+    }
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+#endif
+
+int main(void)
+{
+    if (RUNNING_ON_VALGRIND) {
+        return cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    const struct CMUnitTest outer[] = {
+        cmocka_unit_test(secrets_decide_no_branch_and_no_address),
+    };
+    return cmocka_run_group_tests(outer, NULL, NULL);
+}
