@@ -111,6 +111,9 @@ XMTP_API xmtp_status xmtp_agent_reply_to(xmtp_agent *agent, const xmtp_message *
                                          const char *text);
 /* Text to an address or inbox id, as a DM. Inside a handler it is noted as one of its answers. */
 XMTP_API xmtp_status xmtp_agent_send(xmtp_agent *agent, const char *receiver, const char *text);
+/* The same as one of the answers to a message that was deferred. */
+XMTP_API xmtp_status xmtp_agent_send_for(xmtp_agent *agent, const xmtp_message *message,
+                                         const char *receiver, const char *text);
 
 /* ---- how a handling ends
  * ----------------------------------------------------------------------------------------- */

@@ -255,17 +255,28 @@ xmtp_status xmtp_agent_reply_to(xmtp_agent *agent, const xmtp_message *message, 
     return answer_message(agent, message, true, text);
 }
 
-xmtp_status xmtp_agent_send(xmtp_agent *agent, const char *receiver, const char *text)
+static xmtp_status send_text(xmtp_agent *agent, delivery *d, const char *receiver, const char *text)
 {
     xmtp_conversation_id dm;
     if (receiver == NULL || text == NULL) {
         return xmtp_fail(&agent->error, XMTP_E_ARGUMENT, "a message needs a receiver and a text");
     }
     XMTP_TRY(xmtp_client_dm(agent->client, receiver, &dm, &agent->error));
-    if (agent->current != NULL) {
-        return note_answer(agent, agent->current, &dm, false, text);
+    if (d != NULL) {
+        return note_answer(agent, d, &dm, false, text);
     }
     return xmtp_client_send_text(agent->client, &dm, text, NULL, &agent->error);
+}
+
+xmtp_status xmtp_agent_send(xmtp_agent *agent, const char *receiver, const char *text)
+{
+    return send_text(agent, agent->current, receiver, text);
+}
+
+xmtp_status xmtp_agent_send_for(xmtp_agent *agent, const xmtp_message *message,
+                                const char *receiver, const char *text)
+{
+    return send_text(agent, find_delivery(agent, message), receiver, text);
 }
 
 /* ---- how a handling ends

@@ -1,0 +1,73 @@
+/* cli.h - what the subcommands of `xmtp` share. One short file a subcommand: cmd_<name>.c. */
+#ifndef XMTP_CLI_CLI_H
+#define XMTP_CLI_CLI_H
+
+#include <cjson/cJSON.h>
+#include <xmtp/client.h>
+
+enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* Each gets argv with its own name first ("send", ...) and gives the exit code. */
+int cmd_node(int argc, char **argv);
+int cmd_agent(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_inbox(int argc, char **argv);
+int cmd_group(int argc, char **argv);
+int cmd_whoami(int argc, char **argv);
+
+/* ---- options that all client commands take ---- */
+
+#define CLI_CLIENT_HELP                                                                            \
+    "  --node URL        the node (default http://localhost:5556)\n"                               \
+    "  --key-file FILE   wallet's private key in hex; else WALLET_PRIVATE_KEY; else a fresh "      \
+    "identity\n"                                                                                   \
+    "                    that lives only as long as the command\n"                                 \
+    "  --data DIR        where the encrypted database lies (default: the user's data folder)\n"    \
+    "  --json            one JSON object a line\n"                                                 \
+    "  --help            this text\n"
+
+typedef struct cli_options {
+    const char *command; /* for messages */
+    const char *help;
+    const char *node_url;
+    const char *data_dir;
+    char *key; /* hex; NULL: ephemeral */
+    bool json;
+    /* of single commands */
+    bool follow;
+    bool echo;
+    const char *exec;
+    const char *name;
+    long timeout_s;
+    /* what is no option */
+    char **rest;
+    int rest_count;
+} cli_options;
+
+/* Parses argv. Gives -1 to go on, else the exit code with which the command ends (after --help or a
+ * mistake). */
+int cli_parse(cli_options *options, int argc, char **argv, const char *help);
+void cli_options_free(cli_options *options); /* wipes the key */
+
+/* Prints "xmtp <command>: <sentence>" and gives CLI_FAILED or CLI_USAGE. */
+int cli_fail(const cli_options *options, const xmtp_error *error, xmtp_status status);
+int cli_usage(const cli_options *options, const char *what);
+
+/* Opens the client of the options; NULL after printing why not. */
+xmtp_client *cli_open(const cli_options *options);
+/* The client options; path_buffer holds the database path if one is made. */
+xmtp_client_options cli_client_options(const cli_options *options, char *path_buffer,
+                                       size_t path_buffer_len);
+
+/* 2 digits a byte; CLI_USAGE-worthy texts give false. */
+bool cli_conversation_id(const char *hex, xmtp_conversation_id *out);
+
+/* ---- output ---- */
+
+void cli_hex(char *out, const uint8_t *p, size_t n);
+/* The object that --json prints for a message, also what --exec reads. Free with cJSON_Delete. */
+cJSON *cli_message_json(const xmtp_message *message);
+void cli_print_json(cJSON *object); /* one line, flushed; deletes the object */
+void cli_print_message(const cli_options *options, const xmtp_message *message);
+
+#endif

@@ -1,0 +1,97 @@
+/* output.c - messages for people and for programs. */
+#include "base/bytes.h"
+#include "cli/cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+void cli_hex(char *out, const uint8_t *p, size_t n)
+{
+    xmtp_hex_encode(out, xmtp_bytes_of(p, n));
+}
+
+void cli_print_json(cJSON *object)
+{
+    char *text = cJSON_PrintUnformatted(object);
+    if (text != NULL) {
+        printf("%s\n", text);
+        (void)fflush(stdout);
+        cJSON_free(text);
+    }
+    cJSON_Delete(object);
+}
+
+/* 64-bit numbers do not fit a JSON number: decimal strings, as in proto3 JSON. */
+static void add_u64(cJSON *object, const char *name, uint64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, value);
+    cJSON_AddStringToObject(object, name, text);
+}
+
+cJSON *cli_message_json(const xmtp_message *message)
+{
+    char id[2 * XMTP_MESSAGE_ID_LEN + 1];
+    char conversation[2 * XMTP_GROUP_ID_MAX + 1];
+    char type[300];
+    cJSON *object = cJSON_CreateObject();
+    cli_hex(id, message->id, XMTP_MESSAGE_ID_LEN);
+    cli_hex(conversation, message->conversation.p, message->conversation.n);
+    (void)snprintf(type, sizeof type, "%.100s/%.100s:%" PRIu32 ".%" PRIu32, message->authority,
+                   message->type, message->version_major, message->version_minor);
+    cJSON_AddStringToObject(object, "id", id);
+    cJSON_AddStringToObject(object, "conversation", conversation);
+    cJSON_AddStringToObject(object, "conversation_kind",
+                            message->conversation_kind == XMTP_CONVERSATION_DM ? "dm" : "group");
+    cJSON_AddStringToObject(object, "kind",
+                            message->kind == XMTP_MESSAGE_APPLICATION ? "application"
+                                                                      : "membership_change");
+    cJSON_AddStringToObject(object, "sender_inbox", message->sender_inbox);
+    cJSON_AddStringToObject(object, "sender_address", message->sender_address);
+    cJSON_AddBoolToObject(object, "own", message->is_own);
+    cJSON_AddStringToObject(object, "type", type);
+    if (message->text != NULL) {
+        cJSON_AddStringToObject(object, "text", message->text);
+    }
+    if (message->text == NULL && message->fallback != NULL) {
+        cJSON_AddStringToObject(object, "fallback", message->fallback);
+    }
+    if (message->reference != NULL) {
+        cJSON_AddStringToObject(object, "reference", message->reference);
+    }
+    add_u64(object, "sent_ns", message->sent_ns);
+    add_u64(object, "sequence", message->sequence);
+    return object;
+}
+
+static const char *sender_name(const xmtp_message *message)
+{
+    return message->is_own                      ? "me"
+           : message->sender_address[0] != '\0' ? message->sender_address
+                                                : message->sender_inbox;
+}
+
+void cli_print_message(const cli_options *options, const xmtp_message *message)
+{
+    if (options->json) {
+        cli_print_json(cli_message_json(message));
+        return;
+    }
+    char conversation[2 * XMTP_GROUP_ID_MAX + 1];
+    char when[32] = "";
+    time_t seconds = (time_t)(message->sent_ns / 1000000000U);
+    struct tm utc;
+    if (gmtime_r(&seconds, &utc) != NULL) {
+        (void)strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &utc);
+    }
+    cli_hex(conversation, message->conversation.p, message->conversation.n);
+    const char *text = message->text != NULL ? message->text : message->fallback;
+    if (text != NULL) {
+        printf("%s  %.8s  %s: %s\n", when, conversation, sender_name(message), text);
+    } else {
+        printf("%s  %.8s  %s (%s)\n", when, conversation, sender_name(message), message->type);
+    }
+    (void)fflush(stdout);
+}
