@@ -78,6 +78,18 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     return 0;
 }
 
+/* nghttp2 gives up on a peer that breaks HTTP/2 by sending it GOAWAY with an error. */
+static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
+{
+    (void)session;
+    xmtp_rpc_client_conn *conn = user_data;
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
+        conn->failure == XMTP_OK) {
+        conn->failure = XMTP_E_PROTOCOL;
+    }
+    return 0;
+}
+
 /* A request that never went out, because of GOAWAY or because it was freed in time; its stream may
  * not exist yet. */
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int code,
@@ -107,6 +119,7 @@ static int open_session(xmtp_rpc_client_conn *conn, nghttp2_session_callbacks *c
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
     nghttp2_option_set_no_auto_window_update(option, 1);
@@ -318,6 +331,11 @@ bool xmtp_rpc_client_conn_has_output(const xmtp_rpc_client_conn *conn)
 bool xmtp_rpc_client_conn_is_accepting(const xmtp_rpc_client_conn *conn)
 {
     return conn->failure == XMTP_OK && nghttp2_session_check_request_allowed(conn->session) != 0;
+}
+
+xmtp_status xmtp_rpc_client_conn_status(const xmtp_rpc_client_conn *conn)
+{
+    return conn->failure;
 }
 
 bool xmtp_rpc_client_conn_is_done(const xmtp_rpc_client_conn *conn)

@@ -64,6 +64,9 @@ bool xmtp_rpc_client_conn_has_output(const xmtp_rpc_client_conn *conn);
 /* New calls may be started: no GOAWAY came, and the connection is not dead. */
 bool xmtp_rpc_client_conn_is_accepting(const xmtp_rpc_client_conn *conn);
 
+/* XMTP_OK, or why the connection is dead. XMTP_E_PROTOCOL may show only after send. */
+xmtp_status xmtp_rpc_client_conn_status(const xmtp_rpc_client_conn *conn);
+
 /* Nothing more will be said in either direction: close the socket. */
 bool xmtp_rpc_client_conn_is_done(const xmtp_rpc_client_conn *conn);
 

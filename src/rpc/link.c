@@ -97,7 +97,9 @@ static xmtp_status work(xmtp_link *link)
 {
     XMTP_TRY(read_all(link));
     XMTP_TRY(tick(link));
-    XMTP_TRY(write_all(link));
+    xmtp_status status = write_all(link);
+    XMTP_TRY(xmtp_rpc_client_conn_status(link->conn)); /* the better reason of the two */
+    XMTP_TRY(status);
     return xmtp_rpc_client_conn_is_done(link->conn) ? XMTP_E_CLOSED : XMTP_OK;
 }
 

@@ -75,7 +75,7 @@ static inline void echo_start_count(echo_handler *h, xmtp_rpc_call *call, xmtp_b
     char text[12] = {0};
     echo_counter *counter = calloc(1, sizeof *counter);
     memcpy(text, request.p, request.n < sizeof text ? request.n : sizeof text - 1);
-    counter->end = (uint32_t)(strtoul(text, NULL, 10) % 1000000);
+    counter->end = (uint32_t)(strtoul(text, NULL, 10) % 20000);
     *xmtp_rpc_call_data(call) = counter;
     if (xmtp_rpc_call_start_stream(call) != XMTP_OK) {
         counter->next = counter->end;

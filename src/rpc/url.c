@@ -1,5 +1,5 @@
 /* url.c - see url.h. Only what getaddrinfo(3) can take gets through: letters, digits and "-._" in
- * names, digits and ":." (and a scope) in bracketed IPv6 addresses. */
+ * names, hexadecimal digits and ":." in bracketed IPv6 addresses. */
 #include "rpc/url.h"
 
 #include "base/bytes.h"
@@ -38,7 +38,7 @@ static bool parse_port(xmtp_url *out, const char *text, size_t n)
 static bool parse_authority(xmtp_url *out, const char *text, size_t n)
 {
     static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
-    static const char address[] = "0123456789abcdefABCDEF:.%";
+    static const char address[] = "0123456789abcdefABCDEF:.";
     bool is_bracketed = n > 0 && text[0] == '[';
     const char *host = is_bracketed ? text + 1 : text;
     size_t host_len = strcspn(host, is_bracketed ? "]/" : ":/");

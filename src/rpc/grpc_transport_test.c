@@ -1,0 +1,636 @@
+/* grpc_transport_test.c - the transport over real sockets, against a small node of its own on
+ * loopback that a second thread drives with poll(2). */
+#include "base/bytes.h"
+#include "rpc/grpc_transport.h"
+#include "rpc/test_echo.h"
+#include "rpc/url.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+// cmocka wants the headers above first
+#include <cmocka.h>
+
+/* --- the node: one thread, commands by a pipe --- */
+
+enum { CONNS_MAX = 8, BUFFER_LEN = 64 * 1024 };
+
+/* One byte each; the node answers with the same byte when it is done. */
+enum { KILL = 'k', DRAIN = 'd', PUBLISH = 'p', END_STREAMS = 'e', QUIT = 'q' };
+
+typedef struct node_conn {
+    int fd;
+    xmtp_rpc_server_conn *conn;
+    bool must_die;
+    size_t out_at;
+    size_t out_n;
+    uint8_t out[BUFFER_LEN];
+} node_conn;
+
+typedef struct node {
+    echo_handler echo;
+    int listener;
+    int command[2];
+    int done[2];
+    pthread_t thread;
+    node_conn *conns[CONNS_MAX];
+    size_t conn_count;
+    size_t accept_count;
+    bool says_garbage;
+    int garbage_fd;
+    char url[64];
+} node;
+
+static void node_request(void *context, xmtp_rpc_call *call, const char *path, xmtp_bytes request)
+{
+    if (strcmp(path, "/test/Die") == 0) {
+        node_conn *c = *xmtp_rpc_server_conn_data(xmtp_rpc_call_conn(call));
+        c->must_die = true;
+        return;
+    }
+    echo_request(context, call, path, request);
+}
+
+static void node_accept(node *n)
+{
+    static const char garbage[] = "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
+    int fd = accept4(n->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    assert(fd >= 0 && n->conn_count < CONNS_MAX);
+    n->accept_count++;
+    if (n->says_garbage) {
+        (void)!write(fd, garbage, sizeof garbage - 1);
+        n->garbage_fd = fd;
+        return;
+    }
+    node_conn *c = calloc(1, sizeof *c);
+    c->fd = fd;
+    xmtp_rpc_handler handler = echo_functions(&n->echo);
+    handler.request = node_request;
+    xmtp_status status =
+        xmtp_rpc_server_conn_new(&c->conn, &xmtp_env_system()->alloc, &handler, NULL);
+    assert(status == XMTP_OK);
+    (void)status;
+    *xmtp_rpc_server_conn_data(c->conn) = c;
+    n->conns[n->conn_count++] = c;
+}
+
+static void node_close(node *n, size_t i)
+{
+    node_conn *c = n->conns[i];
+    xmtp_rpc_server_conn_free(c->conn);
+    (void)close(c->fd);
+    free(c);
+    n->conns[i] = n->conns[--n->conn_count];
+}
+
+static void node_write(node_conn *c)
+{
+    for (;;) {
+        if (c->out_at == c->out_n) {
+            c->out_at = 0;
+            c->out_n = xmtp_rpc_server_conn_send(c->conn, c->out, sizeof c->out);
+        }
+        if (c->out_n == 0) {
+            return;
+        }
+        ssize_t n = send(c->fd, c->out + c->out_at, c->out_n - c->out_at, MSG_NOSIGNAL);
+        if (n <= 0) {
+            return;
+        }
+        c->out_at += (size_t)n;
+    }
+}
+
+/* False when the connection is over. */
+static bool node_serve(node_conn *c)
+{
+    static uint8_t in[BUFFER_LEN];
+    ssize_t n = recv(c->fd, in, sizeof in, 0);
+    if (n == 0 ||
+        (n > 0 && xmtp_rpc_server_conn_recv(c->conn, xmtp_bytes_of(in, (size_t)n)) != XMTP_OK)) {
+        return false;
+    }
+    node_write(c);
+    return !c->must_die && !(xmtp_rpc_server_conn_is_done(c->conn) && c->out_at == c->out_n);
+}
+
+static void node_publish(node *n)
+{
+    for (size_t i = 0; i < n->echo.open_count; i++) {
+        echo_message(n->echo.open[i], xmtp_bytes_of_string("news"));
+    }
+}
+
+static void node_end_streams(node *n)
+{
+    while (n->echo.open_count > 0) {
+        xmtp_rpc_call_end(n->echo.open[--n->echo.open_count], XMTP_GRPC_OK, NULL, NULL);
+    }
+}
+
+static bool node_obey(node *n)
+{
+    char command = 0;
+    (void)!read(n->command[0], &command, 1);
+    while ((command == KILL || command == QUIT) && n->conn_count > 0) {
+        node_close(n, 0);
+    }
+    for (size_t i = 0; command == DRAIN && i < n->conn_count; i++) {
+        xmtp_rpc_server_conn_drain(n->conns[i]->conn);
+    }
+    if (command == PUBLISH) {
+        node_publish(n);
+    } else if (command == END_STREAMS) {
+        node_end_streams(n);
+    }
+    for (size_t i = 0; i < n->conn_count; i++) {
+        node_write(n->conns[i]);
+    }
+    (void)!write(n->done[1], &command, 1);
+    return command != QUIT;
+}
+
+static void *node_run(void *context)
+{
+    node *n = context;
+    for (;;) {
+        struct pollfd fds[2 + CONNS_MAX] = {{.fd = n->command[0], .events = POLLIN},
+                                            {.fd = n->listener, .events = POLLIN}};
+        for (size_t i = 0; i < n->conn_count; i++) {
+            const node_conn *c = n->conns[i];
+            bool wants = c->out_at < c->out_n || xmtp_rpc_server_conn_has_output(c->conn);
+            fds[2 + i] =
+                (struct pollfd){.fd = c->fd, .events = (short)(POLLIN | (wants ? POLLOUT : 0))};
+        }
+        (void)poll(fds, 2 + n->conn_count, -1);
+        for (size_t i = n->conn_count; i-- > 0;) {
+            if (fds[2 + i].revents != 0 && !node_serve(n->conns[i])) {
+                node_close(n, i);
+            }
+        }
+        if (fds[1].revents != 0) {
+            node_accept(n);
+        }
+        if (fds[0].revents != 0 && !node_obey(n)) {
+            return NULL;
+        }
+    }
+}
+
+static void node_listen(node *n)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t a_len = sizeof a;
+    n->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(n->listener, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(n->listener, 16), 0);
+    assert_int_equal(getsockname(n->listener, (struct sockaddr *)&a, &a_len), 0);
+    (void)snprintf(n->url, sizeof n->url, "http://localhost:%d", ntohs(a.sin_port));
+}
+
+static void node_start(node *n, bool says_garbage)
+{
+    *n = (node){.says_garbage = says_garbage};
+    node_listen(n);
+    assert_int_equal(pipe(n->command), 0);
+    assert_int_equal(pipe(n->done), 0);
+    assert_int_equal(pthread_create(&n->thread, NULL, node_run, n), 0);
+}
+
+/* Returns when the node has done it. */
+static void node_command(node *n, char command)
+{
+    char done = 0;
+    assert_int_equal(write(n->command[1], &command, 1), 1);
+    assert_int_equal(read(n->done[0], &done, 1), 1);
+    assert_int_equal(done, command);
+}
+
+static void node_stop(node *n)
+{
+    node_command(n, QUIT);
+    assert_int_equal(pthread_join(n->thread, NULL), 0);
+    (void)close(n->listener);
+    if (n->says_garbage) {
+        (void)close(n->garbage_fd);
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)close(n->command[i]);
+        (void)close(n->done[i]);
+    }
+}
+
+/* --- the client --- */
+
+static const uint64_t second_ns = 1000000000;
+static const xmtp_bytes hello = {.p = (const uint8_t *)"hello", .n = 5};
+
+typedef struct fixture {
+    node node;
+    xmtp_transport t;
+    xmtp_writer answer;
+    xmtp_error error;
+} fixture;
+
+static void open_transport(fixture *f)
+{
+    f->error = (xmtp_error){0};
+    xmtp_writer_init(&f->answer, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    assert_int_equal(
+        xmtp_grpc_transport_open(&f->t, f->node.url, xmtp_env_system(), "test/1", &f->error),
+        XMTP_OK);
+}
+
+static void open_all(fixture *f)
+{
+    node_start(&f->node, false);
+    open_transport(f);
+}
+
+static void close_all(fixture *f)
+{
+    f->t.close(f->t.context);
+    xmtp_writer_free(&f->answer);
+    node_stop(&f->node);
+}
+
+static xmtp_status unary(fixture *f, const char *path, xmtp_bytes request)
+{
+    return f->t.unary(f->t.context, path, request, &f->answer, &f->error);
+}
+
+static void assert_echo(fixture *f)
+{
+    assert_int_equal(unary(f, "/test/Echo", hello), XMTP_OK);
+    assert_true(xmtp_bytes_equal(xmtp_writer_bytes(&f->answer), hello));
+}
+
+static xmtp_stream *subscribe(fixture *f, const char *path, const char *request)
+{
+    xmtp_stream *stream;
+    assert_int_equal(
+        f->t.subscribe(f->t.context, path, xmtp_bytes_of_string(request), &stream, &f->error),
+        XMTP_OK);
+    return stream;
+}
+
+static xmtp_status next(fixture *f, xmtp_stream *stream, xmtp_bytes *message)
+{
+    return f->t.next(f->t.context, stream, message, &f->error);
+}
+
+/* What comes next on the stream, however long it takes. */
+static xmtp_status await_next(fixture *f, xmtp_stream *stream, xmtp_bytes *message)
+{
+    xmtp_status status;
+    while ((status = next(f, stream, message)) == XMTP_E_RETRY) {
+        assert_int_equal(f->t.wait(f->t.context, 10 * second_ns), XMTP_OK);
+    }
+    return status;
+}
+
+static void unary_calls_work_over_sockets(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    assert_echo(&f);
+    assert_int_equal(unary(&f, "/test/Fail", hello), XMTP_E_RPC_INVALID);
+    assert_string_equal(f.error.text, "INVALID_ARGUMENT: 100% w\xc3\xb6rong  (E_TEST)");
+    assert_int_equal(f.answer.n, 0);
+    assert_int_equal(unary(&f, "/test/Nothing", hello), XMTP_E_RPC_UNIMPLEMENTED);
+    assert_int_equal(unary(&f, "/test/Twice", hello), XMTP_E_PROTOCOL);
+    assert_int_equal(unary(&f, "/test/None", hello), XMTP_E_PROTOCOL);
+    assert_int_equal(f.t.unary(f.t.context, "/test/Fail", hello, &f.answer, NULL),
+                     XMTP_E_RPC_INVALID);
+    assert_echo(&f);
+    assert_int_equal(f.node.accept_count, 1);
+    close_all(&f);
+}
+
+static void twenty_five_mebibytes_go_there_and_back(void **state)
+{
+    (void)state;
+    const size_t n = 26214400;
+    uint8_t *big = calloc(1, n);
+    big[n - 1] = 7;
+    fixture f;
+    open_all(&f);
+    assert_int_equal(unary(&f, "/test/Echo", xmtp_bytes_of(big, n)), XMTP_OK);
+    assert_true(xmtp_bytes_equal(xmtp_writer_bytes(&f.answer), xmtp_bytes_of(big, n)));
+    close_all(&f);
+    free(big);
+}
+
+static void answers_beyond_the_writers_limit_are_refused(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    xmtp_writer small;
+    xmtp_writer_init(&small, &xmtp_env_system()->alloc, 4);
+    assert_int_equal(f.t.unary(f.t.context, "/test/Echo", hello, &small, &f.error), XMTP_E_LIMIT);
+    assert_int_equal(small.n, 0);
+    xmtp_writer_free(&small);
+    assert_echo(&f);
+    close_all(&f);
+}
+
+static void a_stream_delivers_everything_in_order_and_then_its_end(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    xmtp_stream *stream = subscribe(&f, "/test/Count", "10000");
+    xmtp_bytes message;
+    for (uint32_t i = 0; i < 10000; i++) {
+        uint32_t number;
+        assert_int_equal(await_next(&f, stream, &message), XMTP_OK);
+        memcpy(&number, message.p, sizeof number);
+        assert_int_equal(number, i);
+        if (i % 1000 == 0) {
+            assert_echo(&f); /* other calls go on meanwhile */
+        }
+    }
+    assert_int_equal(await_next(&f, stream, &message), XMTP_E_CLOSED);
+    assert_int_equal(next(&f, stream, &message), XMTP_E_CLOSED);
+    assert_int_equal(f.t.wait(f.t.context, 0), XMTP_E_TIMEOUT); /* an end is told once */
+    f.t.unsubscribe(f.t.context, stream);
+    close_all(&f);
+}
+
+static void streams_open_before_any_message_and_end_quietly(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    xmtp_stream *stream = subscribe(&f, "/test/Open", "");
+    xmtp_bytes message;
+    assert_int_equal(next(&f, stream, &message), XMTP_E_RETRY);
+    node_command(&f.node, PUBLISH);
+    assert_int_equal(await_next(&f, stream, &message), XMTP_OK);
+    assert_true(xmtp_bytes_equal(message, xmtp_bytes_of_string("news")));
+    node_command(&f.node, END_STREAMS);
+    assert_int_equal(await_next(&f, stream, &message), XMTP_E_CLOSED);
+    f.t.unsubscribe(f.t.context, stream);
+    f.t.unsubscribe(f.t.context, NULL);
+    close_all(&f);
+}
+
+static void unsubscribing_cancels_at_the_node(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    f.t.unsubscribe(f.t.context, subscribe(&f, "/test/Open", ""));
+    assert_echo(&f); /* sent after the reset, so the node has seen it */
+    assert_int_equal(f.node.echo.open_count, 0);
+    assert_int_equal(f.node.echo.cancelled_count, 1);
+    (void)subscribe(&f, "/test/Open", ""); /* freed by close */
+    close_all(&f);
+}
+
+static void subscribing_to_what_the_node_refuses_fails_at_once(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    xmtp_stream *stream;
+    assert_int_equal(f.t.subscribe(f.t.context, "/test/Nothing", hello, &stream, &f.error),
+                     XMTP_E_RPC_UNIMPLEMENTED);
+    assert_null(stream);
+    assert_string_equal(f.error.text, "UNIMPLEMENTED: unknown method");
+    close_all(&f);
+}
+
+static void *wake_later(void *context)
+{
+    const xmtp_transport *t = context;
+    const struct timespec moment = {.tv_nsec = 20000000};
+    (void)nanosleep(&moment, NULL); /* so that the other thread is most likely in wait by then */
+    t->wake(t->context);
+    return NULL;
+}
+
+static void wake_ends_a_wait_from_another_thread(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, wake_later, &f.t), 0);
+    assert_int_equal(f.t.wait(f.t.context, UINT64_MAX), XMTP_OK);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    f.t.wake(f.t.context); /* kept, and counted once */
+    f.t.wake(f.t.context);
+    assert_int_equal(f.t.wait(f.t.context, UINT64_MAX), XMTP_OK);
+    assert_int_equal(f.t.wait(f.t.context, 0), XMTP_E_TIMEOUT);
+    assert_int_equal(f.t.wait(f.t.context, 1000000), XMTP_E_TIMEOUT);
+    close_all(&f);
+}
+
+static void a_node_dying_in_mid_call_is_a_network_error_and_the_next_call_reconnects(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    assert_echo(&f);
+    assert_int_equal(unary(&f, "/test/Die", hello), XMTP_E_NETWORK);
+    assert_true(strlen(f.error.text) > 0);
+    assert_echo(&f);
+    assert_int_equal(f.node.accept_count, 2);
+    close_all(&f);
+}
+
+static void a_connection_lost_while_idle_costs_no_call(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    assert_echo(&f);
+    node_command(&f.node, KILL);
+    assert_echo(&f);
+    assert_int_equal(f.node.accept_count, 2);
+    close_all(&f);
+}
+
+static void streams_of_a_lost_connection_end_after_what_was_received(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    xmtp_stream *stream = subscribe(&f, "/test/Open", "");
+    xmtp_bytes message;
+    node_command(&f.node, PUBLISH);
+    node_command(&f.node, KILL);
+    assert_int_equal(await_next(&f, stream, &message), XMTP_OK);
+    assert_int_equal(await_next(&f, stream, &message), XMTP_E_NETWORK);
+    assert_int_equal(next(&f, stream, &message), XMTP_E_NETWORK);
+    xmtp_stream *again = subscribe(&f, "/test/Open", "");
+    node_command(&f.node, PUBLISH);
+    assert_int_equal(await_next(&f, again, &message), XMTP_OK);
+    f.t.unsubscribe(f.t.context, stream);
+    f.t.unsubscribe(f.t.context, again);
+    close_all(&f);
+}
+
+static void after_goaway_streams_run_on_and_calls_use_a_new_connection(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    xmtp_stream *stream = subscribe(&f, "/test/Open", "");
+    xmtp_bytes message;
+    node_command(&f.node, DRAIN);
+    assert_echo(&f);
+    assert_int_equal(f.node.accept_count, 2);
+    node_command(&f.node, PUBLISH);
+    assert_int_equal(await_next(&f, stream, &message), XMTP_OK);
+    node_command(&f.node, END_STREAMS);
+    assert_int_equal(await_next(&f, stream, &message), XMTP_E_CLOSED);
+    f.t.unsubscribe(f.t.context, stream);
+    assert_echo(&f);
+    assert_int_equal(f.node.accept_count, 2);
+    close_all(&f);
+}
+
+static void a_node_that_is_not_there_is_a_network_error(void **state)
+{
+    (void)state;
+    fixture f;
+    node_start(&f.node, false);
+    node_stop(&f.node); /* its port is free again */
+    open_transport(&f);
+    assert_int_equal(unary(&f, "/test/Echo", hello), XMTP_E_NETWORK);
+    assert_non_null(strstr(f.error.text, "cannot connect to localhost port"));
+    f.t.close(f.t.context);
+    xmtp_writer_free(&f.answer);
+}
+
+static void a_peer_that_speaks_http_1_is_a_protocol_error(void **state)
+{
+    (void)state;
+    fixture f;
+    node_start(&f.node, true);
+    open_transport(&f);
+    assert_int_equal(unary(&f, "/test/Echo", hello), XMTP_E_PROTOCOL);
+    assert_string_equal(f.error.text, "peer does not speak HTTP/2");
+    close_all(&f);
+}
+
+static void addresses_are_checked_before_anything_is_opened(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"",
+                                        "localhost:5556",
+                                        "ftp://localhost",
+                                        "http://",
+                                        "http://:1",
+                                        "http://a:0",
+                                        "http://a:65536",
+                                        "http://a:1x",
+                                        "http://a:",
+                                        "http://a:1/path",
+                                        "http://a b",
+                                        "http://a\r\nb:1",
+                                        "http://user@host",
+                                        "http://[::1",
+                                        "http://[::1]x",
+                                        "http://[a]b:1",
+                                        "http://[]:1"};
+    xmtp_transport t;
+    xmtp_error error;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(xmtp_grpc_transport_open(&t, wrong[i], xmtp_env_system(), NULL, &error),
+                         XMTP_E_ARGUMENT);
+        assert_null(t.context);
+    }
+    assert_int_equal(xmtp_grpc_transport_open(&t, "https://a", xmtp_env_system(), NULL, &error),
+                     XMTP_E_UNSUPPORTED);
+    assert_string_equal(error.text, "https is not supported yet: give the node's http:// address");
+    assert_int_equal(
+        xmtp_grpc_transport_open(&t, "http://a", xmtp_env_system(), "two\nlines", &error),
+        XMTP_E_ARGUMENT);
+}
+
+static void addresses_are_split_into_host_port_and_authority(void **state)
+{
+    (void)state;
+    static const char *const rows[][4] = {
+        {"http://localhost:5556", "localhost", "5556", "localhost:5556"},
+        {"http://node.example/", "node.example", "5556", "node.example:5556"},
+        {"http://127.0.0.1:80", "127.0.0.1", "80", "127.0.0.1:80"},
+        {"http://[::1]:81/", "::1", "81", "[::1]:81"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        xmtp_url url;
+        assert_int_equal(xmtp_url_parse(&url, rows[i][0], NULL), XMTP_OK);
+        assert_string_equal(url.host, rows[i][1]);
+        assert_string_equal(url.port, rows[i][2]);
+        assert_string_equal(url.authority, rows[i][3]);
+    }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a;
+    uint64_t y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * second_ns + (uint64_t)now.tv_nsec;
+}
+
+/* Prints a figure, asserts nothing about it. */
+static void a_round_trip_is_measured(void **state)
+{
+    (void)state;
+    enum { ROUNDS = 2000 };
+    static uint64_t taken_ns[ROUNDS];
+    fixture f;
+    open_all(&f);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        uint64_t start_ns = clock_ns();
+        assert_echo(&f);
+        taken_ns[i] = clock_ns() - start_ns;
+    }
+    qsort(taken_ns, ROUNDS, sizeof taken_ns[0], by_size);
+    print_message("unary round trip on loopback: median %.1f us, p99 %.1f us\n",
+                  (double)taken_ns[ROUNDS / 2] / 1000, (double)taken_ns[ROUNDS * 99 / 100] / 1000);
+    close_all(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unary_calls_work_over_sockets),
+        cmocka_unit_test(twenty_five_mebibytes_go_there_and_back),
+        cmocka_unit_test(answers_beyond_the_writers_limit_are_refused),
+        cmocka_unit_test(a_stream_delivers_everything_in_order_and_then_its_end),
+        cmocka_unit_test(streams_open_before_any_message_and_end_quietly),
+        cmocka_unit_test(unsubscribing_cancels_at_the_node),
+        cmocka_unit_test(subscribing_to_what_the_node_refuses_fails_at_once),
+        cmocka_unit_test(wake_ends_a_wait_from_another_thread),
+        cmocka_unit_test(a_node_dying_in_mid_call_is_a_network_error_and_the_next_call_reconnects),
+        cmocka_unit_test(a_connection_lost_while_idle_costs_no_call),
+        cmocka_unit_test(streams_of_a_lost_connection_end_after_what_was_received),
+        cmocka_unit_test(after_goaway_streams_run_on_and_calls_use_a_new_connection),
+        cmocka_unit_test(a_node_that_is_not_there_is_a_network_error),
+        cmocka_unit_test(a_peer_that_speaks_http_1_is_a_protocol_error),
+        cmocka_unit_test(addresses_are_checked_before_anything_is_opened),
+        cmocka_unit_test(addresses_are_split_into_host_port_and_authority),
+        cmocka_unit_test(a_round_trip_is_measured),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
