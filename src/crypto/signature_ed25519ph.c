@@ -108,18 +108,41 @@ static bool is_canonical_scalar(const uint8_t s[SCALAR_LEN])
     return memcmp(reduced, s, SCALAR_LEN) == 0;
 }
 
-/* kA by doubling and adding, for the keys that libsodium's multiplication refuses because they are
- * not in the prime-order group. No honest signer has one; the verdict must be that of the network
- * all the same. About 500 point additions, some milliseconds. */
-static xmtp_status multiply_any_point(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
-                                      const uint8_t a[POINT_LEN])
+/* Multiplication in the prime-order group. libsodium reports the neutral product as failure; for
+ * the points given here that happens only when k or the point is neutral. */
+static void multiply_prime(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
+                           const uint8_t p[POINT_LEN])
 {
-    memcpy(out, neutral, POINT_LEN);
-    for (size_t bit = 8 * SCALAR_LEN; bit-- > 0;) {
-        XMTP_ENSURE(crypto_core_ed25519_add(out, out, out) == 0, XMTP_E_KEY);
-        if ((k[bit / 8] >> (bit % 8)) & 1) {
-            XMTP_ENSURE(crypto_core_ed25519_add(out, out, a) == 0, XMTP_E_KEY);
-        }
+    if (crypto_scalarmult_ed25519_noclamp(out, k, p) != 0) {
+        memcpy(out, neutral, POINT_LEN);
+    }
+}
+
+/* kA for the keys that libsodium's multiplication refuses: not in the prime-order group, or not in
+ * their shortest encoding. No honest signer has one; the verdict must be that of the network all
+ * the same. A = P + T with P of prime order and T of an order that divides 8:
+ *
+ *     P = (1/8)(8A)      T = A - P      kA = kP + (k mod 8)T
+ */
+static xmtp_status multiply_any(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
+                                const uint8_t a[POINT_LEN])
+{
+    static const uint8_t inverse_of_8[SCALAR_LEN] = {
+        0x79, 0x2f, 0xdc, 0xe2, 0x29, 0xe5, 0x06, 0x61, 0xd0, 0xda, 0x1c,
+        0x7d, 0xb3, 0x9d, 0xd3, 0x07, 0,    0,    0,    0,    0,    0,
+        0,    0,    0,    0,    0,    0,    0,    0,    0,    0x06};
+    uint8_t eightfold[POINT_LEN];
+    uint8_t prime[POINT_LEN];
+    uint8_t torsion[POINT_LEN];
+    memcpy(eightfold, a, POINT_LEN);
+    for (size_t i = 0; i < 3; i++) {
+        XMTP_ENSURE(crypto_core_ed25519_add(eightfold, eightfold, eightfold) == 0, XMTP_E_KEY);
+    }
+    multiply_prime(prime, inverse_of_8, eightfold);
+    XMTP_ENSURE(crypto_core_ed25519_sub(torsion, a, prime) == 0, XMTP_E_KEY);
+    multiply_prime(out, k, prime);
+    for (size_t i = 0; i < (size_t)(k[0] & 7); i++) {
+        XMTP_ENSURE(crypto_core_ed25519_add(out, out, torsion) == 0, XMTP_E_KEY);
     }
     return XMTP_OK;
 }
@@ -130,10 +153,9 @@ static xmtp_status multiply(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
     if (crypto_scalarmult_ed25519_noclamp(out, k, a) == 0) {
         return XMTP_OK;
     }
-    return multiply_any_point(out, k, a);
+    return multiply_any(out, k, a);
 }
 
-/* libsodium reports the product 0 * B as failure. */
 static void multiply_base(uint8_t out[POINT_LEN], const uint8_t s[SCALAR_LEN])
 {
     if (crypto_scalarmult_ed25519_base_noclamp(out, s) != 0) {

@@ -185,6 +185,35 @@ static void keys_of_small_order_are_judged_by_the_equation_alone(void **state)
     assert_int_equal(verify(&cases[1], pk, signature), XMTP_OK);
 }
 
+/* Keys A + T, with A that of SEED_0 and T of order 8, 4 or 2: a signature by A's owner verifies
+ * when k is a multiple of that order. Which of the one-byte messages 0 to 63 do was computed with
+ * an independent implementation in plain integers; bit i stands for message i. */
+static void keys_of_mixed_order_get_the_verdict_of_the_equation(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pk;
+        uint64_t accepted;
+    } mixed[] = {
+        {"9ea3f11f5bd34f0cd7147fd0a436c088f624c6100c1df6a53c0a29e05d60cea0", 0x0808000426401022},
+        {"56b408aa732d2b51460ece91d25893af2340474699b8b8a4572b83df35545d3d", 0x0000028482010911},
+        {"63771c228bf60e6a02ad24d2c345a28d3598f640e26bede40c8b77fe4bf090a3", 0x589cfc47e0505d84},
+    };
+    test_hex sk = hex(SEED_0);
+    xmtp_bytes context = xmtp_bytes_of_string("ctx");
+    for (size_t i = 0; i < 3; i++) {
+        test_hex pk = hex(mixed[i].pk);
+        for (uint8_t message = 0; message < 64; message++) {
+            uint8_t signature[64];
+            xmtp_bytes view_of_message = xmtp_bytes_of(&message, 1);
+            assert_int_equal(xmtp_ed25519ph_sign(sk.p, pk.p, context, view_of_message, signature),
+                             XMTP_OK);
+            assert_int_equal(xmtp_ed25519ph_verify(pk.p, context, view_of_message, signature),
+                             (mixed[i].accepted >> message) & 1 ? XMTP_OK : XMTP_E_SIGNATURE);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +225,7 @@ int main(void)
         cmocka_unit_test(s_not_below_the_group_order_is_refused),
         cmocka_unit_test(bytes_that_are_no_point_are_no_key),
         cmocka_unit_test(keys_of_small_order_are_judged_by_the_equation_alone),
+        cmocka_unit_test(keys_of_mixed_order_get_the_verdict_of_the_equation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
