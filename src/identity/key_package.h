@@ -43,37 +43,39 @@ typedef enum xmtp_wrapper_algorithm {
 
 /* What has to be kept to open welcomes. A welcome names the public key that it was sealed to, so
  * both public keys lead to this record. */
-typedef struct xmtp_key_package_keys {
+typedef struct xmtp_inbox_key_package_keys {
     xmtp_mls_key_package_private mls;
     uint8_t init_pk[XMTP_INIT_KEY_LEN];
     uint8_t xwing_seed[XMTP_XWING_SEED_LEN];
     uint8_t xwing_pk[XMTP_XWING_PK_LEN];
-} xmtp_key_package_keys;
+} xmtp_inbox_key_package_keys;
 
-void xmtp_key_package_keys_wipe(xmtp_key_package_keys *keys);
+void xmtp_inbox_key_package_keys_wipe(xmtp_inbox_key_package_keys *keys);
 
 /* Makes one, valid from an hour ago for 84 days by the env's clock. *key_package is freed by the
  * caller with env->alloc. XMTP_E_INBOX_ID: inbox_id is not 64 lower-case hex digits. */
-XMTP_MUST_CHECK xmtp_status xmtp_key_package_create(const xmtp_env *env, const char *inbox_id,
-                                                    const xmtp_installation *installation,
-                                                    uint8_t **key_package, size_t *key_package_len,
-                                                    xmtp_key_package_keys *keys, xmtp_error *error);
+XMTP_MUST_CHECK xmtp_status xmtp_inbox_key_package_create(const xmtp_env *env, const char *inbox_id,
+                                                          const xmtp_installation *installation,
+                                                          uint8_t **key_package,
+                                                          size_t *key_package_len,
+                                                          xmtp_inbox_key_package_keys *keys,
+                                                          xmtp_error *error);
 
 /* Capabilities that our leaves state, in the network's order; static memory. The leaf of a key
  * package has the first, the leaf of a group's creator the second. */
-const xmtp_mls_capabilities *xmtp_key_package_capabilities(void);
-const xmtp_mls_capabilities *xmtp_creator_capabilities(void);
+const xmtp_mls_capabilities *xmtp_inbox_key_package_capabilities(void);
+const xmtp_mls_capabilities *xmtp_inbox_creator_capabilities(void);
 
 /* out receives the credential identity of a 64-character inbox id. */
-void xmtp_credential_encode(const char inbox_id[XMTP_INBOX_ID_LEN + 1],
-                            uint8_t out[XMTP_CREDENTIAL_LEN]);
+void xmtp_inbox_credential_encode(const char inbox_id[XMTP_INBOX_ID_LEN + 1],
+                                  uint8_t out[XMTP_CREDENTIAL_LEN]);
 /* The inbox id in a credential identity: a view into it, which may be empty or not an inbox id at
  * all. XMTP_E_CREDENTIAL: not an MlsCredential. */
-XMTP_MUST_CHECK xmtp_status xmtp_credential_decode(xmtp_bytes identity, xmtp_bytes *inbox_id);
+XMTP_MUST_CHECK xmtp_status xmtp_inbox_credential_decode(xmtp_bytes identity, xmtp_bytes *inbox_id);
 
 /* ---- other people's */
 
-typedef enum xmtp_key_package_rules {
+typedef enum xmtp_inbox_key_package_rules {
     /* What every peer checks on a fetched key package (identity.md 6.4), nothing else. */
     XMTP_KEY_PACKAGE_PEER = 0,
     /* Also what our node asks for before it stores one (node.md 3.3): suite 0x0003, an inbox id of
@@ -82,34 +84,34 @@ typedef enum xmtp_key_package_rules {
     /* Also what makes an add succeed: suite 0x0003, the installation and inbox that were asked for,
      * capabilities for a group, a wrapper key of the right length. */
     XMTP_KEY_PACKAGE_ADDER = 2,
-} xmtp_key_package_rules;
+} xmtp_inbox_key_package_rules;
 
-typedef struct xmtp_key_package_expected {
+typedef struct xmtp_inbox_key_package_expected {
     xmtp_bytes installation; /* empty: any */
     xmtp_bytes inbox_id;     /* empty: any */
-} xmtp_key_package_expected;
+} xmtp_inbox_key_package_expected;
 
 /* What a verified key package says; views into its bytes. */
-typedef struct xmtp_key_package {
+typedef struct xmtp_inbox_key_package {
     xmtp_mls_key_package_info mls;
     xmtp_bytes installation; /* the leaf's signature key */
     xmtp_bytes inbox_id;
-    xmtp_wrapper_algorithm wrapper_algorithm;
-    xmtp_bytes wrapper_key; /* FF03, or the init key */
-    bool takes_pointers;    /* FF04 lists ChaCha20-Poly1305 and FF03 is there */
-} xmtp_key_package;
+    xmtp_wrapper_algorithm wrapper_algorithm; /* 0 without ADDER when FF03 cannot be used */
+    xmtp_bytes wrapper_key;                   /* FF03, or the init key */
+    bool takes_pointers;                      /* FF04 lists ChaCha20-Poly1305 and FF03 is there */
+} xmtp_inbox_key_package;
 
 /* Verifies a bare KeyPackage. now_seconds 0 skips the lifetime. expected may be NULL; it is looked
  * at by ADDER only.
  *
  * XMTP_E_CREDENTIAL   not basic, no MlsCredential, or not the inbox that was expected
  * XMTP_E_KEY_PACKAGE  another installation than expected, a wrapper key of a wrong length
- * XMTP_E_EXTENSION    FF03 or FF04 do not decode
+ * XMTP_E_CAPABILITIES ADDER only: lacks what every group requires
+ * XMTP_E_EXTENSION    ADDER only: FF03 or FF04 do not decode
  * others              as xmtp_mls_key_package_verify */
-XMTP_MUST_CHECK xmtp_status xmtp_key_package_verify(const xmtp_env *env, xmtp_bytes key_package,
-                                                    uint64_t now_seconds,
-                                                    xmtp_key_package_rules rules,
-                                                    const xmtp_key_package_expected *expected,
-                                                    xmtp_key_package *out, xmtp_error *error);
+XMTP_MUST_CHECK xmtp_status xmtp_inbox_key_package_verify(
+    const xmtp_env *env, xmtp_bytes key_package, uint64_t now_seconds,
+    xmtp_inbox_key_package_rules rules, const xmtp_inbox_key_package_expected *expected,
+    xmtp_inbox_key_package *out, xmtp_error *error);
 
 #endif
