@@ -4,7 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 program=$root/build/release/xmtp
-ours=$root/build/release/bench_first
+ours=$root/build/release/bench/bench_first
 port=5556
 
 [ -x "$program" ] || { echo "bench: $program is not built" >&2; exit 1; }
