@@ -2,7 +2,8 @@
  *
  * An algorithm is a const struct. A cipher suite names one of each kind. Rooms above hold a
  * const xmtp_suite * and never name a crypto library; each engine (libsodium, OpenSSL, ours) fills
- * such structs in one file of its own. All functions: any thread, allocate nothing, keep nothing.
+ * such structs in one file of its own. All functions: any thread, keep nothing, allocate nothing
+ * (only AES-GCM takes a context from OpenSSL per call, and may say XMTP_E_NOMEM).
  *
  * "Kept copy" rules: contexts may be copied with plain assignment (the HMAC states after the key
  * pad are reused that way). Everything that held a secret is wiped by whoever declared it.
@@ -123,7 +124,7 @@ typedef struct xmtp_kem {
     xmtp_status (*derive_key_pair)(xmtp_bytes ikm, uint8_t *sk, uint8_t *pk);
     xmtp_status (*public_key)(const uint8_t *sk, uint8_t *pk);
     /* XMTP_E_KEY: pk is not a valid public key, or gives an all-zero shared secret. seed: seed_len
-     * fresh random bytes. */
+     * fresh random bytes. decap: pk is the public key of sk; NULL: derived. */
     xmtp_status (*encap)(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss);
     xmtp_status (*decap)(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc, uint8_t *ss);
 } xmtp_kem;
@@ -141,7 +142,8 @@ typedef struct xmtp_signature {
     size_t pk_len;
     size_t signature_max;
     xmtp_status (*public_key)(const uint8_t *sk, uint8_t *pk);
-    /* *signature_len is set; at most signature_max bytes. pk spares deriving it again. */
+    /* *signature_len is set; at most signature_max bytes. pk spares deriving it again and
+     * must belong to sk: signatures of one message under two public keys reveal sk. */
     xmtp_status (*sign)(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
                         uint8_t *signature, size_t *signature_len);
     /* XMTP_E_KEY not a public key, XMTP_E_SIGNATURE does not verify. */
