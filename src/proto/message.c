@@ -41,15 +41,57 @@ static xmtp_status skip(xmtp_bytes *in, uint64_t n)
     return XMTP_OK;
 }
 
-static const ProtobufCMessageDescriptor *submessage_type(const ProtobufCMessageDescriptor *type,
-                                                         uint64_t number)
+/* Well-formed UTF-8: shortest forms, no surrogates, nothing above U+10FFFF. Strings of proto3 must
+ * be, and other readers of the network refuse a message whose strings are not. */
+static bool is_utf8(xmtp_bytes in)
 {
-    if (number > UINT32_MAX) {
-        return NULL;
+    for (size_t i = 0; i < in.n;) {
+        uint8_t lead = in.p[i];
+        size_t n = lead < 0x80                   ? 1
+                   : lead >= 0xc2 && lead < 0xe0 ? 2
+                   : lead >= 0xe0 && lead < 0xf0 ? 3
+                                                 : 4;
+        if (n == 1) {
+            i++;
+            continue;
+        }
+        if (lead < 0xc2 || lead > 0xf4 || in.n - i < n) {
+            return false;
+        }
+        uint8_t second = in.p[i + 1];
+        uint8_t low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+        uint8_t high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
+        if (second < low || second > high) {
+            return false;
+        }
+        for (size_t k = 2; k < n; k++) {
+            if ((in.p[i + k] & 0xc0) != 0x80) {
+                return false;
+            }
+        }
+        i += n;
     }
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field(type, (unsigned)number);
-    return field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE ? field->descriptor : NULL;
+    return true;
+}
+
+static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *type,
+                                                  uint64_t number)
+{
+    return number > UINT32_MAX ? NULL
+                               : protobuf_c_message_descriptor_get_field(type, (unsigned)number);
+}
+
+/* What a length-delimited field of this kind holds: a message to descend into, a string, or bytes.
+ */
+static xmtp_status check_content(const ProtobufCFieldDescriptor *field, xmtp_bytes content,
+                                 const ProtobufCMessageDescriptor **inner_type)
+{
+    if (field != NULL && field->type == PROTOBUF_C_TYPE_MESSAGE) {
+        *inner_type = field->descriptor;
+    }
+    XMTP_ENSURE(field == NULL || field->type != PROTOBUF_C_TYPE_STRING || is_utf8(content),
+                XMTP_E_MALFORMED);
+    return XMTP_OK;
 }
 
 /* Reads one field; a nested message becomes *inner with *inner_type set. */
@@ -68,8 +110,8 @@ static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner
     case 2:
         XMTP_TRY(take_varint(&f->rest, &n));
         *inner = xmtp_bytes_of(f->rest.p, (size_t)n);
-        *inner_type = submessage_type(f->type, key >> 3);
-        return skip(&f->rest, n);
+        XMTP_TRY(skip(&f->rest, n));
+        return check_content(find_field(f->type, key >> 3), *inner, inner_type);
     case 5:
         return skip(&f->rest, 4);
     default:
@@ -77,7 +119,7 @@ static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner
     }
 }
 
-static xmtp_status check_depth(const ProtobufCMessageDescriptor *type, xmtp_bytes in)
+static xmtp_status check_shape(const ProtobufCMessageDescriptor *type, xmtp_bytes in)
 {
     frame stack[XMTP_PROTO_DEPTH_MAX] = {{.type = type, .rest = in}};
     size_t depth = 1;
@@ -114,7 +156,7 @@ xmtp_status xmtp_proto_decode(const ProtobufCMessageDescriptor *type, xmtp_arena
                               xmtp_bytes in, void **out)
 {
     *out = NULL;
-    XMTP_TRY(check_depth(type, in));
+    XMTP_TRY(check_shape(type, in));
     ProtobufCAllocator allocator = {
         .alloc = arena_allocate, .free = arena_ignore_free, .allocator_data = arena};
     static const uint8_t nothing[1];

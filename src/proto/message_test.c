@@ -82,6 +82,31 @@ static void cut_messages_are_malformed(void **state)
     assert_int_equal(decode(&pb__leave_request__descriptor, (xmtp_bytes){0}, 1 << 12), XMTP_OK);
 }
 
+static void strings_must_be_utf8(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        xmtp_status expected;
+    } cases[] = {
+        {"\x0a\x02\xc3\xa9", XMTP_OK},
+        {"\x0a\x03\xe2\x82\xac", XMTP_OK},
+        {"\x0a\x04\xf0\x9f\x91\x8d", XMTP_OK},
+        {"\x0a\x01\x80", XMTP_E_MALFORMED},
+        {"\x0a\x02\xc0\xaf", XMTP_E_MALFORMED},
+        {"\x0a\x03\xe0\x80\xaf", XMTP_E_MALFORMED},
+        {"\x0a\x03\xed\xa0\x80", XMTP_E_MALFORMED},
+        {"\x0a\x04\xf4\x90\x80\x80", XMTP_E_MALFORMED},
+        {"\x0a\x02\xe2\x82", XMTP_E_MALFORMED},
+        {"\x0a\x01\xff", XMTP_E_MALFORMED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(
+            decode(&pb__inbox_ref__descriptor, xmtp_bytes_of_string(cases[i].text), 1 << 12),
+            cases[i].expected);
+    }
+}
+
 static void zero_values_are_left_out(void **state)
 {
     (void)state;
@@ -103,6 +128,7 @@ int main(void)
         cmocka_unit_test(nesting_beyond_the_limit_is_malformed),
         cmocka_unit_test(a_message_larger_than_the_arena_hits_the_limit),
         cmocka_unit_test(cut_messages_are_malformed),
+        cmocka_unit_test(strings_must_be_utf8),
         cmocka_unit_test(zero_values_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
