@@ -164,11 +164,6 @@ void xmtp_mlkem768_keygen(xmtp_mlkem768_key *key, const uint8_t d[32], const uin
     memcpy(key->z, z, 32);
 }
 
-void xmtp_mlkem768_key_wipe(xmtp_mlkem768_key *key)
-{
-    xmtp_wipe(key, sizeof *key);
-}
-
 xmtp_status xmtp_mlkem768_encaps(const uint8_t ek[MLKEM768_EK_LEN], const uint8_t m[32],
                                  uint8_t ct[MLKEM768_CT_LEN], uint8_t ss[32])
 {

@@ -10,7 +10,8 @@ enum {
     MLKEM768_CT_LEN = 32 * (10 * MLKEM768_K + 4),
 };
 
-/* The decapsulation key, unpacked: what FIPS 203 writes as dk = s || ek || H(ek) || z. Secret. */
+/* The decapsulation key, unpacked: what FIPS 203 writes as dk = s || ek || H(ek) || z. Its holder
+ * wipes it with xmtp_wipe. */
 typedef struct xmtp_mlkem768_key {
     xmtp_poly s[MLKEM768_K]; /* in the NTT domain */
     uint8_t ek[MLKEM768_EK_LEN];
@@ -20,7 +21,6 @@ typedef struct xmtp_mlkem768_key {
 
 /* ML-KEM.KeyGen_internal(d, z), algorithm 16. key->ek is the public part. */
 void xmtp_mlkem768_keygen(xmtp_mlkem768_key *key, const uint8_t d[32], const uint8_t z[32]);
-void xmtp_mlkem768_key_wipe(xmtp_mlkem768_key *key);
 
 /* ML-KEM.Encaps_internal(ek, m), algorithm 17, behind the modulus check of section 7.2.
  * XMTP_E_KEY when a coefficient of ek is not below q; outputs are untouched then. */
