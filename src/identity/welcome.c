@@ -1,0 +1,471 @@
+/* welcome.c - HPKE with two seals in one context, and the symmetric form behind pointers. */
+#include "identity/welcome.h"
+
+#include "base/bytes.h"
+#include "base/reader.h"
+#include "base/status.h"
+#include "base/writer.h"
+#include "crypto/crypto.h"
+#include "identity/proto_wire.h"
+
+#include <assert.h>
+
+enum { POINTEE_AEAD_CHACHA20POLY1305 = 3, POINTER_PLAINTEXT_MAX = 128, METADATA_MAX = 16 };
+
+/* EncryptContext of RFC 9420 section 5.1.3: label<V> "MLS 1.0 MLS_WELCOME", then an empty context.
+ */
+static const uint8_t hpke_info[21] = "\x13"
+                                     "MLS 1.0 MLS_WELCOME";
+static_assert(sizeof hpke_info == 1 + 19 + 1, "the zero at the end is the empty context");
+
+static const xmtp_bytes no_bytes = {.p = NULL, .n = 0};
+
+static const xmtp_suite *suite_of(xmtp_wrapper_algorithm algorithm)
+{
+    switch (algorithm) {
+    case XMTP_WRAPPER_CURVE25519:
+        return &xmtp_suite_x25519_chacha;
+    case XMTP_WRAPPER_XWING:
+        return &xmtp_suite_xwing_chacha;
+    case XMTP_WRAPPER_SYMMETRIC:
+        break;
+    }
+    return NULL;
+}
+
+/* ---- memory */
+
+static void *take(const xmtp_alloc *alloc, size_t n)
+{
+    return alloc->reallocate(alloc->context, NULL, n == 0 ? 1 : n);
+}
+
+static void give_back(const xmtp_alloc *alloc, uint8_t *p, size_t n)
+{
+    if (p != NULL) {
+        xmtp_wipe(p, n);
+        (void)alloc->reallocate(alloc->context, p, 0);
+    }
+}
+
+void xmtp_welcome_sealed_free(xmtp_welcome_sealed *sealed)
+{
+    if (sealed->alloc != NULL) {
+        give_back(sealed->alloc, sealed->data, sealed->data_len);
+        give_back(sealed->alloc, sealed->metadata, sealed->metadata_len);
+    }
+    *sealed = (xmtp_welcome_sealed){0};
+}
+
+void xmtp_welcome_opened_free(xmtp_welcome_opened *opened)
+{
+    if (opened->alloc != NULL) {
+        give_back(opened->alloc, opened->welcome, opened->welcome_len);
+    }
+    *opened = (xmtp_welcome_opened){0};
+}
+
+/* ---- WelcomeMetadata { message_cursor 1 } */
+
+static xmtp_status encode_metadata(uint64_t message_cursor, xmtp_writer *w)
+{
+    xmtp_field_put_u64(w, 1, message_cursor);
+    return xmtp_writer_status(w);
+}
+
+static xmtp_status decode_metadata(xmtp_bytes in, uint64_t *message_cursor)
+{
+    uint64_t cursor = 0;
+    xmtp_reader r = xmtp_reader_of(in);
+    while (r.n > 0) {
+        xmtp_field f;
+        XMTP_TRY(xmtp_field_next(&r, &f));
+        if (f.number == 1) {
+            XMTP_TRY(xmtp_field_u64(&f, &cursor));
+        }
+    }
+    *message_cursor = cursor;
+    return XMTP_OK;
+}
+
+/* ---- one AEAD output of its own buffer */
+
+typedef struct aead_context {
+    xmtp_hpke *hpke;                     /* or */
+    const xmtp_welcome_pointer *pointer; /* with */
+    const uint8_t *nonce;
+} aead_context;
+
+static xmtp_status aead_seal(const aead_context *c, xmtp_bytes plaintext, uint8_t *out)
+{
+    if (c->hpke != NULL) {
+        return xmtp_hpke_seal(c->hpke, no_bytes, plaintext, out);
+    }
+    return xmtp_aead_chacha20poly1305.seal(c->pointer->key, c->nonce, no_bytes, plaintext, out);
+}
+
+static xmtp_status aead_open(const aead_context *c, xmtp_bytes ciphertext, uint8_t *out)
+{
+    if (c->hpke != NULL) {
+        return xmtp_hpke_open(c->hpke, no_bytes, ciphertext, out);
+    }
+    return xmtp_aead_chacha20poly1305.open(c->pointer->key, c->nonce, no_bytes, ciphertext, out);
+}
+
+static xmtp_status seal_new(const xmtp_alloc *alloc, const aead_context *c, xmtp_bytes plaintext,
+                            uint8_t **out, size_t *out_len)
+{
+    size_t n = plaintext.n + xmtp_aead_chacha20poly1305.tag_len;
+    uint8_t *p = take(alloc, n);
+    XMTP_ENSURE(p != NULL, XMTP_E_NOMEM);
+    xmtp_status status = aead_seal(c, plaintext, p);
+    if (status != XMTP_OK) {
+        give_back(alloc, p, n);
+        return status;
+    }
+    *out = p;
+    *out_len = n;
+    return XMTP_OK;
+}
+
+static xmtp_status open_new(const xmtp_alloc *alloc, const aead_context *c, xmtp_bytes ciphertext,
+                            uint8_t **out, size_t *out_len)
+{
+    XMTP_ENSURE(ciphertext.n >= xmtp_aead_chacha20poly1305.tag_len, XMTP_E_AUTH);
+    size_t n = ciphertext.n - xmtp_aead_chacha20poly1305.tag_len;
+    uint8_t *p = take(alloc, n);
+    XMTP_ENSURE(p != NULL, XMTP_E_NOMEM);
+    xmtp_status status = aead_open(c, ciphertext, p);
+    if (status != XMTP_OK) {
+        give_back(alloc, p, n);
+        return status;
+    }
+    *out = p;
+    *out_len = n;
+    return XMTP_OK;
+}
+
+static xmtp_status seal_metadata(const xmtp_alloc *alloc, const aead_context *c,
+                                 uint64_t message_cursor, xmtp_welcome_sealed *out)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, alloc, METADATA_MAX);
+    xmtp_status status = encode_metadata(message_cursor, &w);
+    if (status == XMTP_OK) {
+        status = seal_new(alloc, c, xmtp_writer_bytes(&w), &out->metadata, &out->metadata_len);
+    }
+    xmtp_writer_free(&w);
+    return status;
+}
+
+/* is_lenient: what decrypts but does not decode counts as absent. */
+static xmtp_status open_metadata(const xmtp_alloc *alloc, const aead_context *c,
+                                 xmtp_bytes metadata, bool is_lenient, uint64_t *message_cursor)
+{
+    if (metadata.n == 0) {
+        return XMTP_OK;
+    }
+    uint8_t *p;
+    size_t n;
+    XMTP_TRY(open_new(alloc, c, metadata, &p, &n));
+    xmtp_status status = decode_metadata(xmtp_bytes_of(p, n), message_cursor);
+    give_back(alloc, p, n);
+    return is_lenient ? XMTP_OK : status;
+}
+
+/* ---- HPKECiphertext { opaque kem_output<V>; opaque ciphertext<V>; } */
+
+/* Sets up a context to public_key and seals plaintext as its first message. */
+static xmtp_status hpke_seal_first(const xmtp_env *env, const xmtp_suite *suite,
+                                   xmtp_bytes public_key, xmtp_bytes plaintext, xmtp_hpke *context,
+                                   xmtp_writer *w)
+{
+    const xmtp_kem *kem = suite->kem;
+    XMTP_ENSURE(public_key.n == kem->pk_len, XMTP_E_KEY);
+    uint8_t seed[XMTP_KEM_SEED_MAX];
+    uint8_t enc[XMTP_KEM_ENC_MAX];
+    XMTP_TRY(env->random(env->context, seed, kem->seed_len));
+    xmtp_status status = xmtp_hpke_setup_sender(
+        context, suite, public_key.p, xmtp_bytes_of(hpke_info, sizeof hpke_info), seed, enc);
+    xmtp_wipe(seed, sizeof seed);
+    XMTP_TRY(status);
+    xmtp_writer_vec(w, xmtp_bytes_of(enc, kem->enc_len));
+    xmtp_writer_varint(w, plaintext.n + suite->aead->tag_len);
+    uint8_t *out = xmtp_writer_extend(w, plaintext.n + suite->aead->tag_len);
+    XMTP_ENSURE(out != NULL, xmtp_writer_status(w));
+    return xmtp_hpke_seal(context, no_bytes, plaintext, out);
+}
+
+static xmtp_status hpke_open_first(const xmtp_alloc *alloc, const xmtp_unwrap_key *key,
+                                   xmtp_bytes data, xmtp_hpke *context, uint8_t **out,
+                                   size_t *out_len)
+{
+    const xmtp_suite *suite = suite_of(key->algorithm);
+    XMTP_ENSURE(suite != NULL, XMTP_E_UNSUPPORTED);
+    xmtp_reader r = xmtp_reader_of(data);
+    xmtp_bytes enc;
+    xmtp_bytes ciphertext;
+    XMTP_ENSURE(xmtp_reader_vec(&r, &enc) == XMTP_OK, XMTP_E_MALFORMED);
+    XMTP_ENSURE(xmtp_reader_vec(&r, &ciphertext) == XMTP_OK, XMTP_E_MALFORMED);
+    XMTP_ENSURE(xmtp_reader_end(&r) == XMTP_OK, XMTP_E_MALFORMED);
+    XMTP_ENSURE(enc.n == suite->kem->enc_len, XMTP_E_MALFORMED);
+    XMTP_TRY(xmtp_hpke_setup_receiver(context, suite, key->sk, NULL, enc,
+                                      xmtp_bytes_of(hpke_info, sizeof hpke_info)));
+    const aead_context aead = {.hpke = context};
+    return open_new(alloc, &aead, ciphertext, out, out_len);
+}
+
+/* ---- welcomes to one recipient */
+
+static xmtp_status seal_both(const xmtp_env *env, const xmtp_suite *suite, xmtp_bytes public_key,
+                             xmtp_bytes welcome, uint64_t message_cursor, xmtp_hpke *context,
+                             xmtp_welcome_sealed *out)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, &env->alloc, XMTP_WRITER_MAX);
+    const aead_context aead = {.hpke = context};
+    xmtp_status status = hpke_seal_first(env, suite, public_key, welcome, context, &w);
+    if (status == XMTP_OK) {
+        status = seal_metadata(&env->alloc, &aead, message_cursor, out);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_writer_detach(&w, &out->data, &out->data_len);
+    }
+    xmtp_writer_free(&w);
+    return status;
+}
+
+xmtp_status xmtp_welcome_seal(const xmtp_env *env, xmtp_wrapper_algorithm algorithm,
+                              xmtp_bytes public_key, xmtp_bytes welcome, uint64_t message_cursor,
+                              xmtp_welcome_sealed *out, xmtp_error *error)
+{
+    *out = (xmtp_welcome_sealed){0};
+    const xmtp_suite *suite = suite_of(algorithm);
+    if (suite == NULL) {
+        return xmtp_fail(error, XMTP_E_UNSUPPORTED, "welcome wrapper algorithm %d", (int)algorithm);
+    }
+    xmtp_hpke context = {0};
+    xmtp_welcome_sealed sealed = {.alloc = &env->alloc};
+    xmtp_status status =
+        seal_both(env, suite, public_key, welcome, message_cursor, &context, &sealed);
+    xmtp_hpke_wipe(&context);
+    if (status != XMTP_OK) {
+        xmtp_welcome_sealed_free(&sealed);
+        return xmtp_fail_default(error, status, "sealing a welcome");
+    }
+    *out = sealed;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_welcome_open(const xmtp_alloc *alloc, const xmtp_unwrap_key *key, xmtp_bytes data,
+                              xmtp_bytes metadata, xmtp_welcome_opened *out, xmtp_error *error)
+{
+    *out = (xmtp_welcome_opened){0};
+    xmtp_hpke context = {0};
+    xmtp_welcome_opened opened = {.alloc = alloc};
+    const aead_context aead = {.hpke = &context};
+    xmtp_status status =
+        hpke_open_first(alloc, key, data, &context, &opened.welcome, &opened.welcome_len);
+    if (status == XMTP_OK) {
+        status = open_metadata(alloc, &aead, metadata, true, &opened.message_cursor);
+    }
+    xmtp_hpke_wipe(&context);
+    if (status != XMTP_OK) {
+        xmtp_welcome_opened_free(&opened);
+        return xmtp_fail(error, status, "opening a welcome: %s", xmtp_status_text(status));
+    }
+    *out = opened;
+    return XMTP_OK;
+}
+
+/* ---- pointers: WelcomePointer { 1 { destination 1, aead_type 2, encryption_key 3, data_nonce 4,
+ * welcome_metadata_nonce 5 } } */
+
+xmtp_status xmtp_welcome_pointer_generate(const xmtp_env *env, xmtp_welcome_pointer *out)
+{
+    uint8_t random[sizeof *out];
+    XMTP_TRY(env->random(env->context, random, sizeof random));
+    memcpy(out, random, sizeof *out);
+    xmtp_wipe(random, sizeof random);
+    /* Under one key the same nonce twice would give the plaintexts away. */
+    return memcmp(out->data_nonce, out->metadata_nonce, sizeof out->data_nonce) != 0
+               ? XMTP_OK
+               : XMTP_E_RANDOM;
+}
+
+void xmtp_welcome_pointer_wipe(xmtp_welcome_pointer *pointer)
+{
+    xmtp_wipe(pointer, sizeof *pointer);
+}
+
+static xmtp_status encode_pointer(const xmtp_welcome_pointer *p, xmtp_writer *w)
+{
+    size_t v1 = xmtp_field_open(w, 1);
+    xmtp_field_put_bytes(w, 1, xmtp_bytes_of(p->destination, sizeof p->destination));
+    xmtp_field_put_u64(w, 2, POINTEE_AEAD_CHACHA20POLY1305);
+    xmtp_field_put_bytes(w, 3, xmtp_bytes_of(p->key, sizeof p->key));
+    xmtp_field_put_bytes(w, 4, xmtp_bytes_of(p->data_nonce, sizeof p->data_nonce));
+    xmtp_field_put_bytes(w, 5, xmtp_bytes_of(p->metadata_nonce, sizeof p->metadata_nonce));
+    xmtp_field_close(w, v1);
+    return xmtp_writer_status(w);
+}
+
+typedef struct wire_pointer {
+    bool is_v1;
+    uint64_t aead;
+    xmtp_bytes destination;
+    xmtp_bytes key;
+    xmtp_bytes data_nonce;
+    xmtp_bytes metadata_nonce;
+} wire_pointer;
+
+static xmtp_status decode_pointer_v1(xmtp_reader r, wire_pointer *p)
+{
+    while (r.n > 0) {
+        xmtp_field f;
+        XMTP_TRY(xmtp_field_next(&r, &f));
+        switch (f.number) {
+        case 1:
+            XMTP_TRY(xmtp_field_bytes(&f, &p->destination));
+            break;
+        case 2:
+            XMTP_TRY(xmtp_field_u64(&f, &p->aead));
+            break;
+        case 3:
+            XMTP_TRY(xmtp_field_bytes(&f, &p->key));
+            break;
+        case 4:
+            XMTP_TRY(xmtp_field_bytes(&f, &p->data_nonce));
+            break;
+        case 5:
+            XMTP_TRY(xmtp_field_bytes(&f, &p->metadata_nonce));
+            break;
+        }
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status decode_pointer(xmtp_bytes in, xmtp_welcome_pointer *out)
+{
+    wire_pointer p = {0};
+    xmtp_reader r = xmtp_reader_of(in);
+    while (r.n > 0) {
+        xmtp_field f;
+        xmtp_reader inner;
+        XMTP_TRY(xmtp_field_next(&r, &f));
+        if (f.number == 1) {
+            XMTP_TRY(xmtp_field_message(&f, &inner));
+            XMTP_TRY(decode_pointer_v1(inner, &p));
+            p.is_v1 = true;
+        }
+    }
+    XMTP_ENSURE(p.is_v1 && p.aead == POINTEE_AEAD_CHACHA20POLY1305, XMTP_E_UNSUPPORTED);
+    XMTP_ENSURE(p.destination.n == sizeof out->destination && p.key.n == sizeof out->key &&
+                    p.data_nonce.n == sizeof out->data_nonce &&
+                    p.metadata_nonce.n == sizeof out->metadata_nonce,
+                XMTP_E_MALFORMED);
+    memcpy(out->destination, p.destination.p, sizeof out->destination);
+    memcpy(out->key, p.key.p, sizeof out->key);
+    memcpy(out->data_nonce, p.data_nonce.p, sizeof out->data_nonce);
+    memcpy(out->metadata_nonce, p.metadata_nonce.p, sizeof out->metadata_nonce);
+    return XMTP_OK;
+}
+
+static xmtp_status seal_pointer(const xmtp_env *env, xmtp_bytes public_key,
+                                const xmtp_welcome_pointer *pointer, xmtp_writer *plaintext,
+                                xmtp_writer *sealed)
+{
+    xmtp_hpke context = {0};
+    XMTP_TRY(encode_pointer(pointer, plaintext));
+    xmtp_status status = hpke_seal_first(env, &xmtp_suite_xwing_chacha, public_key,
+                                         xmtp_writer_bytes(plaintext), &context, sealed);
+    xmtp_hpke_wipe(&context);
+    return status;
+}
+
+xmtp_status xmtp_welcome_pointer_seal(const xmtp_env *env, xmtp_bytes public_key,
+                                      const xmtp_welcome_pointer *pointer, uint8_t **out,
+                                      size_t *out_len, xmtp_error *error)
+{
+    *out = NULL;
+    *out_len = 0;
+    xmtp_writer plaintext;
+    xmtp_writer sealed;
+    xmtp_writer_init(&plaintext, &env->alloc, POINTER_PLAINTEXT_MAX);
+    xmtp_writer_init(&sealed, &env->alloc, XMTP_WRITER_MAX);
+    xmtp_status status = seal_pointer(env, public_key, pointer, &plaintext, &sealed);
+    if (status == XMTP_OK) {
+        status = xmtp_writer_detach(&sealed, out, out_len);
+    }
+    xmtp_writer_free(&sealed);
+    xmtp_writer_free(&plaintext);
+    if (status != XMTP_OK) {
+        return xmtp_fail(error, status, "sealing a welcome pointer: %s", xmtp_status_text(status));
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_welcome_pointer_open(const xmtp_alloc *alloc,
+                                      const uint8_t xwing_seed[XMTP_XWING_SEED_LEN],
+                                      xmtp_bytes wrapped, xmtp_welcome_pointer *out,
+                                      xmtp_error *error)
+{
+    *out = (xmtp_welcome_pointer){0};
+    xmtp_hpke context = {0};
+    const xmtp_unwrap_key key = {.algorithm = XMTP_WRAPPER_XWING, .sk = xwing_seed};
+    uint8_t *plaintext = NULL;
+    size_t n = 0;
+    xmtp_status status = hpke_open_first(alloc, &key, wrapped, &context, &plaintext, &n);
+    if (status == XMTP_OK) {
+        status = decode_pointer(xmtp_bytes_of(plaintext, n), out);
+    }
+    give_back(alloc, plaintext, n);
+    xmtp_hpke_wipe(&context);
+    if (status != XMTP_OK) {
+        return xmtp_fail(error, status, "opening a welcome pointer: %s", xmtp_status_text(status));
+    }
+    return XMTP_OK;
+}
+
+/* ---- what pointers point at */
+
+xmtp_status xmtp_welcome_pointee_seal(const xmtp_env *env, const xmtp_welcome_pointer *pointer,
+                                      xmtp_bytes welcome, uint64_t message_cursor,
+                                      xmtp_welcome_sealed *out)
+{
+    *out = (xmtp_welcome_sealed){0};
+    const aead_context data = {.pointer = pointer, .nonce = pointer->data_nonce};
+    const aead_context metadata = {.pointer = pointer, .nonce = pointer->metadata_nonce};
+    xmtp_welcome_sealed sealed = {.alloc = &env->alloc};
+    xmtp_status status = seal_new(&env->alloc, &data, welcome, &sealed.data, &sealed.data_len);
+    if (status == XMTP_OK) {
+        status = seal_metadata(&env->alloc, &metadata, message_cursor, &sealed);
+    }
+    if (status != XMTP_OK) {
+        xmtp_welcome_sealed_free(&sealed);
+        return status;
+    }
+    *out = sealed;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_welcome_pointee_open(const xmtp_alloc *alloc, const xmtp_welcome_pointer *pointer,
+                                      xmtp_bytes data, xmtp_bytes metadata,
+                                      xmtp_welcome_opened *out, xmtp_error *error)
+{
+    *out = (xmtp_welcome_opened){0};
+    const aead_context data_aead = {.pointer = pointer, .nonce = pointer->data_nonce};
+    const aead_context metadata_aead = {.pointer = pointer, .nonce = pointer->metadata_nonce};
+    xmtp_welcome_opened opened = {.alloc = alloc};
+    xmtp_status status = open_new(alloc, &data_aead, data, &opened.welcome, &opened.welcome_len);
+    if (status == XMTP_OK) {
+        status = open_metadata(alloc, &metadata_aead, metadata, false, &opened.message_cursor);
+    }
+    if (status != XMTP_OK) {
+        xmtp_welcome_opened_free(&opened);
+        return xmtp_fail(error, status, "opening what a welcome pointer points at: %s",
+                         xmtp_status_text(status));
+    }
+    *out = opened;
+    return XMTP_OK;
+}
