@@ -172,10 +172,18 @@ void xmtp_rpc_client_call_closed(xmtp_rpc_client_call *call, uint32_t error_code
     if (call->grpc_status >= 0) {
         finish_with_grpc_status(call);
     } else if (error_code != NGHTTP2_NO_ERROR) {
+        call->was_refused = error_code == NGHTTP2_REFUSED_STREAM && call->end == XMTP_E_RETRY;
         finish_with_reset(call, error_code);
     } else {
         finish_with_http_status(call);
     }
+    leave_conn(call);
+}
+
+void xmtp_rpc_client_call_unsent(xmtp_rpc_client_call *call)
+{
+    call->was_refused = call->end == XMTP_E_RETRY;
+    finish(call, XMTP_E_RPC_UNAVAILABLE, "node takes no new calls on this connection");
     leave_conn(call);
 }
 
@@ -310,6 +318,11 @@ bool xmtp_rpc_client_call_has_news(const xmtp_rpc_client_call *call)
 {
     return !xmtp_list_is_empty(&call->messages) ||
            (call->end != XMTP_E_RETRY && !call->is_end_told);
+}
+
+bool xmtp_rpc_client_call_was_refused(const xmtp_rpc_client_call *call)
+{
+    return call->was_refused;
 }
 
 static xmtp_status tell_end(xmtp_rpc_client_call *call, xmtp_error *error)

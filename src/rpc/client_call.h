@@ -58,6 +58,7 @@ struct xmtp_rpc_client_call {
 
     xmtp_status end; /* XMTP_E_RETRY while it runs */
     bool is_end_told;
+    bool was_refused;
     xmtp_error error;
 };
 
@@ -76,6 +77,9 @@ void xmtp_rpc_client_call_data(xmtp_rpc_client_call *call, xmtp_bytes in);
 
 /* The stream is closed; takes the call from its connection, and frees it if nobody holds it. */
 void xmtp_rpc_client_call_closed(xmtp_rpc_client_call *call, uint32_t error_code);
+
+/* The same for a request that was never sent. */
+void xmtp_rpc_client_call_unsent(xmtp_rpc_client_call *call);
 
 /* The same with a reason of our own. */
 void xmtp_rpc_client_call_lost(xmtp_rpc_client_call *call, xmtp_status status, const char *text);

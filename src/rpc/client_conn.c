@@ -90,11 +90,21 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
+static void end_unsent(const xmtp_rpc_client_conn *conn, xmtp_rpc_client_call *call)
+{
+    if (conn->failure == XMTP_OK) {
+        xmtp_rpc_client_call_unsent(call);
+    } else {
+        xmtp_rpc_client_call_lost(call, conn->failure, "peer does not speak HTTP/2");
+    }
+}
+
 /* A request that never went out, because of GOAWAY or because it was freed in time; its stream may
  * not exist yet. */
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int code,
                              void *user_data)
 {
+    (void)code;
     xmtp_rpc_client_conn *conn = user_data;
     if (frame->hd.type != NGHTTP2_HEADERS) {
         return 0;
@@ -103,7 +113,7 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
         xmtp_rpc_client_call *call = XMTP_LIST_OF(l, xmtp_rpc_client_call, link);
         if (call->stream_id == frame->hd.stream_id) {
             (void)nghttp2_session_set_stream_user_data(session, call->stream_id, NULL);
-            xmtp_rpc_client_call_lost(call, XMTP_E_RPC_UNAVAILABLE, nghttp2_strerror(code));
+            end_unsent(conn, call);
             break;
         }
     }

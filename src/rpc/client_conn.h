@@ -90,6 +90,10 @@ bool xmtp_rpc_client_call_has_news(const xmtp_rpc_client_call *call);
 /* Ended, and no message is left before the end. */
 bool xmtp_rpc_client_call_is_over(const xmtp_rpc_client_call *call);
 
+/* Ended without the node having looked at it (GOAWAY, REFUSED_STREAM): it may be started again
+ * elsewhere without being done twice. */
+bool xmtp_rpc_client_call_was_refused(const xmtp_rpc_client_call *call);
+
 /* Next message (valid until the next call on this call), XMTP_E_RETRY when none is here,
  * XMTP_E_CLOSED after the last when the node ended with status 0, else why it ended, see
  * transport.h. error may be NULL. Taking messages may make output (window updates). */

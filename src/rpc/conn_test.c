@@ -393,10 +393,8 @@ static void drain_lets_running_calls_finish_and_refuses_new_ones(void **state)
     xmtp_rpc_client_call *running = start(&f, "/test/Open", hello);
     pump(&f);
     xmtp_rpc_server_conn_drain(f.server);
-    xmtp_rpc_client_call *late = start(&f, "/test/Echo", hello); /* crosses the GOAWAY */
-    pump(&f);
-    assert_end(late, XMTP_E_RPC_UNAVAILABLE, NULL);
-    xmtp_rpc_client_call_free(late);
+    assert_echo(&f, hello); /* crosses the first GOAWAY */
+    xmtp_rpc_client_call *late;
     assert_false(xmtp_rpc_client_conn_is_accepting(f.client));
     assert_int_equal(xmtp_rpc_client_call_start(&late, f.client, "/test/Echo", hello),
                      XMTP_E_STATE);
@@ -410,6 +408,22 @@ static void drain_lets_running_calls_finish_and_refuses_new_ones(void **state)
     assert_true(xmtp_rpc_server_conn_is_done(f.server));
     assert_true(xmtp_rpc_client_conn_is_done(f.client));
     xmtp_rpc_client_call_free(running);
+    close_pair(&f);
+}
+
+static void a_call_that_crosses_the_last_goaway_may_be_repeated(void **state)
+{
+    (void)state;
+    fixture f;
+    open_pair(&f);
+    xmtp_rpc_client_call *late = start(&f, "/test/Echo", hello);
+    xmtp_rpc_server_conn_shutdown(f.server);
+    (void)pump_down(&f);
+    pump(&f);
+    assert_true(xmtp_rpc_client_call_was_refused(late));
+    assert_end(late, XMTP_E_RPC_UNAVAILABLE, NULL);
+    assert_int_equal(f.echo.request_count, 0);
+    xmtp_rpc_client_call_free(late);
     close_pair(&f);
 }
 
@@ -587,6 +601,7 @@ int main(void)
         cmocka_unit_test(freeing_a_server_connection_cancels_its_calls),
         cmocka_unit_test(what_was_received_before_the_connection_failed_can_be_read),
         cmocka_unit_test(drain_lets_running_calls_finish_and_refuses_new_ones),
+        cmocka_unit_test(a_call_that_crosses_the_last_goaway_may_be_repeated),
         cmocka_unit_test(shutdown_ends_streams_with_unavailable),
         cmocka_unit_test(streams_beyond_the_limit_wait_for_their_turn),
         cmocka_unit_test(a_silent_client_connection_is_pinged_after_16_s_and_dead_after_26),

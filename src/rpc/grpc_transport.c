@@ -141,20 +141,6 @@ static xmtp_status find_link(grpc_transport *t, xmtp_link **out, xmtp_error *err
     return connect_node(t, out, error);
 }
 
-static xmtp_status start_call(grpc_transport *t, const char *path, xmtp_bytes request,
-                              xmtp_rpc_client_call **out, xmtp_error *error)
-{
-    xmtp_link *link;
-    *out = NULL;
-    XMTP_TRY(find_link(t, &link, error));
-    xmtp_status status = xmtp_rpc_client_call_start(out, link->conn, path, request);
-    if (status != XMTP_OK) {
-        return xmtp_fail_default(error, status, path);
-    }
-    work_links(t); /* may end the call at once, which it then tells */
-    return XMTP_OK;
-}
-
 /* Turns until the call has something to tell, or headers if they are enough. */
 static xmtp_status await_call(grpc_transport *t, const xmtp_rpc_client_call *call,
                               bool headers_are_enough, uint64_t deadline_ns, xmtp_error *error)
@@ -170,6 +156,38 @@ static xmtp_status await_call(grpc_transport *t, const xmtp_rpc_client_call *cal
     return XMTP_OK;
 }
 
+static xmtp_status start_once(grpc_transport *t, const char *path, xmtp_bytes request,
+                              xmtp_rpc_client_call **out, xmtp_error *error)
+{
+    xmtp_link *link;
+    *out = NULL;
+    XMTP_TRY(find_link(t, &link, error));
+    xmtp_status status = xmtp_rpc_client_call_start(out, link->conn, path, request);
+    if (status != XMTP_OK) {
+        return xmtp_fail_default(error, status, path);
+    }
+    work_links(t); /* may end the call at once, which it then tells */
+    return XMTP_OK;
+}
+
+/* Starts a call and waits for what await_call waits for; once more when the node refused it without
+ * having looked, as it does when our call and its GOAWAY cross. *out is NULL after a failure. */
+static xmtp_status start_call(grpc_transport *t, const char *path, xmtp_bytes request,
+                              bool headers_are_enough, uint64_t deadline_ns,
+                              xmtp_rpc_client_call **out, xmtp_error *error)
+{
+    for (int try = 0;; try++) {
+        XMTP_TRY(start_once(t, path, request, out, error));
+        xmtp_status status = await_call(t, *out, headers_are_enough, deadline_ns, error);
+        if (status == XMTP_OK && (try > 0 || !xmtp_rpc_client_call_was_refused(*out))) {
+            return XMTP_OK;
+        }
+        xmtp_rpc_client_call_free(*out);
+        *out = NULL;
+        XMTP_TRY(status);
+    }
+}
+
 /* --- unary --- */
 
 static xmtp_status keep_answer(xmtp_writer *response, xmtp_bytes message, xmtp_error *error)
@@ -183,10 +201,9 @@ static xmtp_status keep_answer(xmtp_writer *response, xmtp_bytes message, xmtp_e
 }
 
 /* Exactly one message, then status 0; an error may come without a message. */
-static xmtp_status read_answer(grpc_transport *t, xmtp_rpc_client_call *call, xmtp_writer *response,
-                               xmtp_error *error)
+static xmtp_status read_answer(grpc_transport *t, xmtp_rpc_client_call *call, uint64_t deadline_ns,
+                               xmtp_writer *response, xmtp_error *error)
 {
-    uint64_t deadline_ns = xmtp_tcp_now_ns() + CALL_NS;
     size_t count = 0;
     for (;;) {
         xmtp_bytes message;
@@ -213,8 +230,9 @@ static xmtp_status grpc_unary(void *context, const char *path, xmtp_bytes reques
     xmtp_error ignored;
     error = error == NULL ? &ignored : error;
     xmtp_writer_clear(response);
-    XMTP_TRY(start_call(t, path, request, &call, error));
-    xmtp_status status = read_answer(t, call, response, error);
+    uint64_t deadline_ns = xmtp_tcp_now_ns() + CALL_NS;
+    XMTP_TRY(start_call(t, path, request, false, deadline_ns, &call, error));
+    xmtp_status status = read_answer(t, call, deadline_ns, response, error);
     if (status != XMTP_OK) {
         xmtp_writer_clear(response);
     }
@@ -224,15 +242,15 @@ static xmtp_status grpc_unary(void *context, const char *path, xmtp_bytes reques
 
 /* --- streams --- */
 
-static xmtp_status await_open(grpc_transport *t, xmtp_rpc_client_call *call, xmtp_error *error)
+/* A stream refused in place of being opened; an end without error is told by next. */
+static xmtp_status check_open(xmtp_rpc_client_call *call, xmtp_error *error)
 {
     xmtp_bytes message;
-    XMTP_TRY(await_call(t, call, true, xmtp_tcp_now_ns() + CALL_NS, error));
     if (!xmtp_rpc_client_call_is_over(call)) {
         return XMTP_OK;
     }
     xmtp_status status = xmtp_rpc_client_call_next(call, &message, error);
-    return status == XMTP_E_CLOSED ? XMTP_OK : status; /* next will say it again */
+    return status == XMTP_E_CLOSED ? XMTP_OK : status;
 }
 
 static xmtp_status grpc_subscribe(void *context, const char *path, xmtp_bytes request,
@@ -246,9 +264,10 @@ static xmtp_status grpc_subscribe(void *context, const char *path, xmtp_bytes re
     if (stream == NULL) {
         return xmtp_fail_default(error, XMTP_E_NOMEM, path);
     }
-    xmtp_status status = start_call(t, path, request, &stream->call, error);
+    uint64_t deadline_ns = xmtp_tcp_now_ns() + CALL_NS;
+    xmtp_status status = start_call(t, path, request, true, deadline_ns, &stream->call, error);
     if (status == XMTP_OK) {
-        status = await_open(t, stream->call, error);
+        status = check_open(stream->call, error);
     }
     if (status != XMTP_OK) {
         xmtp_rpc_client_call_free(stream->call);

@@ -489,6 +489,8 @@ static void after_goaway_streams_run_on_and_calls_use_a_new_connection(void **st
     xmtp_stream *stream = subscribe(&f, "/test/Open", "");
     xmtp_bytes message;
     node_command(&f.node, DRAIN);
+    node_command(&f.node, PUBLISH);
+    assert_int_equal(await_next(&f, stream, &message), XMTP_OK); /* so GOAWAY has come, too */
     assert_echo(&f);
     assert_int_equal(f.node.accept_count, 2);
     node_command(&f.node, PUBLISH);

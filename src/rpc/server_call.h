@@ -29,6 +29,7 @@ struct xmtp_rpc_server_conn {
     xmtp_keep_alive keep_alive;
     xmtp_status failure; /* not XMTP_OK: the connection is dead */
     bool is_mute;        /* nghttp2 cannot even say goodbye */
+    bool is_draining;    /* the final GOAWAY follows the next PING answer */
     bool is_inside;      /* recv or send is running */
 };
 

@@ -234,9 +234,20 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     return 0;
 }
 
+static int submit_last_goaway(xmtp_rpc_server_conn *conn)
+{
+    conn->is_draining = false;
+    int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);
+    return nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0);
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
-    (void)user_data;
+    xmtp_rpc_server_conn *conn = user_data;
+    if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) != 0 &&
+        conn->is_draining) {
+        return submit_last_goaway(conn);
+    }
     bool is_headers = frame->hd.type == NGHTTP2_HEADERS;
     if (!is_headers && frame->hd.type != NGHTTP2_DATA) {
         return 0;
@@ -493,9 +504,9 @@ bool xmtp_rpc_server_conn_is_done(const xmtp_rpc_server_conn *conn)
 
 void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn)
 {
-    int32_t last = nghttp2_session_get_last_proc_stream_id(conn->session);
-    if (nghttp2_submit_goaway(conn->session, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) !=
-        0) {
+    conn->is_draining = true;
+    if (nghttp2_submit_shutdown_notice(conn->session) != 0 ||
+        nghttp2_submit_ping(conn->session, NGHTTP2_FLAG_NONE, NULL) != 0) {
         conn->failure = XMTP_E_NOMEM;
     }
 }
@@ -503,7 +514,9 @@ void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn)
 void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn)
 {
     assert(!conn->is_inside);
-    xmtp_rpc_server_conn_drain(conn);
+    if (submit_last_goaway(conn) != 0) {
+        conn->failure = XMTP_E_NOMEM;
+    }
     for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
         xmtp_rpc_call *call = XMTP_LIST_OF(l, xmtp_rpc_call, link);
         bool was_running = call->phase != CALL_ENDED;

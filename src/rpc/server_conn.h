@@ -93,10 +93,12 @@ bool xmtp_rpc_server_conn_has_output(const xmtp_rpc_server_conn *conn);
 /* True when nothing more will be said in either direction: close the socket. */
 bool xmtp_rpc_server_conn_is_done(const xmtp_rpc_server_conn *conn);
 
-/* No new calls (GOAWAY); running ones go on. is_done becomes true after the last. */
+/* No new calls; running ones go on. is_done becomes true after the last. In two steps, so that no
+ * call on its way is lost (RFC 9113 section 6.8): a GOAWAY that refuses nothing yet, and the final
+ * one when the peer has answered a PING, so must have seen the first. */
 void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn);
 
-/* drain, and every running call is cancelled and ended with UNAVAILABLE. */
+/* The final GOAWAY at once; every running call is cancelled and ended with UNAVAILABLE. */
 void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn);
 
 /* Keep-alive: call it now and then with a clock that never goes back. Asks the peer with a PING

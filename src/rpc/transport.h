@@ -15,7 +15,8 @@
  * the call before looking at it XMTP_E_RPC_INVALID, _UNIMPLEMENTED, _EXHAUSTED, XMTP_E_RPC the node
  * answered with an error; error->text holds its words XMTP_E_PROTOCOL           the peer does not
  * speak gRPC, or breaks its framing XMTP_E_LIMIT              an answer is longer than allowed
- * Drivers never retry by themselves: what may be repeated is known only to the caller.
+ * Drivers never repeat a call that the node may have seen: only the caller knows what may be done
+ * twice.
  */
 #ifndef XMTP_RPC_TRANSPORT_H
 #define XMTP_RPC_TRANSPORT_H
