@@ -143,11 +143,22 @@ static xmtp_status check_lifetime(const xmtp_leaf_node *leaf, uint64_t now_s, xm
                      leaf->not_before, leaf->not_after, now_s);
 }
 
+/* Extensions that belong into a GroupContext, GroupInfo or KeyPackage (section 17.3). */
+static bool is_foreign_to_leaves(uint16_t type)
+{
+    return type == XMTP_EXTENSION_LAST_RESORT ||
+           (xmtp_extension_is_default(type) && type != XMTP_EXTENSION_APPLICATION_ID);
+}
+
 static xmtp_status check_own_extensions(const xmtp_leaf_node *leaf, xmtp_error *error)
 {
     xmtp_reader r = xmtp_reader_of(leaf->extensions.raw);
     xmtp_extension extension;
     while (xmtp_extensions_next(&r, &extension)) {
+        if (is_foreign_to_leaves(extension.type)) {
+            return xmtp_fail(error, XMTP_E_EXTENSION, "extension 0x%04x is not one for leaves",
+                             extension.type);
+        }
         if (!xmtp_capabilities_has_extension(&leaf->capabilities, extension.type)) {
             return xmtp_fail(error, XMTP_E_EXTENSION,
                              "leaf has extension 0x%04x, which its capabilities do not list",
@@ -157,12 +168,17 @@ static xmtp_status check_own_extensions(const xmtp_leaf_node *leaf, xmtp_error *
     return XMTP_OK;
 }
 
-/* Section 7.2: a member supports every extension in the GroupContext; section 11.1: and whatever
- * required_capabilities lists. */
-static xmtp_status check_group(const xmtp_leaf_node *leaf, const xmtp_extensions *group,
-                               xmtp_error *error)
+/* Section 7.2: a member supports version and suite of the group and every extension in its
+ * GroupContext; section 11.1: and whatever required_capabilities lists. */
+static xmtp_status check_group(const xmtp_leaf_node *leaf, const xmtp_suite *suite,
+                               const xmtp_extensions *group, xmtp_error *error)
 {
     xmtp_required_capabilities required;
+    if (!xmtp_u16_list_has(leaf->capabilities.versions, XMTP_PROTOCOL_MLS10) ||
+        !xmtp_u16_list_has(leaf->capabilities.cipher_suites, suite->id)) {
+        return xmtp_fail(error, XMTP_E_CAPABILITIES,
+                         "leaf does not support MLS 1.0 with suite 0x%04x", suite->id);
+    }
     XMTP_TRY(xmtp_required_capabilities_of(group, &required));
     if (xmtp_capabilities_meet(&leaf->capabilities, &required) != XMTP_OK) {
         return xmtp_fail(error, XMTP_E_CAPABILITIES, "leaf lacks a capability the group requires");
@@ -199,6 +215,7 @@ xmtp_status xmtp_leaf_node_validate(const xmtp_leaf_node *leaf, const xmtp_leaf_
                          leaf->credential.type);
     }
     XMTP_TRY(check_own_extensions(leaf, error));
-    return rules->group_extensions == NULL ? XMTP_OK
-                                           : check_group(leaf, rules->group_extensions, error);
+    return rules->group_extensions == NULL
+               ? XMTP_OK
+               : check_group(leaf, rules->suite, rules->group_extensions, error);
 }

@@ -36,6 +36,7 @@ typedef struct xmtp_node {
     uint8_t kind; /* xmtp_node_kind */
     bool owns_raw;
     bool has_hash;
+    bool has_stored_hash;        /* while a tree is loaded from a store */
     uint8_t hash[XMTP_HASH_MAX]; /* tree hash of the subtree, when has_hash */
 } xmtp_node;
 
@@ -69,6 +70,7 @@ typedef struct xmtp_tree {
     uint32_t leaf_count;          /* power of two, or 0 for a tree without nodes */
     uint32_t member_count;        /* leaves that are not blank */
     uint32_t first_blank;         /* no blank leaf lies left of this one */
+    uint16_t uniform_credential;  /* type that all members have and support; 0: not known */
 
     /* base */
     xmtp_node *nodes; /* xmtp_node_count(leaf_count), room for node_capacity */
