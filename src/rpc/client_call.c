@@ -128,10 +128,12 @@ static void finish_with_grpc_status(xmtp_rpc_client_call *call)
     }
     call->end = status == XMTP_OK ? XMTP_E_CLOSED : status;
     const char *name = xmtp_grpc_status_name(call->grpc_status);
+    const char *colon = call->text[0] == '\0' ? "" : ": ";
     if (call->error_code[0] != '\0') {
-        (void)xmtp_fail(&call->error, call->end, "%s: %s (%s)", name, call->text, call->error_code);
+        (void)xmtp_fail(&call->error, call->end, "%s%s%s (%s)", name, colon, call->text,
+                        call->error_code);
     } else {
-        (void)xmtp_fail(&call->error, call->end, "%s: %s", name, call->text);
+        (void)xmtp_fail(&call->error, call->end, "%s%s%s", name, colon, call->text);
     }
 }
 
