@@ -1,0 +1,49 @@
+/* api_convert.c - see api_convert.h. */
+#include "mls/api_convert.h"
+
+#include "base/status.h"
+#include "mls/limits.h"
+
+static xmtp_status into_arena(xmtp_arena *arena, xmtp_writer *w, xmtp_bytes *out)
+{
+    xmtp_status status = xmtp_writer_status(w);
+    if (status == XMTP_OK) {
+        status = xmtp_arena_copy(arena, xmtp_writer_bytes(w), out);
+    }
+    xmtp_writer_free(w);
+    return status;
+}
+
+xmtp_status xmtp_convert_extensions(xmtp_arena *arena, const xmtp_mls_extension *items,
+                                    size_t count, xmtp_extensions *out)
+{
+    xmtp_writer w;
+    xmtp_bytes raw;
+    xmtp_writer_init(&w, arena->alloc, XMTP_WRITER_MAX);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_extension_encode(&w, items[i].type, items[i].data);
+    }
+    XMTP_TRY(into_arena(arena, &w, &raw));
+    return xmtp_extensions_of(raw, out);
+}
+
+static xmtp_status convert_list(xmtp_arena *arena, xmtp_mls_u16_list in, xmtp_u16_list *out)
+{
+    XMTP_ENSURE(in.count <= XMTP_MLS_CAPABILITIES_MAX, XMTP_E_LIMIT);
+    xmtp_writer w;
+    xmtp_writer_init(&w, arena->alloc, XMTP_WRITER_MAX);
+    for (size_t i = 0; i < in.count; i++) {
+        xmtp_writer_u16(&w, in.items[i]);
+    }
+    return into_arena(arena, &w, &out->raw);
+}
+
+xmtp_status xmtp_convert_capabilities(xmtp_arena *arena, const xmtp_mls_capabilities *in,
+                                      xmtp_capabilities *out)
+{
+    XMTP_TRY(convert_list(arena, in->versions, &out->versions));
+    XMTP_TRY(convert_list(arena, in->suites, &out->cipher_suites));
+    XMTP_TRY(convert_list(arena, in->extensions, &out->extensions));
+    XMTP_TRY(convert_list(arena, in->proposals, &out->proposals));
+    return convert_list(arena, in->credentials, &out->credentials);
+}

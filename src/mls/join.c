@@ -1,0 +1,256 @@
+/* join.c - a group from a Welcome. RFC 9420 section 12.4.3.1, step by step in its order.
+ *
+ * A Welcome comes from somebody we may not know: nothing is believed. The tree must hash to what
+ * the signed GroupContext says, every leaf must be signed by its member, every parent must be
+ * linked by hash, our own leaf must be the one of our key package, and the confirmation tag must
+ * fit the secrets that we derive.
+ */
+#include "base/bytes.h"
+#include "base/status.h"
+#include "mls/transcript.h"
+#include "mls/welcome.h"
+
+#include <inttypes.h>
+
+enum { JOIN_MEMORY_MAX = 256 << 20 };
+
+typedef struct joining {
+    const xmtp_mls_config *config;
+    const xmtp_mls_join_options *options;
+    const xmtp_suite *suite;
+    xmtp_error *error;
+    xmtp_arena arena;
+    xmtp_mls_message *message;
+    xmtp_key_package key_package;
+    xmtp_group_secrets group_secrets;
+    xmtp_secret joiner_secret;
+    xmtp_group_info info;
+    xmtp_mls_group *group;
+} joining;
+
+/* ---- our own side ---- */
+
+static xmtp_status check_private_keys(joining *j)
+{
+    const xmtp_suite *suite = j->suite;
+    const xmtp_mls_key_package_private *own = j->options->private_keys;
+    uint8_t pk[XMTP_KEM_PK_MAX];
+    if (own->init_sk_len != suite->kem->sk_len || own->leaf_sk_len != suite->kem->sk_len ||
+        j->options->signer.signature_sk.n != suite->signature->sk_len) {
+        return xmtp_fail(j->error, XMTP_E_KEY, "private keys have a wrong length");
+    }
+    XMTP_TRY(suite->kem->public_key(own->init_sk, pk));
+    if (!xmtp_bytes_equal(xmtp_bytes_of(pk, suite->kem->pk_len), j->key_package.init_key)) {
+        return xmtp_fail(j->error, XMTP_E_KEY, "private keys are not those of the key package");
+    }
+    if (!xmtp_bytes_equal(j->options->signer.signature_pk,
+                          j->key_package.leaf_node.signature_key)) {
+        return xmtp_fail(j->error, XMTP_E_KEY, "signature key is not that of the key package");
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status read_inputs(joining *j)
+{
+    XMTP_TRY(xmtp_arena_take(&j->arena, sizeof *j->message, (void **)&j->message));
+    XMTP_TRY(xmtp_mls_message_decode(j->options->welcome, &j->arena, j->message));
+    if (j->message->wire_format != XMTP_WIRE_WELCOME) {
+        return xmtp_fail(j->error, XMTP_E_WIRE_FORMAT, "wire format %u is not a welcome",
+                         (unsigned)j->message->wire_format);
+    }
+    XMTP_TRY(xmtp_key_package_of(j->options->key_package, &j->key_package));
+    uint16_t suite_id = j->message->u.welcome.cipher_suite;
+    j->suite = xmtp_suite_by_id(suite_id);
+    if (j->suite == NULL || j->key_package.cipher_suite != suite_id) {
+        return xmtp_fail(j->error, XMTP_E_SUITE,
+                         "welcome has cipher suite 0x%04x, our key package 0x%04x",
+                         (unsigned)suite_id, (unsigned)j->key_package.cipher_suite);
+    }
+    return check_private_keys(j);
+}
+
+/* ---- what the welcome holds ---- */
+
+static xmtp_status open_welcome(joining *j)
+{
+    const xmtp_welcome *welcome = &j->message->u.welcome;
+    const xmtp_secret no_psk = {.n = j->suite->hash->len};
+    uint8_t ref[XMTP_HASH_MAX];
+    xmtp_secret welcome_secret;
+    xmtp_key_package_ref(j->suite, j->key_package.raw, ref);
+    XMTP_TRY(xmtp_welcome_open_secrets(j->suite, welcome, xmtp_bytes_of(ref, j->suite->hash->len),
+                                       j->options->private_keys->init_sk, &j->arena,
+                                       &j->group_secrets, j->error));
+    if (j->group_secrets.psk_count > 0) {
+        return xmtp_fail(j->error, XMTP_E_PSK,
+                         j->config->refuse_psks ? "pre-shared keys are not accepted"
+                                                : "pre-shared key is not known");
+    }
+    j->joiner_secret.n = j->suite->hash->len;
+    memcpy(j->joiner_secret.p, j->group_secrets.joiner_secret.p, j->joiner_secret.n);
+    XMTP_TRY(xmtp_welcome_secret(j->suite, &j->joiner_secret, &no_psk, &welcome_secret));
+    xmtp_status status = xmtp_welcome_open_group_info(j->suite, welcome, &welcome_secret, &j->arena,
+                                                      &j->info, j->error);
+    xmtp_secret_wipe(&welcome_secret);
+    return status;
+}
+
+static xmtp_status check_group_info(joining *j)
+{
+    const xmtp_group_context *context = &j->info.group_context;
+    if (context->version != XMTP_PROTOCOL_MLS10) {
+        return xmtp_fail(j->error, XMTP_E_VERSION, "group has protocol version %u",
+                         (unsigned)context->version);
+    }
+    if (context->cipher_suite != j->suite->id) {
+        return xmtp_fail(j->error, XMTP_E_SUITE,
+                         "group has cipher suite 0x%04x, its welcome 0x%04x",
+                         (unsigned)context->cipher_suite, (unsigned)j->suite->id);
+    }
+    return XMTP_OK;
+}
+
+/* ---- the tree ---- */
+
+static xmtp_status take_tree(joining *j)
+{
+    xmtp_tree *tree = &j->group->tree;
+    xmtp_bytes data = j->options->ratchet_tree;
+    uint8_t hash[XMTP_HASH_MAX];
+    if (!xmtp_extensions_find(&j->info.extensions, XMTP_EXTENSION_RATCHET_TREE, &data) &&
+        data.n == 0) {
+        return xmtp_fail(j->error, XMTP_E_WELCOME, "welcome comes without its ratchet tree");
+    }
+    XMTP_TRY(xmtp_tree_decode(tree, data));
+    XMTP_TRY(xmtp_tree_hash(tree, hash));
+    if (!xmtp_bytes_equal(xmtp_bytes_of(hash, j->suite->hash->len),
+                          j->info.group_context.tree_hash)) {
+        return xmtp_fail(j->error, XMTP_E_TREE_HASH, "tree is not that of the group context");
+    }
+    return xmtp_tree_validate(tree, j->info.group_context.group_id,
+                              &j->info.group_context.extensions, j->error);
+}
+
+static xmtp_status check_lifetimes(joining *j)
+{
+    const xmtp_env *env = j->config->env;
+    uint64_t now_s = env->now_ns(env->context) / 1000000000u;
+    for (uint32_t i = 0; xmtp_tree_next_member(&j->group->tree, &i); i++) {
+        xmtp_leaf_node leaf;
+        XMTP_TRY(xmtp_tree_leaf(&j->group->tree, i, &leaf));
+        if (leaf.source == XMTP_LEAF_NODE_KEY_PACKAGE &&
+            (now_s < leaf.not_before || now_s > leaf.not_after)) {
+            return xmtp_fail(j->error, XMTP_E_LIFETIME,
+                             "lifetime of leaf %" PRIu32 " does not contain the present", i);
+        }
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status check_signer(joining *j)
+{
+    xmtp_bytes key = xmtp_tree_signature_key(&j->group->tree, j->info.signer);
+    if (key.n == 0) {
+        return xmtp_fail(j->error, XMTP_E_SENDER,
+                         "welcome is signed by leaf %" PRIu32 " which holds no member",
+                         j->info.signer);
+    }
+    xmtp_status status = xmtp_group_info_verify(j->suite, &j->info, key, &j->group->scratch->label);
+    if (status != XMTP_OK) {
+        return xmtp_fail(j->error, status, "the signature of the group info is wrong");
+    }
+    return XMTP_OK;
+}
+
+/* ---- our place in it ---- */
+
+static xmtp_status find_own_leaf(joining *j, uint32_t *leaf_index)
+{
+    const xmtp_leaf_node *own = &j->key_package.leaf_node;
+    if (!xmtp_tree_find_signature_key(&j->group->tree, own->signature_key, leaf_index) ||
+        !xmtp_bytes_equal(xmtp_tree_leaf_raw(&j->group->tree, *leaf_index), own->raw)) {
+        return xmtp_fail(j->error, XMTP_E_WELCOME, "our leaf is not in the tree");
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status take_private_keys(joining *j)
+{
+    xmtp_mls_group *group = j->group;
+    uint32_t leaf_index;
+    XMTP_TRY(find_own_leaf(j, &leaf_index));
+    memcpy(group->signature_sk, j->options->signer.signature_sk.p, j->suite->signature->sk_len);
+    memcpy(group->signature_pk, j->options->signer.signature_pk.p, j->suite->signature->pk_len);
+    xmtp_tree_private_init(&group->private_keys, j->suite, leaf_index,
+                           j->options->private_keys->leaf_sk);
+    if (j->group_secrets.has_path_secret) {
+        xmtp_status status = xmtp_treekem_join(&group->tree, &group->private_keys, j->info.signer,
+                                               j->group_secrets.path_secret, NULL);
+        if (status != XMTP_OK) {
+            return xmtp_fail(j->error, status, "path secret of the welcome does not fit the tree");
+        }
+    }
+    return xmtp_tree_private_check(&group->private_keys, &group->tree);
+}
+
+/* ---- the epoch ---- */
+
+static xmtp_status take_secrets(joining *j)
+{
+    const xmtp_suite *suite = j->suite;
+    const xmtp_secret no_psk = {.n = suite->hash->len};
+    const xmtp_group_context *context = &j->info.group_context;
+    xmtp_mls_group *group = j->group;
+    xmtp_bytes tag = j->info.confirmation_tag;
+    XMTP_TRY(xmtp_epoch_secrets_derive(suite, &j->joiner_secret, &no_psk, context->raw,
+                                       &group->secrets));
+    group->confirmation_tag.n = suite->hash->len;
+    xmtp_confirmation_tag(suite, &group->secrets.confirmation_key,
+                          context->confirmed_transcript_hash, group->confirmation_tag.p);
+    if (tag.n != suite->hash->len || !xmtp_ct_equal(tag.p, group->confirmation_tag.p, tag.n)) {
+        return xmtp_fail(j->error, XMTP_E_CONFIRMATION_TAG,
+                         "confirmation tag of the welcome does not match");
+    }
+    group->interim_transcript_hash.n = suite->hash->len;
+    return xmtp_interim_transcript_hash(suite, context->confirmed_transcript_hash, tag,
+                                        group->interim_transcript_hash.p);
+}
+
+static xmtp_status join(joining *j, xmtp_mls_writes *writes)
+{
+    XMTP_TRY(read_inputs(j));
+    XMTP_TRY(open_welcome(j));
+    XMTP_TRY(check_group_info(j));
+    XMTP_TRY(xmtp_group_new(&j->group, j->config, j->suite, j->error));
+    XMTP_TRY(take_tree(j));
+    if (j->config->check_lifetimes) {
+        XMTP_TRY(check_lifetimes(j));
+    }
+    XMTP_TRY(check_signer(j));
+    XMTP_TRY(take_private_keys(j));
+    XMTP_TRY(take_secrets(j));
+    return xmtp_group_first_epoch(j->group, j->info.group_context.raw, j->info.group_context.epoch,
+                                  writes);
+}
+
+xmtp_status xmtp_mls_group_join(xmtp_mls_group **out, const xmtp_mls_config *config,
+                                const xmtp_mls_join_options *options, uint32_t *signer_leaf,
+                                xmtp_mls_writes *writes, xmtp_error *error)
+{
+    joining j = {.config = config, .options = options, .error = error};
+    *out = NULL;
+    xmtp_arena_init(&j.arena, &config->env->alloc, JOIN_MEMORY_MAX);
+    xmtp_status status = join(&j, writes);
+    if (status == XMTP_OK) {
+        *out = j.group;
+        if (signer_leaf != NULL) {
+            *signer_leaf = j.info.signer;
+        }
+    } else {
+        xmtp_mls_group_free(j.group);
+        status = xmtp_fail_default(error, status, "joining by a welcome");
+    }
+    xmtp_arena_reset(&j.arena);
+    xmtp_secret_wipe(&j.joiner_secret);
+    return status;
+}

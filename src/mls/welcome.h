@@ -1,0 +1,38 @@
+/* welcome.h - making and opening Welcome messages. RFC 9420 section 12.4.3. */
+#ifndef XMTP_MLS_WELCOME_H
+#define XMTP_MLS_WELCOME_H
+
+#include "mls/proposals.h"
+
+/* What a committer knows of the epoch that its commit starts. */
+typedef struct xmtp_new_epoch {
+    const xmtp_tree *tree;
+    const xmtp_group_context *context;
+    xmtp_bytes confirmation_tag;
+    const xmtp_secret *joiner_secret;
+    const xmtp_treekem_path *path;
+} xmtp_new_epoch;
+
+/* Appends the MLSMessage with a Welcome for every Add of the commit. GroupInfo carries the
+ * ratchet_tree extension and no other. */
+xmtp_status xmtp_welcome_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
+                              const xmtp_commit *commit, const xmtp_applied *applied,
+                              xmtp_writer *out) XMTP_MUST_CHECK;
+
+/* Opens our entry. secrets: views into the arena. XMTP_E_NOT_FOR_US, XMTP_E_WELCOME. */
+xmtp_status xmtp_welcome_open_secrets(const xmtp_suite *suite, const xmtp_welcome *welcome,
+                                      xmtp_bytes key_package_ref, const uint8_t *init_sk,
+                                      xmtp_arena *arena, xmtp_group_secrets *secrets,
+                                      xmtp_error *error) XMTP_MUST_CHECK;
+
+/* Opens the GroupInfo with the welcome_secret. info: views into the arena. Its signature is not
+ * checked: the tree is needed for that (xmtp_group_info_verify). */
+xmtp_status xmtp_welcome_open_group_info(const xmtp_suite *suite, const xmtp_welcome *welcome,
+                                         const xmtp_secret *welcome_secret, xmtp_arena *arena,
+                                         xmtp_group_info *info, xmtp_error *error) XMTP_MUST_CHECK;
+
+/* XMTP_E_SIGNATURE, XMTP_E_KEY. */
+xmtp_status xmtp_group_info_verify(const xmtp_suite *suite, const xmtp_group_info *info,
+                                   xmtp_bytes signature_key, xmtp_writer *scratch) XMTP_MUST_CHECK;
+
+#endif
