@@ -102,6 +102,7 @@ static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner
     uint64_t n;
     *inner_type = NULL;
     XMTP_TRY(take_varint(&f->rest, &key));
+    XMTP_ENSURE(key >> 3 != 0 && key <= UINT32_MAX, XMTP_E_MALFORMED); /* field numbers have 29 bits */
     switch (key & 7) {
     case 0:
         return take_varint(&f->rest, &n);
