@@ -1,6 +1,7 @@
 /* tree_validate_test.c - tree-validation.json: resolutions, hashes, validity; then the same trees
  * with one thing wrong. */
 #include "base/bytes.h"
+#include "mls/group_info.h"
 #include "mls/tree.h"
 
 #include <setjmp.h>
@@ -74,6 +75,46 @@ static void tree_validation_vectors_agree(void **state)
     }
     print_message("tree-validation: %d passed, %d of other suites skipped\n", passed, skipped);
     assert_int_equal(passed, 28);
+    cJSON_Delete(file);
+}
+
+/* Trees of groups that the official client made, against their GroupContext. */
+static int check_official_group(const cJSON *group)
+{
+    const cJSON *epoch;
+    const cJSON *epochs = vectors_field(group, "epochs");
+    cJSON_ArrayForEach(epoch, epochs)
+    {
+        xmtp_tree tree;
+        xmtp_group_context context;
+        xmtp_error error = {0};
+        uint8_t hash[XMTP_HASH_MAX];
+        const xmtp_bytes raw = vectors_bytes(epoch, "group_context_tls");
+        assert_int_equal(xmtp_group_context_of(raw, &context), XMTP_OK);
+        open_tree(&tree, &xmtp_suite_x25519_chacha, vectors_bytes(epoch, "ratchet_tree_tls"));
+        assert_int_equal(xmtp_tree_hash(&tree, hash), XMTP_OK);
+        vectors_assert_equal(xmtp_bytes_of(hash, 32), context.tree_hash, "tree hash");
+        if (xmtp_tree_validate(&tree, context.group_id, &context.extensions, &error) != XMTP_OK) {
+            fail_msg("%s", error.text);
+        }
+        assert_int_equal(xmtp_tree_check_extensions(&tree, &context.extensions, NULL), XMTP_OK);
+        xmtp_tree_free(&tree);
+    }
+    return cJSON_GetArraySize(epochs);
+}
+
+static void official_trees_are_valid(void **state)
+{
+    (void)state;
+    cJSON *file = vectors_open("xmtp/groups.json");
+    const cJSON *group;
+    int count = 0;
+    cJSON_ArrayForEach(group, vectors_field(file, "groups"))
+    {
+        count += check_official_group(group);
+    }
+    assert_true(count > 10);
+    print_message("official trees: %d passed\n", count);
     cJSON_Delete(file);
 }
 
@@ -307,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tree_validation_vectors_agree),
+        cmocka_unit_test(official_trees_are_valid),
         cmocka_unit_test(parent_hashes_that_do_not_match_are_refused),
         cmocka_unit_test(keys_of_wrong_length_or_twice_are_refused),
         cmocka_unit_test(wrong_unmerged_leaves_are_refused),
