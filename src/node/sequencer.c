@@ -55,7 +55,6 @@ static void publish(const xmtp_node_sequencer *s, const xmtp_node_job *job)
             }
         }
     }
-    s->options.published(s->options.context);
 }
 
 static void tell(xmtp_node_job *job, xmtp_status status, const xmtp_error *error)

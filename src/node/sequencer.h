@@ -36,7 +36,6 @@ typedef struct xmtp_node_sequencer_options {
     xmtp_node_archive *archive;
     void *context;
     void (*publish)(void *context, const xmtp_node_entry *entry);
-    void (*published)(void *context); /* all entries of one sync were given */
 } xmtp_node_sequencer_options;
 
 /* XMTP_E_NOMEM, XMTP_E_INTERNAL: no thread. */

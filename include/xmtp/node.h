@@ -1,0 +1,70 @@
+/* node.h - an XMTP node inside a process: what `xmtp node` runs, and what tests and demos embed.
+ *
+ *     xmtp_node_options options = {.data_dir = "./data", .listen = {"127.0.0.1:5556",
+ * "[::1]:5556"}}; xmtp_node *node; xmtp_status status = xmtp_node_open(&node, &options, &error);
+ *     ...
+ *     xmtp_node_close(node);
+ *
+ * Everything that was acknowledged to a client is on the disk before the answer leaves, survives
+ * kill -9, and is found again at the next open. A folder is used by one node at a time.
+ */
+#ifndef XMTP_NODE_H
+#define XMTP_NODE_H
+
+#include <xmtp/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { XMTP_NODE_LISTEN_MAX = 8 };
+
+typedef struct xmtp_node xmtp_node;
+
+typedef struct xmtp_node_options {
+    /* Must outlive the node. NULL: the operating system. */
+    const xmtp_env *env;
+
+    /* Where everything is stored; made when it is not there (its parent must be). NULL: in memory,
+     * gone when the node is closed. */
+    const char *data_dir;
+
+    /* "127.0.0.1:5556", "[::1]:5556"; port 0 takes any free one, see xmtp_node_port. Ended by NULL;
+     * none at all: the node is reached through xmtp_node_transport only. */
+    const char *listen[XMTP_NODE_LISTEN_MAX + 1];
+
+    /* Told in one line what an operator should know, such as what recovery cut from the log. May be
+     * NULL. */
+    void *notice_context;
+    void (*notice)(void *context, const char *line);
+} xmtp_node_options;
+
+/* Recovers what is stored, starts the threads, listens. options are copied, except env.
+ *
+ * XMTP_E_LOCKED     another node uses the folder
+ * XMTP_E_CORRUPT    stored data is damaged: error tells file and offset. Nothing was changed
+ * XMTP_E_NETWORK    an address cannot be listened on
+ * XMTP_E_ARGUMENT   an address cannot be read
+ * XMTP_E_IO, XMTP_E_DISK_FULL, XMTP_E_DATABASE, XMTP_E_NOMEM */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_open(xmtp_node **out,
+                                                    const xmtp_node_options *options,
+                                                    xmtp_error *error);
+
+/* Ends streams with UNAVAILABLE and connections with GOAWAY, stores what waits, frees everything.
+ * Transports of the node must be closed before. Takes NULL. */
+XMTP_API void xmtp_node_close(xmtp_node *node);
+
+/* The port that listen[index] got; 0 when there is no such address. */
+XMTP_API uint16_t xmtp_node_port(const xmtp_node *node, size_t index);
+
+/* Fills out with a transport that calls the node directly, with the same answers as over the
+ * network. Its close must be called before the node is closed. Defined in rpc/transport.h.
+ * XMTP_E_NOMEM, XMTP_E_IO. */
+struct xmtp_transport;
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_transport(xmtp_node *node,
+                                                         struct xmtp_transport *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,221 @@
+/* connection.c - the bytes of one connection between its socket and its xmtp_rpc_server_conn.
+ *
+ * One write is under way at a time; while it is, frames gather in the rpc connection, which bounds
+ * them. Connections that may have something to send are put on a list and flushed once per turn of
+ * the loop, so that answers of one turn leave in one write.
+ */
+#include "base/bytes.h"
+#include "base/status.h"
+#include "node/listener_internal.h"
+
+enum { OUTPUT_LEN = 256 * 1024, KEEP_ALIVE_SECONDS = 16 };
+
+static const xmtp_alloc *alloc_of(const xmtp_node_connection *c)
+{
+    return &c->listener->node->env->alloc;
+}
+
+static void release(const xmtp_alloc *alloc, void *p)
+{
+    (void)alloc->reallocate(alloc->context, p, 0);
+}
+
+/* ---- closing */
+
+static void remove_dirty(xmtp_node_connection *c)
+{
+    xmtp_node_connection **p = &c->listener->dirty;
+    while (*p != NULL && *p != c) {
+        p = &(*p)->next_dirty;
+    }
+    if (*p == c) {
+        *p = c->next_dirty;
+    }
+    c->is_dirty = false;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    xmtp_node_connection *c = handle->data;
+    xmtp_node_listener *listener = c->listener;
+    *c->previous = c->next;
+    if (c->next != NULL) {
+        c->next->previous = c->previous;
+    }
+    release(alloc_of(c), c->output);
+    release(alloc_of(c), c);
+    xmtp_node_listener_check_stopped(listener);
+}
+
+void xmtp_node_connection_close(xmtp_node_connection *c)
+{
+    if (c->is_closing) {
+        return;
+    }
+    c->is_closing = true;
+    xmtp_rpc_server_conn_free(c->rpc); /* its calls are cancelled in here */
+    c->rpc = NULL;
+    remove_dirty(c);
+    uv_close((uv_handle_t *)&c->tcp, on_closed);
+}
+
+/* ---- sending */
+
+void xmtp_node_connection_touch(xmtp_node_connection *c)
+{
+    if (!c->is_dirty && !c->is_closing) {
+        c->is_dirty = true;
+        c->next_dirty = c->listener->dirty;
+        c->listener->dirty = c;
+    }
+}
+
+static void on_written(uv_write_t *request, int code)
+{
+    xmtp_node_connection *c = request->data;
+    release(alloc_of(c), c->output);
+    c->output = NULL;
+    if (code < 0) {
+        xmtp_node_connection_close(c);
+    }
+    xmtp_node_connection_touch(c);
+    xmtp_node_connections_flush(c->listener);
+}
+
+static size_t fill(xmtp_node_connection *c, uint8_t *out)
+{
+    size_t n = 0;
+    while (n < OUTPUT_LEN) {
+        size_t got = xmtp_rpc_server_conn_send(c->rpc, out + n, OUTPUT_LEN - n);
+        if (got == 0) {
+            break;
+        }
+        n += got;
+    }
+    return n;
+}
+
+/* Starts the write of n bytes; what the socket takes at once needs no callback. */
+static xmtp_status write_output(xmtp_node_connection *c, uint8_t *output, size_t n)
+{
+    uv_buf_t buf = uv_buf_init((char *)output, (unsigned)n);
+    int written = uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
+    if (written == (int)n) {
+        release(alloc_of(c), output);
+        return XMTP_OK;
+    }
+    size_t done = written > 0 ? (size_t)written : 0;
+    buf = uv_buf_init((char *)output + done, (unsigned)(n - done));
+    c->output = output;
+    c->write.data = c;
+    return uv_write(&c->write, (uv_stream_t *)&c->tcp, &buf, 1, on_written) == 0 ? XMTP_OK
+                                                                                 : XMTP_E_NETWORK;
+}
+
+static void flush(xmtp_node_connection *c)
+{
+    while (!c->is_closing && c->output == NULL && xmtp_rpc_server_conn_has_output(c->rpc)) {
+        uint8_t *output = alloc_of(c)->reallocate(alloc_of(c)->context, NULL, OUTPUT_LEN);
+        size_t n = output == NULL ? 0 : fill(c, output);
+        if (n == 0) {
+            release(alloc_of(c), output);
+            break;
+        }
+        if (write_output(c, output, n) != XMTP_OK) {
+            xmtp_node_connection_close(c);
+        }
+    }
+    if (!c->is_closing && c->output == NULL &&
+        (c->is_dead || xmtp_rpc_server_conn_is_done(c->rpc))) {
+        xmtp_node_connection_close(c);
+    }
+}
+
+void xmtp_node_connections_flush(xmtp_node_listener *listener)
+{
+    while (listener->dirty != NULL) {
+        xmtp_node_connection *c = listener->dirty;
+        listener->dirty = c->next_dirty;
+        c->is_dirty = false;
+        flush(c);
+    }
+}
+
+void xmtp_node_connection_shutdown(xmtp_node_connection *c)
+{
+    if (!c->is_closing) {
+        xmtp_rpc_server_conn_shutdown(c->rpc);
+        xmtp_node_connection_touch(c);
+    }
+}
+
+/* ---- receiving */
+
+static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    xmtp_node_connection *c = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init((char *)c->listener->input, sizeof c->listener->input);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    xmtp_node_connection *c = stream->data;
+    if (n < 0) {
+        xmtp_node_connection_close(c);
+        return;
+    }
+    if (xmtp_rpc_server_conn_recv(c->rpc, xmtp_bytes_of(buf->base, (size_t)n)) != XMTP_OK) {
+        c->is_dead = true; /* the reason is in its last frames */
+        (void)uv_read_stop(stream);
+    }
+    xmtp_node_connection_touch(c);
+    xmtp_node_connections_flush(c->listener);
+}
+
+/* ---- accepting */
+
+static void link_connection(xmtp_node_connection *c)
+{
+    xmtp_node_listener *listener = c->listener;
+    c->next = listener->connections;
+    c->previous = &listener->connections;
+    if (c->next != NULL) {
+        c->next->previous = &c->next;
+    }
+    listener->connections = c;
+}
+
+static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket)
+{
+    xmtp_rpc_handler handler = xmtp_node_net_handler(c);
+    if (uv_accept((uv_stream_t *)&socket->tcp, (uv_stream_t *)&c->tcp) != 0) {
+        return XMTP_E_NETWORK;
+    }
+    (void)uv_tcp_nodelay(&c->tcp, 1);
+    (void)uv_tcp_keepalive(&c->tcp, 1, KEEP_ALIVE_SECONDS);
+    XMTP_TRY(xmtp_rpc_server_conn_new(&c->rpc, alloc_of(c), &handler, NULL));
+    *xmtp_rpc_server_conn_data(c->rpc) = c;
+    return uv_read_start((uv_stream_t *)&c->tcp, on_buffer, on_read) == 0 ? XMTP_OK
+                                                                          : XMTP_E_NETWORK;
+}
+
+void xmtp_node_connection_accept(xmtp_node_socket *socket)
+{
+    xmtp_node_listener *listener = socket->listener;
+    const xmtp_alloc *alloc = &listener->node->env->alloc;
+    xmtp_node_connection *c = alloc->reallocate(alloc->context, NULL, sizeof *c);
+    if (c == NULL) {
+        return; /* stays in the queue of the kernel */
+    }
+    *c = (xmtp_node_connection){.listener = listener};
+    (void)uv_tcp_init(&listener->loop, &c->tcp);
+    c->tcp.data = c;
+    link_connection(c);
+    if (start(c, socket) != XMTP_OK) {
+        xmtp_node_connection_close(c);
+        return;
+    }
+    xmtp_node_connection_touch(c); /* our SETTINGS */
+    xmtp_node_connections_flush(listener);
+}

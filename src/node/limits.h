@@ -1,0 +1,34 @@
+/* limits.h - how much one request may ask for, with the reasons (node.md section 8).
+ *
+ * Official clients read at most 25 MiB in one message, so no answer may be longer. Sizes of single
+ * things leave room above the largest seen: a commit of a 250-member group has about 4 MB, a batch
+ * of welcomes 9 MB.
+ */
+#ifndef XMTP_NODE_LIMITS_H
+#define XMTP_NODE_LIMITS_H
+
+enum {
+    XMTP_NODE_REPLY_LEN_MAX = 24 * 1024 * 1024,
+
+    XMTP_NODE_GROUP_MESSAGE_LEN_MAX = 25 * 1024 * 1024, /* attachments: as much as clients send */
+    XMTP_NODE_WELCOME_LEN_MAX = 16 * 1024 * 1024,
+    XMTP_NODE_KEY_PACKAGE_LEN_MAX = 64 * 1024,
+    XMTP_NODE_COMMIT_LOG_ENTRY_LEN_MAX = 16 * 1024,
+    XMTP_NODE_HMAC_LEN_MAX = 64,
+
+    XMTP_NODE_MESSAGES_MAX = 10000,         /* in one SendGroupMessages or SendWelcomeMessages */
+    XMTP_NODE_ROWS_MAX = 100,               /* in one page */
+    XMTP_NODE_KEYS_MAX = 10000,             /* FetchKeyPackages */
+    XMTP_NODE_GROUPS_MAX = 10000,           /* GetNewestGroupMessage */
+    XMTP_NODE_INBOXES_MAX = 10000,          /* GetIdentityUpdates, GetInboxIds */
+    XMTP_NODE_COMMIT_LOG_PUBLISH_MAX = 100, /* clients send at most 10 */
+    XMTP_NODE_COMMIT_LOG_QUERY_MAX = 100,   /* clients send at most 20 */
+    XMTP_NODE_WALLET_CHECKS_MAX = 1000,
+    XMTP_NODE_FILTERS_MAX = 100000, /* topics of one stream */
+
+    XMTP_NODE_INBOX_LOG_MAX = 256,        /* identity updates of any kind for one inbox */
+    XMTP_NODE_INBOX_LOG_REVOKE_MAX = 320, /* and up to here those that only take away */
+    XMTP_NODE_INBOX_STATES_MAX = 4096,    /* association states kept in memory */
+};
+
+#endif

@@ -1,0 +1,254 @@
+/* listener.c - addresses, the loop's thread, and stopping it.
+ *
+ * Stopping: sockets close, every connection is shut down and flushed, and when all are closed and
+ * the sequencer has given back every call, the last handles close and the loop ends. A peer that
+ * does not read its goodbye is cut off after GOODBYE_MS.
+ */
+#include "node/listener.h"
+
+#include "base/status.h"
+#include "node/listener_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BACKLOG = 1024, TICK_MS = 5000, GOODBYE_MS = 1000, HOST_LEN_MAX = 63 };
+
+/* ---- stopping */
+
+static void close_socket(xmtp_node_socket *socket)
+{
+    if (socket->is_open) {
+        socket->is_open = false;
+        uv_close((uv_handle_t *)&socket->tcp, NULL);
+    }
+}
+
+void xmtp_node_listener_check_stopped(xmtp_node_listener *listener)
+{
+    if (!listener->is_stopping || listener->is_stopped || listener->connections != NULL ||
+        listener->call_count > 0) {
+        return;
+    }
+    listener->is_stopped = true;
+    uv_close((uv_handle_t *)&listener->async, NULL);
+    uv_close((uv_handle_t *)&listener->timer, NULL);
+}
+
+static void on_goodbye_over(uv_timer_t *timer)
+{
+    xmtp_node_listener *listener = timer->data;
+    for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
+        xmtp_node_connection_close(c);
+    }
+}
+
+static void stop(xmtp_node_listener *listener)
+{
+    listener->is_stopping = true;
+    for (size_t i = 0; i < listener->socket_count; i++) {
+        close_socket(&listener->sockets[i]);
+    }
+    for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
+        xmtp_node_connection_shutdown(c);
+    }
+    (void)uv_timer_start(&listener->timer, on_goodbye_over, GOODBYE_MS, 0);
+}
+
+/* ---- the loop */
+
+static void on_async(uv_async_t *async)
+{
+    xmtp_node_listener *listener = async->data;
+    (void)pthread_mutex_lock(&listener->lock);
+    bool must_stop = listener->must_stop && !listener->is_stopping;
+    (void)pthread_mutex_unlock(&listener->lock);
+    if (must_stop) {
+        stop(listener);
+    }
+    xmtp_node_net_collect(listener);
+    xmtp_node_connections_flush(listener);
+    xmtp_node_listener_check_stopped(listener);
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    xmtp_node_listener *listener = timer->data;
+    for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
+        if (c->is_closing) {
+            continue;
+        }
+        if (xmtp_rpc_server_conn_tick(c->rpc, uv_hrtime(), NULL) != XMTP_OK) {
+            xmtp_node_connection_close(c);
+        }
+        xmtp_node_connection_touch(c);
+    }
+    xmtp_node_connections_flush(listener);
+}
+
+static void on_connection(uv_stream_t *stream, int code)
+{
+    if (code == 0) {
+        xmtp_node_connection_accept(stream->data);
+    }
+}
+
+static void *run(void *context)
+{
+    xmtp_node_listener *listener = context;
+    listener->loop_thread = pthread_self();
+    (void)uv_run(&listener->loop, UV_RUN_DEFAULT);
+    return NULL;
+}
+
+/* ---- addresses */
+
+/* "127.0.0.1:5556" or "[::1]:5556". */
+static xmtp_status read_address(const char *text, struct sockaddr_storage *out, xmtp_error *error)
+{
+    char host[HOST_LEN_MAX + 1];
+    const char *colon = strrchr(text, ':');
+    size_t n = colon == NULL ? 0 : (size_t)(colon - text);
+    char *end = NULL;
+    unsigned long port = colon == NULL ? 0 : strtoul(colon + 1, &end, 10);
+    bool is_v6 = n > 2 && text[0] == '[' && text[n - 1] == ']';
+    size_t skip = is_v6 ? 1 : 0;
+    if (n == 0 || n > HOST_LEN_MAX || end == colon + 1 || *end != '\0' || port > UINT16_MAX) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "%.80s is not an address like 127.0.0.1:5556 or [::1]:5556", text);
+    }
+    memcpy(host, text + skip, n - 2 * skip);
+    host[n - 2 * skip] = '\0';
+    int code = is_v6 ? uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)out)
+                     : uv_ip4_addr(host, (int)port, (struct sockaddr_in *)out);
+    if (code != 0) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "%.80s is not an address like 127.0.0.1:5556 or [::1]:5556", text);
+    }
+    return XMTP_OK;
+}
+
+static uint16_t port_of(const uv_tcp_t *tcp)
+{
+    struct sockaddr_storage address = {0};
+    int n = sizeof address;
+    if (uv_tcp_getsockname(tcp, (struct sockaddr *)&address, &n) != 0) {
+        return 0;
+    }
+    /* The port is at the same place in both families. */
+    return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+/* A machine without IPv6 still has localhost: that address is left out there. */
+static bool may_be_missing(const struct sockaddr_storage *address, int code, size_t index)
+{
+    bool has_none = code == UV_EADDRNOTAVAIL || code == UV_EAFNOSUPPORT;
+    return has_none && address->ss_family == AF_INET6 && index > 0;
+}
+
+static xmtp_status listen_at(xmtp_node_listener *listener, size_t index, const char *text,
+                             xmtp_error *error)
+{
+    struct sockaddr_storage address = {0};
+    xmtp_node_socket *socket = &listener->sockets[index];
+    XMTP_TRY(read_address(text, &address, error));
+    (void)uv_tcp_init(&listener->loop, &socket->tcp);
+    socket->listener = listener;
+    socket->tcp.data = socket;
+    socket->is_open = true;
+    listener->socket_count = index + 1;
+    unsigned flags = address.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
+    int code = uv_tcp_bind(&socket->tcp, (const struct sockaddr *)&address, flags);
+    if (code == 0) {
+        code = uv_listen((uv_stream_t *)&socket->tcp, BACKLOG, on_connection);
+    }
+    if (code != 0) {
+        close_socket(socket);
+        return may_be_missing(&address, code, index)
+                   ? XMTP_OK
+                   : xmtp_fail(error, XMTP_E_NETWORK, "cannot listen on %.80s: %s", text,
+                               uv_strerror(code));
+    }
+    socket->port = port_of(&socket->tcp);
+    return XMTP_OK;
+}
+
+/* ---- opening and closing */
+
+static xmtp_status listen_all(xmtp_node_listener *listener, const char *const *addresses,
+                              xmtp_error *error)
+{
+    for (size_t i = 0; addresses[i] != NULL; i++) {
+        if (i == XMTP_NODE_LISTEN_MAX) {
+            return xmtp_fail(error, XMTP_E_LIMIT, "more than %d addresses", XMTP_NODE_LISTEN_MAX);
+        }
+        XMTP_TRY(listen_at(listener, i, addresses[i], error));
+    }
+    return XMTP_OK;
+}
+
+static void free_listener(xmtp_node_listener *listener)
+{
+    const xmtp_alloc *alloc = &listener->node->env->alloc;
+    (void)uv_loop_close(&listener->loop);
+    (void)pthread_mutex_destroy(&listener->lock);
+    (void)alloc->reallocate(alloc->context, listener, 0);
+}
+
+/* Without a thread: closes the handles and lets the loop take notice. */
+static void abandon(xmtp_node_listener *listener)
+{
+    stop(listener);
+    xmtp_node_listener_check_stopped(listener);
+    (void)uv_run(&listener->loop, UV_RUN_DEFAULT);
+    free_listener(listener);
+}
+
+xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
+                                    const char *const *addresses, xmtp_error *error)
+{
+    const xmtp_alloc *alloc = &node->env->alloc;
+    *out = NULL;
+    xmtp_node_listener *listener = alloc->reallocate(alloc->context, NULL, sizeof *listener);
+    XMTP_ENSURE(listener != NULL, XMTP_E_NOMEM);
+    memset(listener, 0, sizeof *listener);
+    listener->node = node;
+    (void)pthread_mutex_init(&listener->lock, NULL);
+    if (uv_loop_init(&listener->loop) != 0) {
+        (void)alloc->reallocate(alloc->context, listener, 0);
+        return XMTP_E_INTERNAL;
+    }
+    (void)uv_async_init(&listener->loop, &listener->async, on_async);
+    (void)uv_timer_init(&listener->loop, &listener->timer);
+    listener->async.data = listener;
+    listener->timer.data = listener;
+    (void)uv_timer_start(&listener->timer, on_tick, TICK_MS, TICK_MS);
+    xmtp_status status = listen_all(listener, addresses, error);
+    if (status == XMTP_OK && pthread_create(&listener->thread, NULL, run, listener) != 0) {
+        status = XMTP_E_INTERNAL;
+    }
+    if (status != XMTP_OK) {
+        abandon(listener);
+        return status;
+    }
+    *out = listener;
+    return XMTP_OK;
+}
+
+void xmtp_node_listener_close(xmtp_node_listener *listener)
+{
+    if (listener == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&listener->lock);
+    listener->must_stop = true;
+    (void)uv_async_send(&listener->async);
+    (void)pthread_mutex_unlock(&listener->lock);
+    (void)pthread_join(listener->thread, NULL);
+    free_listener(listener);
+}
+
+uint16_t xmtp_node_listener_port(const xmtp_node_listener *listener, size_t index)
+{
+    return listener != NULL && index < listener->socket_count ? listener->sockets[index].port : 0;
+}

@@ -1,0 +1,25 @@
+/* listener.h - the node's TCP sockets: one thread, one loop, any number of connections.
+ *
+ *     socket --> bytes --> xmtp_rpc_server_conn --> calls --> services, subscriptions
+ *                                                    |
+ *     socket <-- bytes <-- xmtp_rpc_server_conn <-- answers, handed over from the sequencer's
+ * thread through two lists and a uv_async
+ */
+#ifndef XMTP_NODE_LISTENER_H
+#define XMTP_NODE_LISTENER_H
+
+#include "node/node_internal.h"
+
+/* addresses: ended by NULL, at least one, as in xmtp_node_options.
+ * XMTP_E_ARGUMENT, XMTP_E_NETWORK, XMTP_E_NOMEM, XMTP_E_INTERNAL. */
+xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
+                                    const char *const *addresses, xmtp_error *error);
+
+/* Says goodbye to all connections, waits for calls that the sequencer still has, ends the thread.
+ * Takes NULL. */
+void xmtp_node_listener_close(xmtp_node_listener *listener);
+
+/* 0 for addresses that there are not, and when listener is NULL. */
+uint16_t xmtp_node_listener_port(const xmtp_node_listener *listener, size_t index);
+
+#endif

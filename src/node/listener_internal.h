@@ -1,0 +1,87 @@
+/* listener_internal.h - the structs that the listener's files share: listener.c has the sockets and
+ * the thread, connection.c the bytes of one connection, net_call.c what its calls do.
+ *
+ * Everything here belongs to the loop's thread, except what is marked as under the lock.
+ */
+#ifndef XMTP_NODE_LISTENER_INTERNAL_H
+#define XMTP_NODE_LISTENER_INTERNAL_H
+
+#include "node/listener.h"
+#include "rpc/server_conn.h"
+
+#include <pthread.h>
+#include <uv.h>
+
+typedef struct xmtp_node_connection xmtp_node_connection;
+typedef struct xmtp_node_net_call xmtp_node_net_call;
+typedef struct xmtp_node_net_stream xmtp_node_net_stream;
+
+typedef struct xmtp_node_socket {
+    uv_tcp_t tcp;
+    xmtp_node_listener *listener;
+    uint16_t port;
+    bool is_open;
+} xmtp_node_socket;
+
+struct xmtp_node_listener {
+    xmtp_node *node;
+    uv_loop_t loop;
+    pthread_t thread;
+    pthread_t loop_thread; /* the same, as the thread itself knows it */
+    uv_async_t async;
+    uv_timer_t timer; /* keep-alive; when stopping, the end of the goodbye */
+    xmtp_node_socket sockets[XMTP_NODE_LISTEN_MAX];
+    size_t socket_count;
+    xmtp_node_connection *connections;
+    xmtp_node_connection *dirty; /* have something to send, perhaps */
+    size_t call_count;           /* calls that have not ended; the sequencer may have them */
+    bool is_stopping;
+    bool is_stopped;      /* all handles are closing */
+    uint8_t input[65536]; /* what was read; consumed before the next read */
+
+    pthread_mutex_t lock; /* for what follows */
+    bool must_stop;
+    xmtp_node_net_call *ended;   /* calls that the sequencer's thread has answered */
+    xmtp_node_net_stream *ready; /* streams that have something again */
+};
+
+struct xmtp_node_connection {
+    uv_tcp_t tcp;
+    uv_write_t write;
+    xmtp_node_listener *listener;
+    xmtp_rpc_server_conn *rpc;
+    uint8_t *output; /* being written; NULL: no write is under way */
+    bool is_dead;    /* nothing more is read; closed when what is queued has been sent */
+    bool is_closing;
+    bool is_dirty;
+    xmtp_node_connection *next_dirty;
+    xmtp_node_connection *next;
+    xmtp_node_connection **previous; /* what points to this one */
+};
+
+/* ---- connection.c */
+
+/* Takes a waiting connection from a socket. */
+void xmtp_node_connection_accept(xmtp_node_socket *socket);
+/* Remembers that there may be something to send. */
+void xmtp_node_connection_touch(xmtp_node_connection *connection);
+/* Sends what all touched connections have. */
+void xmtp_node_connections_flush(xmtp_node_listener *listener);
+/* GOAWAY, and every call ends; closes when that is sent. */
+void xmtp_node_connection_shutdown(xmtp_node_connection *connection);
+/* At once. */
+void xmtp_node_connection_close(xmtp_node_connection *connection);
+
+/* ---- net_call.c */
+
+/* The functions with which a connection's calls are served; context is the connection. */
+xmtp_rpc_handler xmtp_node_net_handler(xmtp_node_connection *connection);
+/* Takes over what other threads have put into the lists. */
+void xmtp_node_net_collect(xmtp_node_listener *listener);
+
+/* ---- listener.c */
+
+/* Looks whether a stopping listener has nothing left. */
+void xmtp_node_listener_check_stopped(xmtp_node_listener *listener);
+
+#endif

@@ -1,0 +1,65 @@
+/* node.c - starting and stopping a node: its parts in order, and back. */
+#include "base/status.h"
+#include "node/inboxes.h"
+#include "node/listener.h"
+#include "node/node_internal.h"
+
+static void publish(void *context, const xmtp_node_entry *entry)
+{
+    xmtp_node_dispatcher_publish(context, entry);
+}
+
+static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options, xmtp_error *error)
+{
+    const xmtp_env *env = node->env;
+    xmtp_node_services *services = &node->services;
+    xmtp_node_archive_options archive_options = {.env = env,
+                                                 .dir = options->data_dir,
+                                                 .notice_context = options->notice_context,
+                                                 .notice = options->notice};
+    XMTP_TRY(xmtp_node_archive_open(&services->archive, &archive_options, error));
+    XMTP_TRY(xmtp_node_dispatcher_new(&node->dispatcher, env, services->archive));
+    XMTP_TRY(xmtp_node_inboxes_new(&services->inboxes, env, services->archive,
+                                   XMTP_NODE_INBOX_STATES_MAX));
+    xmtp_node_sequencer_options sequencer_options = {
+        .env = env, .archive = services->archive, .context = node->dispatcher, .publish = publish};
+    XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
+    if (options->listen[0] == NULL) {
+        return XMTP_OK;
+    }
+    return xmtp_node_listener_open(&node->listener, node, options->listen, error);
+}
+
+xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xmtp_error *error)
+{
+    const xmtp_env *env = options->env == NULL ? xmtp_env_system() : options->env;
+    *out = NULL;
+    xmtp_node *node = env->alloc.reallocate(env->alloc.context, NULL, sizeof *node);
+    XMTP_ENSURE(node != NULL, XMTP_E_NOMEM);
+    *node = (xmtp_node){.env = env, .services = {.env = env}};
+    xmtp_status status = open_parts(node, options, error);
+    if (status != XMTP_OK) {
+        xmtp_node_close(node);
+        return xmtp_fail_default(error, status, "starting the node");
+    }
+    *out = node;
+    return XMTP_OK;
+}
+
+void xmtp_node_close(xmtp_node *node)
+{
+    if (node == NULL) {
+        return;
+    }
+    xmtp_node_listener_close(node->listener);
+    xmtp_node_sequencer_free(node->services.sequencer);
+    xmtp_node_inboxes_free(node->services.inboxes);
+    xmtp_node_dispatcher_free(node->dispatcher);
+    xmtp_node_archive_close(node->services.archive);
+    (void)node->env->alloc.reallocate(node->env->alloc.context, node, 0);
+}
+
+uint16_t xmtp_node_port(const xmtp_node *node, size_t index)
+{
+    return xmtp_node_listener_port(node->listener, index);
+}

@@ -1,0 +1,116 @@
+/* service.h - from the bytes of a unary request to the bytes of its answer.
+ *
+ *     run --> decode --> validate --> read --> done                      (at once)
+ *                                \--> sequencer ... stored --> done      (in its thread)
+ *
+ * No socket and no HTTP/2 here: the listener and the in-process transport are two drivers of it.
+ * The methods are in service_mls.c, service_welcome.c, service_commit_log.c, service_identity.c and
+ * service_health.c; the semantics are those of node.md section 2.
+ */
+#ifndef XMTP_NODE_SERVICE_H
+#define XMTP_NODE_SERVICE_H
+
+#include "node/limits.h"
+#include "node/sequencer.h"
+
+#include <protobuf-c/protobuf-c.h>
+
+typedef struct xmtp_node_inboxes xmtp_node_inboxes;
+typedef struct xmtp_node_inbox_visit xmtp_node_inbox_visit;
+
+typedef struct xmtp_node_services {
+    const xmtp_env *env;
+    xmtp_node_archive *archive;
+    xmtp_node_sequencer *sequencer;
+    xmtp_node_inboxes *inboxes;
+} xmtp_node_services;
+
+/* One unary call. Whoever made it sets done and context, and reads the answer in done. */
+typedef struct xmtp_node_call {
+    void *context;
+    void (*done)(struct xmtp_node_call *call); /* any thread; may free the call */
+
+    int grpc_status;  /* 0: reply holds the answer */
+    xmtp_error error; /* of a failed call: our code, and the sentence for the caller */
+    xmtp_writer reply;
+
+    /* Of the services. */
+    xmtp_node_services *services;
+    xmtp_arena arena; /* the decoded request, and what is made from it */
+    xmtp_writer scratch;
+    xmtp_node_job job;
+    xmtp_node_inbox_visit *visit;
+    bool replies_with_topic; /* RegisterInstallation: the installation key */
+} xmtp_node_call;
+
+/* env must outlive the call. */
+void xmtp_node_call_init(xmtp_node_call *call, xmtp_node_services *services);
+void xmtp_node_call_free(xmtp_node_call *call);
+
+/* Does what path and request say; both are used during this call only. Calls done exactly once,
+ * before or after returning. */
+void xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request);
+
+/* ---- for the methods */
+
+/* A method answers at once (its status, with the sentence in call->error), or later: then it
+ * returns XMTP_E_RETRY and xmtp_node_call_end is called by and by. */
+typedef xmtp_status (*xmtp_node_method)(xmtp_node_call *call, xmtp_bytes request);
+
+typedef struct xmtp_node_method_entry {
+    const char *path;
+    xmtp_node_method run;
+} xmtp_node_method_entry;
+
+/* Tables ended by an entry without path. */
+extern const xmtp_node_method_entry xmtp_node_mls_methods[];
+extern const xmtp_node_method_entry xmtp_node_welcome_methods[];
+extern const xmtp_node_method_entry xmtp_node_commit_log_methods[];
+extern const xmtp_node_method_entry xmtp_node_key_package_methods[];
+extern const xmtp_node_method_entry xmtp_node_identity_methods[];
+extern const xmtp_node_method_entry xmtp_node_health_methods[];
+
+/* Decodes into call->arena. XMTP_E_ARGUMENT, with the sentence, when the bytes are not that. */
+xmtp_status xmtp_node_call_decode(xmtp_node_call *call, const ProtobufCMessageDescriptor *type,
+                                  xmtp_bytes request, void **out);
+
+/* XMTP_E_ARGUMENT unless n is from min to max; what names the things. */
+xmtp_status xmtp_node_call_count(xmtp_node_call *call, size_t n, size_t min, size_t max,
+                                 const char *what);
+
+/* A topic of 1 to XMTP_NODE_TOPIC_LEN_MAX bytes; what names it. */
+xmtp_status xmtp_node_call_topic(xmtp_node_call *call, xmtp_bytes topic, const char *what);
+
+/* Room for count entries, zeroed, in call->job.batch. */
+xmtp_status xmtp_node_call_entries(xmtp_node_call *call, size_t count);
+
+/* What was written to call->scratch becomes the entry's body. */
+xmtp_status xmtp_node_call_body(xmtp_node_call *call, xmtp_node_entry *entry);
+
+/* Gives the entries to the sequencer; the call ends with an empty answer when they are stored.
+ * Returns XMTP_E_RETRY, or why it is not possible. */
+xmtp_status xmtp_node_call_store(xmtp_node_call *call);
+
+/* Ends a call that was answered later. */
+void xmtp_node_call_end(xmtp_node_call *call, xmtp_status status);
+
+/* ---- pages, shared by several methods */
+
+typedef struct xmtp_node_query {
+    xmtp_node_kind kind;
+    xmtp_bytes topic;
+    bool is_ascending;
+    size_t limit; /* as it will be used */
+    uint64_t cursor;
+} xmtp_node_query;
+
+struct Pb__PagingInfo;
+
+/* The rules of node.md 2.6 for direction, limit and cursor; paging may be NULL. */
+void xmtp_node_query_paging(xmtp_node_query *query, const struct Pb__PagingInfo *paging);
+
+/* Appends the rows as field row_field and the used paging as field paging_field. */
+xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *query,
+                                uint32_t row_field, uint32_t paging_field, xmtp_writer *out);
+
+#endif

@@ -1,0 +1,137 @@
+/* stream.c - the requests of SubscribeGroupMessages, SubscribeWelcomeMessages and Health/Watch
+ * (node.md 2.7). A list of filters may be empty: agents start that way, and the stream must stay
+ * open.
+ */
+#include "node/stream.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "proto/message.h"
+#include "proto/mls_api.pb-c.h"
+
+#include <string.h>
+
+enum { ARENA_LEN_MIN = 65536, ARENA_FACTOR = 16 };
+
+typedef struct request {
+    xmtp_arena arena;
+    xmtp_node_kind kind;
+    xmtp_node_filter *filters;
+    size_t count;
+    xmtp_error *error;
+} request;
+
+static const char path_groups[] = "/xmtp.mls.api.v1.MlsApi/SubscribeGroupMessages";
+static const char path_welcomes[] = "/xmtp.mls.api.v1.MlsApi/SubscribeWelcomeMessages";
+static const char path_health[] = "/grpc.health.v1.Health/Watch";
+
+bool xmtp_node_is_stream(const char *path)
+{
+    return strcmp(path, path_groups) == 0 || strcmp(path, path_welcomes) == 0 ||
+           strcmp(path, path_health) == 0;
+}
+
+static xmtp_status begin(request *r, size_t count)
+{
+    void *p;
+    if (count > XMTP_NODE_FILTERS_MAX) {
+        return xmtp_fail(r->error, XMTP_E_ARGUMENT, "%zu filters, at most %d are allowed", count,
+                         XMTP_NODE_FILTERS_MAX);
+    }
+    XMTP_TRY(xmtp_arena_take_array(&r->arena, count, sizeof *r->filters, &p));
+    r->filters = p;
+    return XMTP_OK;
+}
+
+static xmtp_status add(request *r, ProtobufCBinaryData topic, uint64_t cursor)
+{
+    if (topic.len == 0 || topic.len > XMTP_NODE_TOPIC_LEN_MAX) {
+        return xmtp_fail(r->error, XMTP_E_ARGUMENT,
+                         "filter %zu has an id of %zu bytes, 1 to %d are allowed", r->count,
+                         topic.len, XMTP_NODE_TOPIC_LEN_MAX);
+    }
+    r->filters[r->count++] = (xmtp_node_filter){.topic = xmtp_proto_bytes(topic), .cursor = cursor};
+    return XMTP_OK;
+}
+
+static xmtp_status decode(request *r, const ProtobufCMessageDescriptor *type, xmtp_bytes bytes,
+                          void **out)
+{
+    if (xmtp_proto_decode(type, &r->arena, bytes, out) != XMTP_OK) {
+        return xmtp_fail(r->error, XMTP_E_ARGUMENT, "the request is no valid %s", type->short_name);
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status read_groups(request *r, xmtp_bytes bytes)
+{
+    void *p;
+    XMTP_TRY(decode(r, &pb__subscribe_group_messages_request__descriptor, bytes, &p));
+    const Pb__SubscribeGroupMessagesRequest *message = p;
+    r->kind = XMTP_NODE_GROUP_MESSAGE;
+    XMTP_TRY(begin(r, message->n_filters));
+    for (size_t i = 0; i < message->n_filters; i++) {
+        XMTP_TRY(add(r, message->filters[i]->group_id, message->filters[i]->id_cursor));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status read_welcomes(request *r, xmtp_bytes bytes)
+{
+    void *p;
+    XMTP_TRY(decode(r, &pb__subscribe_welcome_messages_request__descriptor, bytes, &p));
+    const Pb__SubscribeWelcomeMessagesRequest *message = p;
+    r->kind = XMTP_NODE_WELCOME;
+    XMTP_TRY(begin(r, message->n_filters));
+    for (size_t i = 0; i < message->n_filters; i++) {
+        XMTP_TRY(add(r, message->filters[i]->installation_key, message->filters[i]->id_cursor));
+    }
+    return XMTP_OK;
+}
+
+/* Serving as long as anybody can ask; the stream then has nothing more to say. */
+static xmtp_status read_watch(request *r, xmtp_bytes bytes, xmtp_bytes *first)
+{
+    static const uint8_t serving[] = {0x08, 0x01};
+    void *p;
+    XMTP_TRY(decode(r, &pb__health_check_request__descriptor, bytes, &p));
+    r->kind = XMTP_NODE_GROUP_MESSAGE;
+    *first = xmtp_bytes_of(serving, sizeof serving);
+    return XMTP_OK;
+}
+
+static xmtp_status read_request(request *r, const char *path, xmtp_bytes bytes, xmtp_bytes *first)
+{
+    if (strcmp(path, path_groups) == 0) {
+        return read_groups(r, bytes);
+    }
+    if (strcmp(path, path_welcomes) == 0) {
+        return read_welcomes(r, bytes);
+    }
+    if (strcmp(path, path_health) == 0) {
+        return read_watch(r, bytes, first);
+    }
+    return xmtp_fail(r->error, XMTP_E_UNSUPPORTED, "unknown method %.120s", path);
+}
+
+xmtp_status xmtp_node_stream_open(xmtp_node *node, const char *path, xmtp_bytes bytes,
+                                  void *context, void (*ready)(void *context),
+                                  xmtp_node_subscription **out, xmtp_bytes *first,
+                                  xmtp_error *error)
+{
+    request r = {.error = error};
+    *out = NULL;
+    *first = (xmtp_bytes){0};
+    xmtp_arena_init(&r.arena, &node->env->alloc, ARENA_LEN_MIN + ARENA_FACTOR * bytes.n);
+    xmtp_status status = read_request(&r, path, bytes, first);
+    if (status == XMTP_OK) {
+        xmtp_node_subscription_options options = {.kind = r.kind,
+                                                  .filters = r.filters,
+                                                  .filter_count = r.count,
+                                                  .context = context,
+                                                  .ready = ready};
+        status = xmtp_node_subscribe(node->dispatcher, &options, out);
+    }
+    xmtp_arena_reset(&r.arena);
+    return status;
+}
