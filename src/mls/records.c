@@ -1,8 +1,8 @@
 /* records.c - a group as small records, and back. The keys are in writes.h.
  *
- *     header = version, suite, is_active, epoch, leaf_count, own signature keys, private tree keys,
- *              confirmation_tag, interim_transcript_hash, the secrets of the epoch
- *     epoch  = GroupContext<V>, sender_data_secret<V>
+ *     header = version, suite, is_active, epoch, leaf_count, own signature keys, own leaf, private
+ * tree keys, confirmation_tag, interim_transcript_hash, the secrets of the epoch epoch  =
+ * GroupContext<V>, sender_data_secret<V>
  *
  * A message rewrites one ratchet. A commit writes the header, the new epoch, its secret tree and
  * ratchets, the nodes it changed, and deletes the epoch that falls out.
@@ -34,6 +34,17 @@ static void header_secrets(xmtp_epoch_secrets *secrets, xmtp_secret *out[HEADER_
     out[6] = &secrets->init_secret;
 }
 
+/* Our leaf, and the keys if we still have any. */
+static void put_private_keys(xmtp_writer *w, const xmtp_mls_group *group)
+{
+    xmtp_writer_u32(w, group->private_keys.leaf_index);
+    size_t mark = xmtp_writer_vec_open(w);
+    if (group->is_active) {
+        xmtp_tree_private_encode(&group->private_keys, group->suite, w);
+    }
+    xmtp_writer_vec_close(w, mark);
+}
+
 void xmtp_records_put_header(const xmtp_mls_group *group, xmtp_mls_writes *writes)
 {
     const xmtp_suite *suite = group->suite;
@@ -47,9 +58,7 @@ void xmtp_records_put_header(const xmtp_mls_group *group, xmtp_mls_writes *write
     xmtp_writer_u32(w, group->tree.leaf_count);
     xmtp_writer_vec(w, xmtp_bytes_of(group->signature_sk, suite->signature->sk_len));
     xmtp_writer_vec(w, xmtp_bytes_of(group->signature_pk, suite->signature->pk_len));
-    size_t mark = xmtp_writer_vec_open(w);
-    xmtp_tree_private_encode(&group->private_keys, suite, w);
-    xmtp_writer_vec_close(w, mark);
+    put_private_keys(w, group);
     xmtp_writer_vec(w, xmtp_digest_bytes(&group->confirmation_tag));
     xmtp_writer_vec(w, xmtp_digest_bytes(&group->interim_transcript_hash));
     header_secrets(&secrets, kept);
@@ -173,20 +182,34 @@ static xmtp_status read_secret(xmtp_reader *r, xmtp_secret *out)
     return XMTP_OK;
 }
 
+static xmtp_status read_private_keys(xmtp_reader *r, xmtp_mls_group *group)
+{
+    uint32_t own_leaf;
+    xmtp_bytes keys;
+    XMTP_TRY(xmtp_reader_u32(r, &own_leaf));
+    XMTP_TRY(xmtp_reader_vec(r, &keys));
+    if (!group->is_active) {
+        XMTP_ENSURE(keys.n == 0, XMTP_E_CORRUPT);
+        group->private_keys.leaf_index = own_leaf;
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_tree_private_decode(keys, group->suite, &group->private_keys));
+    XMTP_ENSURE(group->private_keys.leaf_index == own_leaf, XMTP_E_CORRUPT);
+    return XMTP_OK;
+}
+
 static xmtp_status read_header_body(loader *l, xmtp_reader *r)
 {
     xmtp_mls_group *group = l->group;
     const xmtp_suite *suite = group->suite;
     uint32_t leaf_count;
-    xmtp_bytes private_keys;
     xmtp_secret *kept[HEADER_SECRETS];
     XMTP_TRY(xmtp_reader_u64(r, &l->epoch));
     XMTP_TRY(xmtp_reader_u32(r, &leaf_count));
     XMTP_TRY(xmtp_tree_load_begin(&group->tree, leaf_count));
     XMTP_TRY(xmtp_reader_vec_exact(r, group->signature_sk, suite->signature->sk_len));
     XMTP_TRY(xmtp_reader_vec_exact(r, group->signature_pk, suite->signature->pk_len));
-    XMTP_TRY(xmtp_reader_vec(r, &private_keys));
-    XMTP_TRY(xmtp_tree_private_decode(private_keys, suite, &group->private_keys));
+    XMTP_TRY(read_private_keys(r, group));
     XMTP_TRY(read_digest(r, &group->confirmation_tag));
     XMTP_TRY(read_digest(r, &group->interim_transcript_hash));
     header_secrets(&group->secrets, kept);
