@@ -296,6 +296,18 @@ static void forget_wrapper(xmtp_inbox_key_package *out)
     out->takes_pointers = false;
 }
 
+/* XMTP: both ends are excluded (identity.md 6.4), where RFC 9420 section 7.2 includes them. */
+static xmtp_status check_lifetime(const xmtp_inbox_key_package *p, uint64_t now_s,
+                                  xmtp_error *error)
+{
+    if (now_s != 0 && (p->mls.not_before >= now_s || now_s >= p->mls.not_after)) {
+        return xmtp_fail(error, XMTP_E_LIFETIME,
+                         "lifetime from %" PRIu64 " to %" PRIu64 ", now is %" PRIu64,
+                         p->mls.not_before, p->mls.not_after, now_s);
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status check_suite(const xmtp_inbox_key_package *p, xmtp_error *error)
 {
     if (p->mls.suite != XMTP_MLS_SUITE_X25519_CHACHA) {
@@ -395,6 +407,7 @@ xmtp_status xmtp_inbox_key_package_verify(const xmtp_env *env, xmtp_bytes key_pa
     *out = (xmtp_inbox_key_package){0};
     xmtp_inbox_key_package p = {0};
     XMTP_TRY(xmtp_mls_key_package_verify(env, key_package, now_seconds, &p.mls, error));
+    XMTP_TRY(check_lifetime(&p, now_seconds, error));
     XMTP_TRY(read_member(&p.mls.member, &p, error));
     if (rules == XMTP_KEY_PACKAGE_ADDER) {
         XMTP_TRY(read_wrapper(&p, error));
