@@ -98,7 +98,7 @@ void xmtp_tree_init(xmtp_tree *tree, const xmtp_suite *suite, const xmtp_alloc *
 /* Frees a base or drops an overlay. A zeroed tree is fine. */
 void xmtp_tree_free(xmtp_tree *tree);
 
-/* An overlay without changes. Allocates nothing. Overlays on overlays are not supported. */
+/* An overlay without changes. Allocates nothing. No overlay on an overlay (asserted). */
 void xmtp_tree_overlay(xmtp_tree *overlay, const xmtp_tree *base);
 
 /* Moves all changes of overlay into its base and frees overlay. On XMTP_E_NOMEM both are as before.
@@ -139,7 +139,9 @@ bool xmtp_tree_next_member(const xmtp_tree *tree, uint32_t *leaf_index);
 /* A node (leaf or parent) with this encryption key. */
 bool xmtp_tree_find_encryption_key(const xmtp_tree *tree, xmtp_bytes key, uint32_t *node);
 
-/* ---- changing ---- */
+/* ---- changing ----
+ *
+ * On failure the tree may be changed in part: work on an overlay and drop it. */
 
 /* Puts an encoded LeafNode on the leftmost blank leaf, doubling the tree where none is left, and
  * notes it as unmerged above (section 7.7, 12.1.1). XMTP_E_LIMIT beyond XMTP_MLS_MEMBERS_MAX. raw

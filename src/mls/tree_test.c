@@ -335,6 +335,86 @@ static void random_changes_keep_hashes_and_indices_right(void **state)
     fixture_close(&f);
 }
 
+/* ---- what members understand ---- */
+
+/* A leaf with this credential type that supports types. */
+static xmtp_bytes make_credential_leaf(xmtp_writer *w, uint32_t n, uint16_t type,
+                                       const uint8_t *types, size_t types_len)
+{
+    xmtp_writer plain;
+    xmtp_leaf_node leaf;
+    xmtp_writer_init(&plain, vectors_alloc(), XMTP_WRITER_MAX);
+    assert_int_equal(xmtp_leaf_node_of(make_leaf(&plain, n), &leaf), XMTP_OK);
+    leaf.credential.type = type;
+    leaf.capabilities.credentials.raw = xmtp_bytes_of(types, types_len);
+    leaf.capabilities.extensions.raw = xmtp_bytes_of("\xff\x01", 2);
+    xmtp_writer_clear(w);
+    xmtp_leaf_node_encode(w, &leaf);
+    xmtp_writer_free(&plain);
+    return xmtp_writer_bytes(w);
+}
+
+static void members_must_understand_each_others_credentials(void **state)
+{
+    (void)state;
+    static const uint8_t both[] = {0, 1, 0, 2};
+    fixture f;
+    uint32_t at;
+    fixture_open(&f, 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        assert_int_equal(
+            xmtp_tree_add_leaf(&f.tree, make_credential_leaf(&f.w, i, 1, both, 4), &at), XMTP_OK);
+    }
+    assert_int_equal(xmtp_tree_check_credentials(&f.tree, NULL), XMTP_OK);
+    xmtp_tree_overlay(&f.overlay, &f.tree);
+    assert_int_equal(xmtp_tree_add_leaf(&f.overlay, make_credential_leaf(&f.w, 9, 2, both, 4), &at),
+                     XMTP_OK);
+    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_OK); /* mixed, and fine */
+    assert_int_equal(
+        xmtp_tree_update_leaf(&f.overlay, 1, make_credential_leaf(&f.w, 10, 1, both, 2)), XMTP_OK);
+    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_E_CREDENTIAL);
+    assert_int_equal(xmtp_tree_check_credentials(&f.tree, NULL), XMTP_OK);
+    assert_int_equal(xmtp_tree_remove_leaf(&f.overlay, at), XMTP_OK);
+    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_OK);
+    xmtp_tree_free(&f.overlay);
+
+    xmtp_tree_overlay(&f.overlay, &f.tree); /* one who does not even support his own */
+    assert_int_equal(
+        xmtp_tree_add_leaf(&f.overlay, make_credential_leaf(&f.w, 11, 1, both + 2, 2), &at),
+        XMTP_OK);
+    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_E_CREDENTIAL);
+    fixture_close(&f);
+}
+
+static void members_must_support_the_extensions_of_the_group(void **state)
+{
+    (void)state;
+    static const uint8_t basic[] = {0, 1};
+    static const uint8_t required[] = {2, 0xff, 1, 0, 2, 0, 1};
+    static const uint8_t too_much[] = {2, 0xff, 2, 0, 0};
+    fixture f;
+    uint32_t at;
+    xmtp_extensions list;
+    xmtp_writer w;
+    xmtp_writer_init(&w, vectors_alloc(), 1024);
+    fixture_open(&f, 0);
+    assert_int_equal(xmtp_tree_add_leaf(&f.tree, make_credential_leaf(&f.w, 1, 1, basic, 2), &at),
+                     XMTP_OK);
+    xmtp_extension_encode(&w, 0xff01, (xmtp_bytes){0});
+    xmtp_extension_encode(&w, 3, xmtp_bytes_of(required, sizeof required));
+    assert_int_equal(xmtp_extensions_of(xmtp_writer_bytes(&w), &list), XMTP_OK);
+    assert_int_equal(xmtp_tree_check_extensions(&f.tree, &list, NULL), XMTP_OK);
+    assert_int_equal(xmtp_tree_add_leaf(&f.tree, make_leaf(&f.w, 2), &at), XMTP_OK);
+    assert_int_equal(xmtp_tree_check_extensions(&f.tree, &list, NULL), XMTP_E_CAPABILITIES);
+    assert_int_equal(xmtp_tree_remove_leaf(&f.tree, at), XMTP_OK);
+    xmtp_writer_clear(&w);
+    xmtp_extension_encode(&w, 3, xmtp_bytes_of(too_much, sizeof too_much));
+    assert_int_equal(xmtp_extensions_of(xmtp_writer_bytes(&w), &list), XMTP_OK);
+    assert_int_equal(xmtp_tree_check_extensions(&f.tree, &list, NULL), XMTP_E_CAPABILITIES);
+    xmtp_writer_free(&w);
+    fixture_close(&f);
+}
+
 /* ---- records ---- */
 
 static void copy_by_records(fixture *f, const xmtp_tree *from, xmtp_tree *to, bool backwards)
@@ -569,6 +649,8 @@ int main(void)
         cmocka_unit_test(keys_are_found_where_they_are_now),
         cmocka_unit_test(a_replaced_key_may_move_to_another_leaf),
         cmocka_unit_test(random_changes_keep_hashes_and_indices_right),
+        cmocka_unit_test(members_must_understand_each_others_credentials),
+        cmocka_unit_test(members_must_support_the_extensions_of_the_group),
         cmocka_unit_test(records_bring_the_tree_back),
         cmocka_unit_test(damaged_records_are_corrupt),
         cmocka_unit_test(filtered_paths_leave_out_empty_copaths),

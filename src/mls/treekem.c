@@ -373,7 +373,8 @@ typedef struct opening {
     xmtp_bytes pk;
 } opening;
 
-/* Finds the ciphertext that is for us. */
+/* Finds the ciphertext that is for us. A list longer than its recipients is not refused: section
+ * 12.4.2 names no such check, and members must agree about every commit. */
 static xmtp_status locate(const xmtp_tree *tree, const xmtp_tree_private *private_keys,
                           uint32_t copath, const xmtp_update_path_node *node,
                           const uint32_t *excluded, size_t excluded_count, xmtp_arena *arena,
