@@ -9,13 +9,12 @@
 
 #include "base/arena.h"
 #include "base/writer.h"
+#include "identity/key_package.h" /* the numbers of the other extensions */
 #include "proto/message_contents.pb-c.h"
 
 #include <xmtp/mls.h>
 
 enum {
-    XMTP_EXTENSION_IMMUTABLE_METADATA = 0xf000,
-    XMTP_EXTENSION_MUTABLE_METADATA = 0xff00,
     XMTP_EXTENSION_MEMBERSHIP = 0xff01,
     XMTP_EXTENSION_PERMISSIONS = 0xff02,
     XMTP_GROUP_NAME_MAX = 100, /* bytes; groups.md 2.2 */

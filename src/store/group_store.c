@@ -56,7 +56,7 @@ static void bind_changeable(xmtp_query *q, const xmtp_group_row *row)
     xmtp_query_bind_u64(q, row->is_forked);
 }
 
-xmtp_status xmtp_group_insert(xmtp_database *db, xmtp_group_row *row)
+xmtp_status xmtp_group_row_insert(xmtp_database *db, xmtp_group_row *row)
 {
     xmtp_query q = xmtp_query_start(
         db, "INSERT OR IGNORE INTO groups(kind, stage, name, peer_inbox, dm_id, added_by,"
@@ -83,22 +83,23 @@ static xmtp_status read_one(xmtp_query *q, xmtp_arena *arena, xmtp_group_row *ou
     return status;
 }
 
-xmtp_status xmtp_group_find(xmtp_database *db, xmtp_bytes group_id, xmtp_arena *arena,
-                            xmtp_group_row *out)
+xmtp_status xmtp_group_row_find(xmtp_database *db, xmtp_bytes group_id, xmtp_arena *arena,
+                                xmtp_group_row *out)
 {
     xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE group_id = ?");
     xmtp_query_bind_bytes(&q, group_id);
     return read_one(&q, arena, out);
 }
 
-xmtp_status xmtp_group_read(xmtp_database *db, int64_t ref, xmtp_arena *arena, xmtp_group_row *out)
+xmtp_status xmtp_group_row_read(xmtp_database *db, int64_t ref, xmtp_arena *arena,
+                                xmtp_group_row *out)
 {
     xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE id = ?");
     xmtp_query_bind_u64(&q, (uint64_t)ref);
     return read_one(&q, arena, out);
 }
 
-xmtp_status xmtp_group_update(xmtp_database *db, const xmtp_group_row *row)
+xmtp_status xmtp_group_row_update(xmtp_database *db, const xmtp_group_row *row)
 {
     xmtp_query q = xmtp_query_start(
         db, "UPDATE groups SET kind = ?, stage = ?, name = ?, peer_inbox = ?, dm_id = ?,"
@@ -117,39 +118,39 @@ static xmtp_status set_number(xmtp_query q, int64_t ref, uint64_t value)
     return xmtp_query_run(&q);
 }
 
-xmtp_status xmtp_group_set_cursor(xmtp_database *db, int64_t ref, uint64_t cursor)
+xmtp_status xmtp_group_row_set_cursor(xmtp_database *db, int64_t ref, uint64_t cursor)
 {
     return set_number(xmtp_query_start(db, "UPDATE groups SET cursor = ? WHERE id = ?"), ref,
                       cursor);
 }
 
-xmtp_status xmtp_group_set_checked(xmtp_database *db, int64_t ref, uint64_t checked_ns)
+xmtp_status xmtp_group_row_set_checked(xmtp_database *db, int64_t ref, uint64_t checked_ns)
 {
     return set_number(xmtp_query_start(db, "UPDATE groups SET checked_ns = ? WHERE id = ?"), ref,
                       checked_ns);
 }
 
-xmtp_status xmtp_group_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns)
+xmtp_status xmtp_group_row_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns)
 {
     return set_number(xmtp_query_start(db, "UPDATE groups SET rotated_ns = ? WHERE id = ?"), ref,
                       rotated_ns);
 }
 
-xmtp_status xmtp_group_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns)
+xmtp_status xmtp_group_row_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns)
 {
     return set_number(xmtp_query_start(db, "UPDATE groups SET last_message_ns ="
                                            " max(last_message_ns, ?) WHERE id = ?"),
                       ref, sent_ns);
 }
 
-xmtp_status xmtp_group_delete(xmtp_database *db, int64_t ref)
+xmtp_status xmtp_group_row_delete(xmtp_database *db, int64_t ref)
 {
     xmtp_query q = xmtp_query_start(db, "DELETE FROM groups WHERE id = ?");
     xmtp_query_bind_u64(&q, (uint64_t)ref);
     return xmtp_query_run(&q);
 }
 
-xmtp_status xmtp_group_delete_unfinished(xmtp_database *db)
+xmtp_status xmtp_group_row_delete_unfinished(xmtp_database *db)
 {
     xmtp_query q = xmtp_query_start(db, "DELETE FROM groups WHERE stage = ?");
     xmtp_query_bind_u64(&q, XMTP_GROUP_CREATING);
@@ -165,8 +166,8 @@ static xmtp_status count_groups(xmtp_database *db, size_t *count)
     return status;
 }
 
-xmtp_status xmtp_group_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
-                            xmtp_group_rows *out)
+xmtp_status xmtp_group_row_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
+                                xmtp_group_rows *out)
 {
     *out = (xmtp_group_rows){0};
     size_t capacity;
@@ -195,8 +196,8 @@ xmtp_status xmtp_group_list(xmtp_database *db, bool with_duplicates, xmtp_arena 
     return status;
 }
 
-xmtp_status xmtp_group_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
-                               xmtp_group_row *out)
+xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
+                                   xmtp_group_row *out)
 {
     xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE dm_id = ?"
                                         " AND stage = 2"

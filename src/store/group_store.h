@@ -35,19 +35,20 @@ typedef struct xmtp_group_row {
 } xmtp_group_row;
 
 /* Sets row->ref. XMTP_E_EXISTS: there is one with this group_id. */
-xmtp_status xmtp_group_insert(xmtp_database *db, xmtp_group_row *row);
-xmtp_status xmtp_group_find(xmtp_database *db, xmtp_bytes group_id, xmtp_arena *arena,
-                            xmtp_group_row *out);
-xmtp_status xmtp_group_read(xmtp_database *db, int64_t ref, xmtp_arena *arena, xmtp_group_row *out);
+xmtp_status xmtp_group_row_insert(xmtp_database *db, xmtp_group_row *row);
+xmtp_status xmtp_group_row_find(xmtp_database *db, xmtp_bytes group_id, xmtp_arena *arena,
+                                xmtp_group_row *out);
+xmtp_status xmtp_group_row_read(xmtp_database *db, int64_t ref, xmtp_arena *arena,
+                                xmtp_group_row *out);
 /* Writes everything of the row but group_id, created_ns and last_message_ns. */
-xmtp_status xmtp_group_update(xmtp_database *db, const xmtp_group_row *row);
-xmtp_status xmtp_group_set_cursor(xmtp_database *db, int64_t ref, uint64_t cursor);
-xmtp_status xmtp_group_set_checked(xmtp_database *db, int64_t ref, uint64_t checked_ns);
-xmtp_status xmtp_group_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns);
-xmtp_status xmtp_group_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns);
-xmtp_status xmtp_group_delete(xmtp_database *db, int64_t ref);
+xmtp_status xmtp_group_row_update(xmtp_database *db, const xmtp_group_row *row);
+xmtp_status xmtp_group_row_set_cursor(xmtp_database *db, int64_t ref, uint64_t cursor);
+xmtp_status xmtp_group_row_set_checked(xmtp_database *db, int64_t ref, uint64_t checked_ns);
+xmtp_status xmtp_group_row_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns);
+xmtp_status xmtp_group_row_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns);
+xmtp_status xmtp_group_row_delete(xmtp_database *db, int64_t ref);
 /* Removes groups whose creation was cut short by a crash. */
-xmtp_status xmtp_group_delete_unfinished(xmtp_database *db);
+xmtp_status xmtp_group_row_delete_unfinished(xmtp_database *db);
 
 /* Rows of all conversations, newest message first; with_duplicates false shows one group per DM. */
 typedef struct xmtp_group_rows {
@@ -55,11 +56,11 @@ typedef struct xmtp_group_rows {
     size_t count;
 } xmtp_group_rows;
 
-xmtp_status xmtp_group_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
-                            xmtp_group_rows *out);
+xmtp_status xmtp_group_row_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
+                                xmtp_group_rows *out);
 /* The group that stands for a DM (groups.md 2.8). */
-xmtp_status xmtp_group_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
-                               xmtp_group_row *out);
+xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
+                                   xmtp_group_row *out);
 
 /* ---- records of MLS groups */
 xmtp_status xmtp_record_put(xmtp_database *db, int64_t ref, xmtp_bytes key, xmtp_bytes value);

@@ -51,6 +51,15 @@ xmtp_status xmtp_setting_raise(xmtp_database *db, const char *name, uint64_t val
     return xmtp_query_run(&q);
 }
 
+xmtp_status xmtp_setting_set(xmtp_database *db, const char *name, uint64_t value)
+{
+    xmtp_query q =
+        xmtp_query_start(db, "INSERT OR REPLACE INTO settings(name, value) VALUES(?, ?)");
+    xmtp_query_bind_text(&q, name);
+    xmtp_query_bind_u64(&q, value);
+    return xmtp_query_run(&q);
+}
+
 /* ---- this installation */
 
 xmtp_status xmtp_identity_read(xmtp_database *db, xmtp_arena *arena, xmtp_identity_row *out)
@@ -97,6 +106,12 @@ xmtp_status xmtp_identity_set_registered(xmtp_database *db)
     return xmtp_query_run(&q);
 }
 
+xmtp_status xmtp_identity_forget(xmtp_database *db)
+{
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM identity");
+    return xmtp_query_run(&q);
+}
+
 xmtp_status xmtp_identity_set_rotation(xmtp_database *db, uint64_t next_rotation_ns)
 {
     xmtp_query q = xmtp_query_start(db, "UPDATE identity SET next_rotation_ns = ?");
@@ -106,7 +121,7 @@ xmtp_status xmtp_identity_set_rotation(xmtp_database *db, uint64_t next_rotation
 
 /* ---- our key packages */
 
-xmtp_status xmtp_key_package_insert(xmtp_database *db, const xmtp_key_package_row *row)
+xmtp_status xmtp_own_key_package_insert(xmtp_database *db, const xmtp_own_key_package_row *row)
 {
     xmtp_query q = xmtp_query_start(db, "INSERT INTO key_packages(init_key, wrapper_key,"
                                         " key_package, private_keys) VALUES(?, ?, ?, ?)");
@@ -117,7 +132,7 @@ xmtp_status xmtp_key_package_insert(xmtp_database *db, const xmtp_key_package_ro
     return xmtp_query_run(&q);
 }
 
-static xmtp_status read_key_package(xmtp_query *q, xmtp_arena *arena, xmtp_key_package_row *out)
+static xmtp_status read_key_package(xmtp_query *q, xmtp_arena *arena, xmtp_own_key_package_row *out)
 {
     XMTP_TRY(xmtp_query_one(q));
     XMTP_TRY(xmtp_query_bytes(q, 0, arena, &out->init_key));
@@ -126,8 +141,8 @@ static xmtp_status read_key_package(xmtp_query *q, xmtp_arena *arena, xmtp_key_p
     return xmtp_query_bytes(q, 3, arena, &out->private_keys);
 }
 
-xmtp_status xmtp_key_package_find(xmtp_database *db, xmtp_bytes public_key, xmtp_arena *arena,
-                                  xmtp_key_package_row *out)
+xmtp_status xmtp_own_key_package_find(xmtp_database *db, xmtp_bytes public_key, xmtp_arena *arena,
+                                      xmtp_own_key_package_row *out)
 {
     xmtp_query q =
         xmtp_query_start(db, "SELECT init_key, wrapper_key, key_package, private_keys"
@@ -138,7 +153,8 @@ xmtp_status xmtp_key_package_find(xmtp_database *db, xmtp_bytes public_key, xmtp
     return status;
 }
 
-xmtp_status xmtp_key_package_newest(xmtp_database *db, xmtp_arena *arena, xmtp_key_package_row *out)
+xmtp_status xmtp_own_key_package_newest(xmtp_database *db, xmtp_arena *arena,
+                                        xmtp_own_key_package_row *out)
 {
     xmtp_query q = xmtp_query_start(db, "SELECT init_key, wrapper_key, key_package, private_keys"
                                         " FROM key_packages ORDER BY id DESC LIMIT 1");
@@ -147,7 +163,7 @@ xmtp_status xmtp_key_package_newest(xmtp_database *db, xmtp_arena *arena, xmtp_k
     return status;
 }
 
-xmtp_status xmtp_key_package_retire(xmtp_database *db, uint64_t delete_at_ns)
+xmtp_status xmtp_own_key_package_retire(xmtp_database *db, uint64_t delete_at_ns)
 {
     xmtp_query q =
         xmtp_query_start(db, "UPDATE key_packages SET delete_at_ns = ? WHERE delete_at_ns IS NULL"
@@ -156,7 +172,7 @@ xmtp_status xmtp_key_package_retire(xmtp_database *db, uint64_t delete_at_ns)
     return xmtp_query_run(&q);
 }
 
-xmtp_status xmtp_key_package_delete_expired(xmtp_database *db, uint64_t now_ns)
+xmtp_status xmtp_own_key_package_delete_expired(xmtp_database *db, uint64_t now_ns)
 {
     xmtp_query q = xmtp_query_start(db, "DELETE FROM key_packages WHERE delete_at_ns <= ?");
     xmtp_query_bind_u64(&q, now_ns);

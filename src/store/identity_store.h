@@ -11,6 +11,7 @@ xmtp_status xmtp_setting_read(xmtp_database *db, const char *name, xmtp_arena *a
 xmtp_status xmtp_setting_write(xmtp_database *db, const char *name, xmtp_bytes value);
 /* Numbers; 0 when there is none. raise never lowers. */
 xmtp_status xmtp_setting_number(xmtp_database *db, const char *name, uint64_t *out);
+xmtp_status xmtp_setting_set(xmtp_database *db, const char *name, uint64_t value);
 xmtp_status xmtp_setting_raise(xmtp_database *db, const char *name, uint64_t value);
 
 /* ---- this installation */
@@ -25,25 +26,26 @@ typedef struct xmtp_identity_row {
 xmtp_status xmtp_identity_read(xmtp_database *db, xmtp_arena *arena, xmtp_identity_row *out);
 xmtp_status xmtp_identity_write(xmtp_database *db, const xmtp_identity_row *row);
 xmtp_status xmtp_identity_set_registered(xmtp_database *db);
+xmtp_status xmtp_identity_forget(xmtp_database *db);
 xmtp_status xmtp_identity_set_rotation(xmtp_database *db, uint64_t next_rotation_ns);
 
 /* ---- our key packages */
-typedef struct xmtp_key_package_row {
+typedef struct xmtp_own_key_package_row {
     xmtp_bytes init_key;
     xmtp_bytes wrapper_key;
     xmtp_bytes key_package;
     xmtp_bytes private_keys; /* as the client encodes them */
-} xmtp_key_package_row;
+} xmtp_own_key_package_row;
 
-xmtp_status xmtp_key_package_insert(xmtp_database *db, const xmtp_key_package_row *row);
+xmtp_status xmtp_own_key_package_insert(xmtp_database *db, const xmtp_own_key_package_row *row);
 /* By either public key. */
-xmtp_status xmtp_key_package_find(xmtp_database *db, xmtp_bytes public_key, xmtp_arena *arena,
-                                  xmtp_key_package_row *out);
-xmtp_status xmtp_key_package_newest(xmtp_database *db, xmtp_arena *arena,
-                                    xmtp_key_package_row *out);
+xmtp_status xmtp_own_key_package_find(xmtp_database *db, xmtp_bytes public_key, xmtp_arena *arena,
+                                      xmtp_own_key_package_row *out);
+xmtp_status xmtp_own_key_package_newest(xmtp_database *db, xmtp_arena *arena,
+                                        xmtp_own_key_package_row *out);
 /* All but the newest are deleted at that time, unless an earlier one is set. */
-xmtp_status xmtp_key_package_retire(xmtp_database *db, uint64_t delete_at_ns);
-xmtp_status xmtp_key_package_delete_expired(xmtp_database *db, uint64_t now_ns);
+xmtp_status xmtp_own_key_package_retire(xmtp_database *db, uint64_t delete_at_ns);
+xmtp_status xmtp_own_key_package_delete_expired(xmtp_database *db, uint64_t now_ns);
 
 /* ---- identity logs */
 xmtp_status xmtp_identity_update_insert(xmtp_database *db, const char *inbox_id,

@@ -23,7 +23,7 @@ xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, 
     xmtp_query_bind_bytes(&q, row->content);
     XMTP_TRY(xmtp_query_run(&q));
     *is_new = xmtp_database_changes(db) == 1;
-    return *is_new ? xmtp_group_set_last_message(db, row->group_ref, row->sent_ns) : XMTP_OK;
+    return *is_new ? xmtp_group_row_set_last_message(db, row->group_ref, row->sent_ns) : XMTP_OK;
 }
 
 xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id, uint64_t sent_ns,

@@ -42,7 +42,7 @@ static int64_t add_group(fixture *f, const char *id, const char *dm_id)
                           .name = id,
                           .dm_id = dm_id,
                           .is_active = true};
-    assert_int_equal(xmtp_group_insert(f->db, &row), XMTP_OK);
+    assert_int_equal(xmtp_group_row_insert(f->db, &row), XMTP_OK);
     return row.ref;
 }
 
@@ -68,20 +68,21 @@ static void a_group_row_is_read_back(void **state)
     int64_t ref = add_group(f, "0123456789abcdef", NULL);
     xmtp_group_row row;
     assert_int_equal(
-        xmtp_group_find(f->db, xmtp_bytes_of_string("0123456789abcdef"), &f->arena, &row), XMTP_OK);
+        xmtp_group_row_find(f->db, xmtp_bytes_of_string("0123456789abcdef"), &f->arena, &row),
+        XMTP_OK);
     assert_int_equal(row.ref, ref);
     assert_string_equal(row.name, "0123456789abcdef");
     assert_string_equal(row.dm_id, "");
     row.epoch = 3;
     row.name = "new name";
-    assert_int_equal(xmtp_group_update(f->db, &row), XMTP_OK);
-    assert_int_equal(xmtp_group_set_cursor(f->db, ref, 99), XMTP_OK);
-    assert_int_equal(xmtp_group_read(f->db, ref, &f->arena, &row), XMTP_OK);
+    assert_int_equal(xmtp_group_row_update(f->db, &row), XMTP_OK);
+    assert_int_equal(xmtp_group_row_set_cursor(f->db, ref, 99), XMTP_OK);
+    assert_int_equal(xmtp_group_row_read(f->db, ref, &f->arena, &row), XMTP_OK);
     assert_int_equal(row.epoch, 3);
     assert_int_equal(row.cursor, 99);
     assert_string_equal(row.name, "new name");
     xmtp_group_row again = row;
-    assert_int_equal(xmtp_group_insert(f->db, &again), XMTP_E_EXISTS);
+    assert_int_equal(xmtp_group_row_insert(f->db, &again), XMTP_E_EXISTS);
 }
 
 static void dms_between_the_same_two_are_listed_once(void **state)
@@ -92,14 +93,14 @@ static void dms_between_the_same_two_are_listed_once(void **state)
     add_group(f, "group", NULL);
     add_message(f, "m1", two, 10);
     xmtp_group_rows rows;
-    assert_int_equal(xmtp_group_list(f->db, false, &f->arena, &rows), XMTP_OK);
+    assert_int_equal(xmtp_group_row_list(f->db, false, &f->arena, &rows), XMTP_OK);
     assert_int_equal(rows.count, 2);
     assert_int_equal(rows.items[0].ref, two);
-    assert_int_equal(xmtp_group_list(f->db, true, &f->arena, &rows), XMTP_OK);
+    assert_int_equal(xmtp_group_row_list(f->db, true, &f->arena, &rows), XMTP_OK);
     assert_int_equal(rows.count, 3);
     add_message(f, "m2", one, 20);
     xmtp_group_row dm;
-    assert_int_equal(xmtp_group_find_dm(f->db, "dm:a:b", &f->arena, &dm), XMTP_OK);
+    assert_int_equal(xmtp_group_row_find_dm(f->db, "dm:a:b", &f->arena, &dm), XMTP_OK);
     assert_int_equal(dm.ref, one);
 }
 
@@ -265,7 +266,7 @@ static void deleting_a_group_takes_everything_of_it(void **state)
     int64_t ref = add_group(f, "g", NULL);
     add_message(f, "m", ref, 1);
     push(f, 'm', ref);
-    assert_int_equal(xmtp_group_delete(f->db, ref), XMTP_OK);
+    assert_int_equal(xmtp_group_row_delete(f->db, ref), XMTP_OK);
     xmtp_message_row row;
     assert_int_equal(xmtp_message_find(f->db, xmtp_bytes_of_string("m"), &f->arena, &row),
                      XMTP_E_NOT_FOUND);
@@ -277,28 +278,28 @@ static void deleting_a_group_takes_everything_of_it(void **state)
 static void key_packages_are_found_by_either_key_and_retired(void **state)
 {
     fixture *f = *state;
-    xmtp_key_package_row one = {.init_key = xmtp_bytes_of_string("i1"),
-                                .wrapper_key = xmtp_bytes_of_string("w1"),
-                                .key_package = xmtp_bytes_of_string("kp1"),
-                                .private_keys = xmtp_bytes_of_string("s1")};
-    xmtp_key_package_row two = {.init_key = xmtp_bytes_of_string("i2"),
-                                .wrapper_key = xmtp_bytes_of_string("w2"),
-                                .key_package = xmtp_bytes_of_string("kp2"),
-                                .private_keys = xmtp_bytes_of_string("s2")};
-    assert_int_equal(xmtp_key_package_insert(f->db, &one), XMTP_OK);
-    assert_int_equal(xmtp_key_package_insert(f->db, &two), XMTP_OK);
-    xmtp_key_package_row row;
-    assert_int_equal(xmtp_key_package_find(f->db, xmtp_bytes_of_string("w1"), &f->arena, &row),
+    xmtp_own_key_package_row one = {.init_key = xmtp_bytes_of_string("i1"),
+                                    .wrapper_key = xmtp_bytes_of_string("w1"),
+                                    .key_package = xmtp_bytes_of_string("kp1"),
+                                    .private_keys = xmtp_bytes_of_string("s1")};
+    xmtp_own_key_package_row two = {.init_key = xmtp_bytes_of_string("i2"),
+                                    .wrapper_key = xmtp_bytes_of_string("w2"),
+                                    .key_package = xmtp_bytes_of_string("kp2"),
+                                    .private_keys = xmtp_bytes_of_string("s2")};
+    assert_int_equal(xmtp_own_key_package_insert(f->db, &one), XMTP_OK);
+    assert_int_equal(xmtp_own_key_package_insert(f->db, &two), XMTP_OK);
+    xmtp_own_key_package_row row;
+    assert_int_equal(xmtp_own_key_package_find(f->db, xmtp_bytes_of_string("w1"), &f->arena, &row),
                      XMTP_OK);
     assert_true(xmtp_bytes_equal(row.key_package, one.key_package));
-    assert_int_equal(xmtp_key_package_retire(f->db, 100), XMTP_OK);
-    assert_int_equal(xmtp_key_package_delete_expired(f->db, 99), XMTP_OK);
-    assert_int_equal(xmtp_key_package_find(f->db, xmtp_bytes_of_string("i1"), &f->arena, &row),
+    assert_int_equal(xmtp_own_key_package_retire(f->db, 100), XMTP_OK);
+    assert_int_equal(xmtp_own_key_package_delete_expired(f->db, 99), XMTP_OK);
+    assert_int_equal(xmtp_own_key_package_find(f->db, xmtp_bytes_of_string("i1"), &f->arena, &row),
                      XMTP_OK);
-    assert_int_equal(xmtp_key_package_delete_expired(f->db, 100), XMTP_OK);
-    assert_int_equal(xmtp_key_package_find(f->db, xmtp_bytes_of_string("i1"), &f->arena, &row),
+    assert_int_equal(xmtp_own_key_package_delete_expired(f->db, 100), XMTP_OK);
+    assert_int_equal(xmtp_own_key_package_find(f->db, xmtp_bytes_of_string("i1"), &f->arena, &row),
                      XMTP_E_NOT_FOUND);
-    assert_int_equal(xmtp_key_package_newest(f->db, &f->arena, &row), XMTP_OK);
+    assert_int_equal(xmtp_own_key_package_newest(f->db, &f->arena, &row), XMTP_OK);
     assert_true(xmtp_bytes_equal(row.key_package, two.key_package));
 }
 

@@ -1,0 +1,321 @@
+/* client.c - opening and closing, and the few things that every operation needs.
+ *
+ *     key, path, transport  -->  database (locked for us)  -->  registered  -->  ready
+ *
+ * An installation that is registered already opens without the network.
+ */
+#include "client/state.h"
+#include "client/stream.h"
+#include "crypto/crypto.h"
+#include "rpc/grpc_transport.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { PATH_LEN_MAX = 4096 };
+
+static const char default_url[] = "http://localhost:5556";
+
+/* ---- shared helpers */
+
+xmtp_status xmtp_stored(const xmtp_client *client, xmtp_status status, xmtp_error *error)
+{
+    if (status == XMTP_OK) {
+        return XMTP_OK;
+    }
+    const xmtp_error *why = xmtp_database_error(client->db);
+    if (why->status == status) {
+        return xmtp_fail(error, status, "%s", why->text);
+    }
+    return xmtp_fail_default(error, status, "database");
+}
+
+xmtp_status xmtp_begin(xmtp_client *client, xmtp_error *error)
+{
+    return xmtp_stored(client, xmtp_database_begin(client->db), error);
+}
+
+xmtp_status xmtp_commit(xmtp_client *client, xmtp_error *error)
+{
+    return xmtp_stored(client, xmtp_database_commit(client->db), error);
+}
+
+xmtp_mls_signer xmtp_client_signer(const xmtp_client *client)
+{
+    return (xmtp_mls_signer){
+        .identity = xmtp_bytes_of(client->credential, sizeof(client->credential)),
+        .signature_sk = xmtp_bytes_of(client->installation.sk, sizeof(client->installation.sk)),
+        .signature_pk = xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)),
+    };
+}
+
+xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client)
+{
+    return (xmtp_mls_config){
+        .env = &client->env,
+        .past_epochs_max = XMTP_PAST_EPOCHS,
+        .private_messages_only = true,
+        .refuse_psks = true,
+    };
+}
+
+bool xmtp_is_our_trouble(xmtp_status status)
+{
+    switch ((int)status) {
+    case XMTP_E_NOMEM:
+    case XMTP_E_RANDOM:
+    case XMTP_E_IO:
+    case XMTP_E_CLOSED:
+    case XMTP_E_TIMEOUT:
+    case XMTP_E_CANCELLED:
+    case XMTP_E_INTERNAL:
+    case XMTP_E_CRYPTO:
+    case XMTP_E_NETWORK:
+    case XMTP_E_PROTOCOL:
+    case XMTP_E_RPC:
+    case XMTP_E_RPC_INVALID:
+    case XMTP_E_RPC_UNAVAILABLE:
+    case XMTP_E_RPC_UNIMPLEMENTED:
+    case XMTP_E_RPC_EXHAUSTED:
+    case XMTP_E_DATABASE:
+    case XMTP_E_CORRUPT:
+    case XMTP_E_DISK_FULL:
+    case XMTP_E_LOCKED:
+    case XMTP_E_RETRY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ---- opening */
+
+static xmtp_status open_transport(xmtp_client *client, const xmtp_client_options *options,
+                                  xmtp_error *error)
+{
+    if (options->transport != NULL) {
+        client->transport = options->transport;
+        return XMTP_OK;
+    }
+    const char *url = options->node_url == NULL ? default_url : options->node_url;
+    XMTP_TRY(xmtp_grpc_transport_open(&client->own_transport, url, &client->env,
+                                      options->app_version, error));
+    client->transport = &client->own_transport;
+    client->owns_transport = true;
+    return XMTP_OK;
+}
+
+static xmtp_status make_folder(const char *path, xmtp_error *error)
+{
+    if (mkdir(path, S_IRWXU) == 0 || errno == EEXIST) {
+        return XMTP_OK;
+    }
+    return xmtp_fail(error, XMTP_E_IO, "folder %.150s cannot be made (errno %d)", path, errno);
+}
+
+/* Makes every missing folder of path, which ends with one. */
+static xmtp_status make_folders(char *path, xmtp_error *error)
+{
+    for (char *p = path + 1; *p != '\0'; p++) {
+        if (*p == '/') {
+            *p = '\0';
+            xmtp_status status = make_folder(path, error);
+            *p = '/';
+            XMTP_TRY(status);
+        }
+    }
+    return make_folder(path, error);
+}
+
+static bool data_folder(char *out, size_t capacity)
+{
+    const char *data = getenv("XMTP_DATA_DIR");
+    const char *share = getenv("XDG_DATA_HOME");
+    const char *home = getenv("HOME");
+    int n = -1;
+    if (data != NULL && data[0] != '\0') {
+        n = snprintf(out, capacity, "%s", data);
+    } else if (share != NULL && share[0] != '\0') {
+        n = snprintf(out, capacity, "%s/xmtp", share);
+    } else if (home != NULL && home[0] != '\0') {
+        n = snprintf(out, capacity, "%s/.local/share/xmtp", home);
+    }
+    return n > 0 && (size_t)n < capacity;
+}
+
+/* <data folder>/<address>-<first digits of the hash of the node's url>.db. Named after the address
+ * and not the inbox id, because that would need the network. */
+static xmtp_status default_path(const char *address, const char *url, char *out, size_t capacity,
+                                xmtp_error *error)
+{
+    if (!data_folder(out, capacity - 128)) {
+        return xmtp_fail(error, XMTP_E_IO, "no data folder: neither XMTP_DATA_DIR nor HOME is set");
+    }
+    XMTP_TRY(make_folders(out, error));
+    uint8_t hash[32];
+    char node[9];
+    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of_string(url), hash);
+    xmtp_hex_encode(node, xmtp_bytes_of(hash, 4));
+    size_t n = strlen(out);
+    (void)snprintf(out + n, capacity - n, "/%s-%s.db", address, node);
+    return XMTP_OK;
+}
+
+static xmtp_status derive_database_key(const xmtp_wallet *wallet,
+                                       uint8_t key[XMTP_DATABASE_KEY_LEN])
+{
+    xmtp_secret prk;
+    xmtp_hkdf_extract(&xmtp_hash_sha256, xmtp_bytes_of_string("xmtp client database"),
+                      xmtp_bytes_of(wallet->sk, sizeof(wallet->sk)), &prk);
+    xmtp_status status =
+        xmtp_hkdf_expand(&xmtp_hash_sha256, xmtp_secret_bytes(&prk),
+                         xmtp_bytes_of_string("encryption key"), key, XMTP_DATABASE_KEY_LEN);
+    xmtp_secret_wipe(&prk);
+    return status;
+}
+
+static xmtp_status open_database(xmtp_client *client, const xmtp_client_options *options,
+                                 const xmtp_wallet *wallet, xmtp_error *error)
+{
+    char path[PATH_LEN_MAX];
+    const char *file = options->database_path;
+    bool is_given = file != NULL;
+    if (!is_given && options->encryption_key != NULL) {
+        const char *url = options->node_url == NULL ? default_url : options->node_url;
+        XMTP_TRY(default_path(wallet->address, url, path, sizeof(path), error));
+        file = path;
+    }
+    uint8_t key[XMTP_DATABASE_KEY_LEN];
+    if (options->database_key != NULL) {
+        memcpy(key, options->database_key, sizeof(key));
+    } else {
+        XMTP_TRY(derive_database_key(wallet, key));
+    }
+    xmtp_status status = xmtp_database_open(&client->db, &client->env, file, key, error);
+    xmtp_wipe(key, sizeof(key));
+    return status;
+}
+
+/* A root from which keys of groups are derived, so that a push server can tell our own messages. */
+static xmtp_status load_hmac_root(xmtp_client *client, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_scratch(client, &arena);
+    xmtp_bytes root;
+    xmtp_status status = xmtp_setting_read(client->db, "hmac_root", &arena, &root);
+    if (status == XMTP_OK && root.n == sizeof(client->hmac_root)) {
+        memcpy(client->hmac_root, root.p, root.n);
+    } else if (status == XMTP_E_NOT_FOUND) {
+        status =
+            client->env.random(client->env.context, client->hmac_root, sizeof(client->hmac_root));
+        if (status == XMTP_OK) {
+            status =
+                xmtp_setting_write(client->db, "hmac_root",
+                                   xmtp_bytes_of(client->hmac_root, sizeof(client->hmac_root)));
+        }
+    }
+    xmtp_arena_reset(&arena);
+    return xmtp_stored(client, status, error);
+}
+
+static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
+{
+    uint64_t is_enabled;
+    XMTP_TRY(load_hmac_root(client, error));
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_setting_number(client->db, "queue_enabled", &is_enabled), error));
+    client->is_queue_enabled = is_enabled != 0;
+    return xmtp_stored(client, xmtp_group_row_delete_unfinished(client->db), error);
+}
+
+static xmtp_status open_with_wallet(xmtp_client *client, const xmtp_client_options *options,
+                                    const xmtp_wallet *wallet, xmtp_error *error)
+{
+    memcpy(client->address, wallet->address, sizeof(client->address));
+    XMTP_TRY(open_transport(client, options, error));
+    XMTP_TRY(open_database(client, options, wallet, error));
+    XMTP_TRY(load_settings(client, error));
+    XMTP_TRY(xmtp_register(client, wallet, error));
+    xmtp_inbox_credential_encode(client->inbox_id, client->credential);
+    xmtp_hex_encode(client->installation_id,
+                    xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)));
+    return XMTP_OK;
+}
+
+static xmtp_status read_wallet(xmtp_client *client, const xmtp_client_options *options,
+                               xmtp_wallet *wallet, xmtp_error *error)
+{
+    if (options->encryption_key != NULL) {
+        return xmtp_wallet_parse(options->encryption_key, wallet, error);
+    }
+    if (options->database_path != NULL) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "a database file needs an encryption key: without one nothing is kept");
+    }
+    return xmtp_wallet_generate(&client->env, wallet);
+}
+
+xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *options,
+                             xmtp_error *error)
+{
+    *out = NULL;
+    const xmtp_env *env = options->env == NULL ? xmtp_env_system() : options->env;
+    xmtp_client *client = env->alloc.reallocate(env->alloc.context, NULL, sizeof(*client));
+    XMTP_ENSURE(client != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory for a client"));
+    memset(client, 0, sizeof(*client));
+    client->env = *env;
+    xmtp_scratch(client, &client->out);
+    xmtp_writer_init(&client->request, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&client->response, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_wallet wallet;
+    xmtp_status status = read_wallet(client, options, &wallet, error);
+    if (status == XMTP_OK) {
+        status = open_with_wallet(client, options, &wallet, error);
+    }
+    xmtp_wallet_wipe(&wallet);
+    if (status != XMTP_OK) {
+        xmtp_client_close(client);
+        return xmtp_fail_default(error, status, "client cannot be opened");
+    }
+    *out = client;
+    return XMTP_OK;
+}
+
+void xmtp_client_close(xmtp_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    xmtp_stream_close(client);
+    xmtp_queue_release_all(client);
+    xmtp_cache_forget_all(client);
+    xmtp_states_trim(client, 0);
+    xmtp_give_back(client, client->states);
+    xmtp_database_close(client->db);
+    if (client->owns_transport) {
+        client->own_transport.close(client->own_transport.context);
+    }
+    xmtp_arena_reset(&client->out);
+    xmtp_writer_free(&client->request);
+    xmtp_writer_free(&client->response);
+    xmtp_alloc alloc = client->env.alloc;
+    xmtp_wipe(client, sizeof(*client));
+    (void)alloc.reallocate(alloc.context, client, 0);
+}
+
+const char *xmtp_client_inbox_id(const xmtp_client *client)
+{
+    return client->inbox_id;
+}
+
+const char *xmtp_client_address(const xmtp_client *client)
+{
+    return client->address;
+}
+
+const char *xmtp_client_installation_id(const xmtp_client *client)
+{
+    return client->installation_id;
+}

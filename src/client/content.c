@@ -1,0 +1,303 @@
+/* content.c - EncodedContent of texts and replies, both ways (groups.md section 5).
+ *
+ *     PlaintextEnvelope { v1 { content: EncodedContent { type, parameters, fallback, content },
+ *                              idempotency_key } }
+ *
+ * Foreign content that does not parse is shown as of unknown type, never refused: the message is
+ * stored as it came.
+ */
+#include "client/content.h"
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "crypto/crypto.h"
+#include "proto/message.h"
+
+#include <stdio.h>
+
+enum { REPLY_DEPTH_MAX = 8, FALLBACK_TEXT_MAX = 4096 };
+
+static char authority_xmtp[] = "xmtp.org";
+
+static bool is_utf8_tail(const uint8_t *p, size_t n, size_t count)
+{
+    for (size_t i = 1; i <= count; i++) {
+        if (i >= n || (p[i] & 0xc0) != 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Length of the sequence at p; 0 when it is none (RFC 3629: shortest form, no surrogates). */
+static size_t utf8_sequence(const uint8_t *p, size_t n)
+{
+    if (p[0] < 0x80) {
+        return 1;
+    }
+    if (p[0] >= 0xc2 && p[0] < 0xe0) {
+        return is_utf8_tail(p, n, 1) ? 2 : 0;
+    }
+    if (p[0] >= 0xe0 && p[0] < 0xf0) {
+        bool is_ok = is_utf8_tail(p, n, 2) && !(p[0] == 0xe0 && p[1] < 0xa0) &&
+                     !(p[0] == 0xed && p[1] >= 0xa0);
+        return is_ok ? 3 : 0;
+    }
+    if (p[0] >= 0xf0 && p[0] < 0xf5) {
+        bool is_ok = is_utf8_tail(p, n, 3) && !(p[0] == 0xf0 && p[1] < 0x90) &&
+                     !(p[0] == 0xf4 && p[1] >= 0x90);
+        return is_ok ? 4 : 0;
+    }
+    return 0;
+}
+
+static bool is_utf8(xmtp_bytes text)
+{
+    size_t i = 0;
+    while (i < text.n) {
+        size_t n = utf8_sequence(text.p + i, text.n - i);
+        if (n == 0) {
+            return false;
+        }
+        i += n;
+    }
+    return true;
+}
+
+/* ---- encoding */
+
+static xmtp_status check_text(const char *text)
+{
+    xmtp_bytes bytes = xmtp_bytes_of_string(text);
+    XMTP_ENSURE(bytes.n <= XMTP_TEXT_MAX, XMTP_E_LIMIT);
+    return is_utf8(bytes) ? XMTP_OK : XMTP_E_CONTENT;
+}
+
+static Pb__ContentTypeId xmtp_type(char *type)
+{
+    Pb__ContentTypeId id = PB__CONTENT_TYPE_ID__INIT;
+    id.authority_id = authority_xmtp;
+    id.type_id = type;
+    id.has_version_major = 1;
+    id.version_major = 1;
+    return id;
+}
+
+xmtp_status xmtp_content_text(xmtp_writer *w, const char *text)
+{
+    XMTP_TRY(check_text(text));
+    Pb__ContentTypeId type = xmtp_type((char[]){"text"});
+    Pb__StringEntry encoding = PB__STRING_ENTRY__INIT;
+    encoding.key = (char[]){"encoding"};
+    encoding.value = (char[]){"UTF-8"};
+    Pb__StringEntry *parameters[] = {&encoding};
+    Pb__EncodedContent content = PB__ENCODED_CONTENT__INIT;
+    content.type = &type;
+    content.n_parameters = 1;
+    content.parameters = parameters;
+    content.has_content = 1;
+    content.content = xmtp_proto_data(xmtp_bytes_of_string(text));
+    return xmtp_proto_encode(&content.base, w);
+}
+
+/* F2 of groups.md 5.2, with the text cut at a character's border so that a long text is not sent
+ * twice. */
+static void reply_fallback(char *out, size_t capacity, const char *text)
+{
+    size_t n = strnlen(text, FALLBACK_TEXT_MAX + 1);
+    if (n > FALLBACK_TEXT_MAX) {
+        n = FALLBACK_TEXT_MAX;
+        while (n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80) {
+            n--;
+        }
+    }
+    (void)snprintf(out, capacity, "Replied with \"%.*s\" to an earlier message", (int)n, text);
+}
+
+xmtp_status xmtp_content_reply(xmtp_writer *w, const uint8_t reference[XMTP_MESSAGE_ID_LEN],
+                               const char *text)
+{
+    xmtp_writer inner;
+    xmtp_writer_init(&inner, w->alloc, w->n_max);
+    xmtp_status status = xmtp_content_text(&inner, text);
+    if (status == XMTP_OK) {
+        char reference_hex[2 * XMTP_MESSAGE_ID_LEN + 1];
+        xmtp_hex_encode(reference_hex, xmtp_bytes_of(reference, XMTP_MESSAGE_ID_LEN));
+        char fallback[FALLBACK_TEXT_MAX + 64];
+        reply_fallback(fallback, sizeof(fallback), text);
+        Pb__ContentTypeId type = xmtp_type((char[]){"reply"});
+        Pb__StringEntry entries[2] = {PB__STRING_ENTRY__INIT, PB__STRING_ENTRY__INIT};
+        entries[0].key = (char[]){"contentType"};
+        entries[0].value = (char[]){"xmtp.org/text:1.0"};
+        entries[1].key = (char[]){"reference"};
+        entries[1].value = reference_hex;
+        Pb__StringEntry *parameters[] = {&entries[0], &entries[1]};
+        Pb__EncodedContent content = PB__ENCODED_CONTENT__INIT;
+        content.type = &type;
+        content.n_parameters = 2;
+        content.parameters = parameters;
+        content.fallback = fallback;
+        content.has_content = 1;
+        content.content = xmtp_proto_data(xmtp_writer_bytes(&inner));
+        status = xmtp_proto_encode(&content.base, w);
+    }
+    xmtp_writer_free(&inner);
+    return status;
+}
+
+xmtp_status xmtp_content_group_updated(xmtp_writer *w, const Pb__GroupUpdated *update)
+{
+    xmtp_writer inner;
+    xmtp_writer_init(&inner, w->alloc, w->n_max);
+    xmtp_status status = xmtp_proto_encode(&update->base, &inner);
+    if (status == XMTP_OK) {
+        Pb__ContentTypeId type = xmtp_type((char[]){"group_updated"});
+        Pb__EncodedContent content = PB__ENCODED_CONTENT__INIT;
+        content.type = &type;
+        content.has_content = inner.n > 0;
+        content.content = xmtp_proto_data(xmtp_writer_bytes(&inner));
+        status = xmtp_proto_encode(&content.base, w);
+    }
+    xmtp_writer_free(&inner);
+    return status;
+}
+
+/* ---- envelope and id */
+
+xmtp_status xmtp_envelope_encode(xmtp_writer *w, xmtp_bytes content, const char *idempotency_key)
+{
+    Pb__PlaintextEnvelope__V1 v1 = PB__PLAINTEXT_ENVELOPE__V1__INIT;
+    v1.has_content = content.n > 0;
+    v1.content = xmtp_proto_data(content);
+    v1.idempotency_key = (char *)(uintptr_t)idempotency_key;
+    Pb__PlaintextEnvelope envelope = PB__PLAINTEXT_ENVELOPE__INIT;
+    envelope.content_case = PB__PLAINTEXT_ENVELOPE__CONTENT_V1;
+    envelope.v1 = &v1;
+    return xmtp_proto_encode(&envelope.base, w);
+}
+
+xmtp_status xmtp_envelope_decode(xmtp_arena *arena, xmtp_bytes in, bool *has_v1,
+                                 xmtp_bytes *content, const char **idempotency_key)
+{
+    void *message;
+    xmtp_status status =
+        xmtp_proto_decode(&pb__plaintext_envelope__descriptor, arena, in, &message);
+    XMTP_ENSURE(status != XMTP_E_MALFORMED, XMTP_E_CONTENT);
+    XMTP_TRY(status);
+    const Pb__PlaintextEnvelope *envelope = message;
+    XMTP_ENSURE(envelope->content_case != PB__PLAINTEXT_ENVELOPE__CONTENT__NOT_SET, XMTP_E_CONTENT);
+    *has_v1 = envelope->content_case == PB__PLAINTEXT_ENVELOPE__CONTENT_V1;
+    if (*has_v1) {
+        const char *key = envelope->v1->idempotency_key;
+        *content = xmtp_proto_bytes(envelope->v1->content);
+        *idempotency_key = key == NULL ? "" : key;
+    }
+    return XMTP_OK;
+}
+
+void xmtp_message_id(xmtp_bytes group_id, const char *idempotency_key, xmtp_bytes content,
+                     uint8_t out[XMTP_MESSAGE_ID_LEN])
+{
+    static const uint8_t tab = 0x09;
+    xmtp_hash_context c;
+    const xmtp_hash *hash = &xmtp_hash_sha256;
+    hash->init(&c);
+    hash->update(&c, group_id.p, group_id.n);
+    hash->update(&c, &tab, 1);
+    hash->update(&c, idempotency_key, strlen(idempotency_key));
+    hash->update(&c, &tab, 1);
+    hash->update(&c, content.p, content.n);
+    hash->final(&c, out);
+}
+
+/* ---- reading */
+
+static const char *or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+static bool is_type(const Pb__EncodedContent *content, const char *type)
+{
+    return content->type != NULL &&
+           strcmp(or_empty(content->type->authority_id), "xmtp.org") == 0 &&
+           strcmp(or_empty(content->type->type_id), type) == 0;
+}
+
+static const char *parameter(const Pb__EncodedContent *content, const char *key)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < content->n_parameters; i++) {
+        if (strcmp(or_empty(content->parameters[i]->key), key) == 0) {
+            value = or_empty(content->parameters[i]->value); /* the last one counts, as in a map */
+        }
+    }
+    return value;
+}
+
+/* The text of a text or markdown; NULL for other content and other encodings. */
+static xmtp_status text_of(xmtp_arena *arena, const Pb__EncodedContent *content, xmtp_message *out)
+{
+    if (!is_type(content, "text") && !is_type(content, "markdown")) {
+        return XMTP_OK;
+    }
+    const char *encoding = parameter(content, "encoding");
+    xmtp_bytes bytes = xmtp_proto_bytes(content->content);
+    bool is_compressed = content->has_compression != 0;
+    if (is_compressed || (encoding != NULL && strcmp(encoding, "UTF-8") != 0) || !is_utf8(bytes)) {
+        return XMTP_OK;
+    }
+    char *text;
+    XMTP_TRY(xmtp_arena_string(arena, bytes, &text));
+    out->text = text;
+    out->text_len = bytes.n;
+    return XMTP_OK;
+}
+
+static xmtp_status decode(xmtp_arena *arena, xmtp_bytes in, const Pb__EncodedContent **out)
+{
+    void *message;
+    *out = NULL;
+    xmtp_status status = xmtp_proto_decode(&pb__encoded_content__descriptor, arena, in, &message);
+    if (status == XMTP_OK) {
+        *out = message;
+    }
+    return status == XMTP_E_MALFORMED ? XMTP_OK : status;
+}
+
+/* A reply may hold a reply: follow to the text that somebody wrote, not for ever. */
+static xmtp_status text_of_reply(xmtp_arena *arena, const Pb__EncodedContent *content,
+                                 xmtp_message *out)
+{
+    for (size_t depth = 0; depth < REPLY_DEPTH_MAX && is_type(content, "reply"); depth++) {
+        XMTP_TRY(decode(arena, xmtp_proto_bytes(content->content), &content));
+        if (content == NULL) {
+            return XMTP_OK;
+        }
+    }
+    return text_of(arena, content, out);
+}
+
+xmtp_status xmtp_content_view(xmtp_arena *arena, xmtp_bytes in, xmtp_message *out)
+{
+    out->content = in;
+    out->authority = "";
+    out->type = "";
+    const Pb__EncodedContent *content;
+    XMTP_TRY(decode(arena, in, &content));
+    if (content == NULL) {
+        return XMTP_OK;
+    }
+    if (content->type != NULL) {
+        out->authority = or_empty(content->type->authority_id);
+        out->type = or_empty(content->type->type_id);
+        out->version_major = content->type->version_major;
+        out->version_minor = content->type->version_minor;
+    }
+    out->fallback = content->fallback;
+    if (is_type(content, "reply")) {
+        out->reference = parameter(content, "reference");
+        return text_of_reply(arena, content, out);
+    }
+    return text_of(arena, content, out);
+}

@@ -1,0 +1,147 @@
+/* conversation.c - what is known about conversations and their members, from the database. */
+#include "client/round.h"
+
+xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_id *id,
+                                   int64_t *ref, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_group_row row;
+    if (id == NULL || id->n > sizeof(id->p)) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT, "no conversation id");
+    }
+    xmtp_scratch(client, &arena);
+    xmtp_status status = xmtp_group_row_find(client->db, xmtp_bytes_of(id->p, id->n), &arena, &row);
+    *ref = status == XMTP_OK ? row.ref : 0;
+    xmtp_arena_reset(&arena);
+    if (status == XMTP_E_NOT_FOUND) {
+        return xmtp_fail(error, status, "no such conversation");
+    }
+    return xmtp_stored(client, status, error);
+}
+
+static xmtp_status view(const xmtp_group_row *row, xmtp_conversation *out)
+{
+    *out = (xmtp_conversation){
+        .kind = (xmtp_conversation_kind)row->kind,
+        .name = row->name,
+        .peer_inbox = row->peer_inbox,
+        .created_ns = row->created_ns,
+        .last_message_ns = row->last_message_ns,
+        .epoch = row->epoch,
+        .member_count = row->member_count,
+        .is_active = row->is_active,
+        .is_paused = row->paused_for[0] != '\0',
+    };
+    XMTP_ENSURE(row->group_id.n <= sizeof(out->id.p), XMTP_E_CORRUPT);
+    xmtp_copy(out->id.p, row->group_id.p, row->group_id.n);
+    out->id.n = row->group_id.n;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_client_conversations(xmtp_client *client, xmtp_conversation_visit visit,
+                                      void *context, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_group_rows rows;
+    xmtp_scratch(client, &arena);
+    xmtp_status status =
+        xmtp_stored(client, xmtp_group_row_list(client->db, false, &arena, &rows), error);
+    for (size_t i = 0; status == XMTP_OK && i < rows.count; i++) {
+        xmtp_conversation conversation;
+        status = view(&rows.items[i], &conversation);
+        if (status == XMTP_OK) {
+            status = visit(context, &conversation);
+        }
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+xmtp_status xmtp_client_conversation(xmtp_client *client, const xmtp_conversation_id *id,
+                                     xmtp_conversation *out, xmtp_error *error)
+{
+    int64_t ref;
+    xmtp_group_row row;
+    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
+    xmtp_arena_reset(&client->out);
+    XMTP_TRY(xmtp_stored(client, xmtp_group_row_read(client->db, ref, &client->out, &row), error));
+    return view(&row, out);
+}
+
+/* ---- members */
+
+typedef struct member_list {
+    xmtp_client *client;
+    xmtp_mls_group *group;
+    xmtp_arena arena;
+    const char **inboxes;
+    uint32_t *installations; /* beside inboxes */
+    size_t count;
+    Pb__GroupMutableMetadata *metadata;
+} member_list;
+
+static xmtp_status count_installations(member_list *list)
+{
+    void *counts;
+    XMTP_TRY(xmtp_arena_take_array(&list->arena, list->count, sizeof(uint32_t), &counts));
+    list->installations = counts;
+    for (uint32_t leaf = 0; leaf < xmtp_mls_group_leaf_count(list->group); leaf++) {
+        xmtp_mls_member member;
+        xmtp_bytes inbox_id;
+        if (!xmtp_mls_group_member(list->group, leaf, &member) ||
+            xmtp_inbox_credential_decode(member.identity, &inbox_id) != XMTP_OK) {
+            continue;
+        }
+        for (size_t i = 0; i < list->count; i++) {
+            list->installations[i] +=
+                xmtp_bytes_equal(inbox_id, xmtp_bytes_of_string(list->inboxes[i]));
+        }
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status load_members(member_list *list)
+{
+    xmtp_bytes data;
+    XMTP_TRY(xmtp_member_inboxes(&list->arena, list->group, &list->inboxes, &list->count));
+    XMTP_TRY(count_installations(list));
+    XMTP_ENSURE(xmtp_mls_group_extension(list->group, XMTP_EXTENSION_MUTABLE_METADATA, &data),
+                XMTP_E_EXTENSION);
+    return xmtp_mutable_metadata_decode(&list->arena, data, &list->metadata);
+}
+
+static xmtp_status visit_members(member_list *list, xmtp_member_visit visit, void *context,
+                                 xmtp_error *error)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        char address[XMTP_ADDRESS_LEN + 1];
+        xmtp_status status =
+            xmtp_inbox_address_read(list->client->db, list->inboxes[i], address, sizeof(address));
+        XMTP_TRY(xmtp_stored(list->client, status, error));
+        xmtp_member member = {
+            .inbox_id = list->inboxes[i],
+            .address = address,
+            .installation_count = list->installations[i],
+            .is_admin = xmtp_inbox_listed(list->metadata->admin_list, list->inboxes[i]),
+            .is_super_admin = xmtp_inbox_listed(list->metadata->super_admin_list, list->inboxes[i]),
+        };
+        XMTP_TRY(visit(context, &member));
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_client_members(xmtp_client *client, const xmtp_conversation_id *id,
+                                xmtp_member_visit visit, void *context, xmtp_error *error)
+{
+    int64_t ref;
+    member_list list = {.client = client};
+    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
+    XMTP_TRY(xmtp_cache_open(client, ref, &list.group, error));
+    xmtp_scratch(client, &list.arena);
+    xmtp_status status = load_members(&list);
+    if (status == XMTP_OK) {
+        status = visit_members(&list, visit, context, error);
+    }
+    xmtp_arena_reset(&list.arena);
+    return status;
+}

@@ -1,0 +1,423 @@
+/* group_create.c - new conversations, and changes of groups that people ask for.
+ *
+ *     local group of one, epoch 0, stage CREATING  -->  commit that adds the members  -->  read
+ * back
+ *        -->  READY, welcomes
+ *
+ * Until the first commit is read back nobody has heard of the group, so a failure before that takes
+ * it away again: all or nothing.
+ */
+#include "client/group_create.h"
+
+#include "client/round.h"
+#include "identity/association.h"
+
+enum { GROUP_ID_LEN = 16, SIGNER_SEED_LEN = 32 };
+
+/* ---- people */
+
+static xmtp_status add_person(xmtp_client *client, const char *peer, xmtp_arena *arena,
+                              xmtp_string_list *list, xmtp_error *error)
+{
+    char inbox_id[XMTP_INBOX_ID_LEN + 1];
+    char *copy;
+    if (peer == NULL) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT, "a member is NULL");
+    }
+    XMTP_TRY(xmtp_resolve(client, peer, inbox_id, error));
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i], inbox_id) == 0) {
+            return XMTP_OK;
+        }
+    }
+    XMTP_TRY(xmtp_arena_string(arena, xmtp_bytes_of(inbox_id, XMTP_INBOX_ID_LEN), &copy));
+    list->items[list->count++] = copy;
+    return XMTP_OK;
+}
+
+/* Addresses and inbox ids to inbox ids, each once. */
+static xmtp_status resolve_all(xmtp_client *client, const char *const *members, size_t count,
+                               xmtp_arena *arena, xmtp_string_list *out, xmtp_error *error)
+{
+    void *items;
+    if (count > XMTP_GROUP_MEMBERS_MAX) {
+        return xmtp_fail(error, XMTP_E_LIMIT, "%zu members, at most %d", count,
+                         XMTP_GROUP_MEMBERS_MAX);
+    }
+    XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(char *), &items));
+    *out = (xmtp_string_list){.items = items};
+    for (size_t i = 0; i < count; i++) {
+        XMTP_TRY(add_person(client, members[i], arena, out, error));
+    }
+    return XMTP_OK;
+}
+
+/* Everybody must have a log that folds: known before anything is made. */
+static xmtp_status check_people(xmtp_client *client, const xmtp_string_list *people,
+                                xmtp_error *error)
+{
+    XMTP_TRY(xmtp_identity_sync(client, people->items, people->count, error));
+    for (size_t i = 0; i < people->count; i++) {
+        const xmtp_association *state;
+        uint64_t newest;
+        XMTP_TRY(xmtp_newest_state(client, people->items[i], &state, &newest, error));
+    }
+    return XMTP_OK;
+}
+
+/* ---- the local group */
+
+typedef struct new_group {
+    xmtp_group_kind kind;
+    const char *name;
+    const char *dm_peer; /* NULL: no DM */
+    const char *dm_id;
+    uint8_t group_id[GROUP_ID_LEN];
+} new_group;
+
+static xmtp_status make_group(xmtp_client *client, const new_group *what, xmtp_arena *arena,
+                              xmtp_mls_group **out, xmtp_mls_writes *writes, xmtp_error *error)
+{
+    uint8_t seed[SIGNER_SEED_LEN];
+    char seed_hex[2 * SIGNER_SEED_LEN + 1];
+    XMTP_TRY(client->env.random(client->env.context, seed, sizeof(seed)));
+    xmtp_hex_encode(seed_hex, xmtp_bytes_of(seed, sizeof(seed)));
+    xmtp_mls_extension *extensions;
+    size_t extension_count;
+    xmtp_status status =
+        xmtp_group_extensions_initial(arena, what->kind, client->inbox_id, what->dm_peer,
+                                      what->name, seed_hex, &extensions, &extension_count);
+    xmtp_wipe(seed, sizeof(seed));
+    xmtp_wipe(seed_hex, sizeof(seed_hex));
+    XMTP_TRY(status);
+    xmtp_mls_config config = xmtp_client_mls_config(client);
+    xmtp_mls_create_options options = {
+        .suite = XMTP_MLS_SUITE_X25519_CHACHA,
+        .group_id = xmtp_bytes_of(what->group_id, sizeof(what->group_id)),
+        .signer = xmtp_client_signer(client),
+        .capabilities = *xmtp_inbox_creator_capabilities(),
+        .context_extensions = extensions,
+        .context_extension_count = extension_count,
+    };
+    return xmtp_mls_group_create(out, &config, &options, writes, error);
+}
+
+static xmtp_status queue_members(xmtp_client *client, int64_t ref, const xmtp_string_list *add,
+                                 const xmtp_string_list *remove, int64_t *intent_id,
+                                 xmtp_error *error)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_status status =
+        xmtp_membership_data(&w, add->items, add->count, remove->items, remove->count);
+    xmtp_intent_row intent = {
+        .group_ref = ref, .kind = XMTP_INTENT_MEMBERSHIP, .data = xmtp_writer_bytes(&w)};
+    if (status == XMTP_OK) {
+        status = xmtp_stored(client, xmtp_intent_insert(client->db, &intent), error);
+    }
+    *intent_id = intent.id;
+    xmtp_writer_free(&w);
+    return status;
+}
+
+static xmtp_status store_group(xmtp_client *client, const new_group *what,
+                               const xmtp_mls_writes *writes, const xmtp_string_list *members,
+                               int64_t *ref, int64_t *intent_id, xmtp_error *error)
+{
+    uint64_t now_ns = xmtp_now_ns(client);
+    static const xmtp_string_list nobody;
+    xmtp_group_row row = {
+        .group_id = xmtp_bytes_of(what->group_id, sizeof(what->group_id)),
+        .kind = what->kind,
+        .stage = XMTP_GROUP_CREATING,
+        .created_ns = now_ns,
+        .name = what->name,
+        .peer_inbox = what->dm_peer,
+        .dm_id = what->dm_id,
+        .added_by = client->inbox_id,
+        .member_count = 1,
+        .is_active = true,
+        .checked_ns = now_ns,
+        .rotated_ns = now_ns,
+    };
+    XMTP_TRY(xmtp_stored(client, xmtp_group_row_insert(client->db, &row), error));
+    *ref = row.ref;
+    XMTP_TRY(xmtp_writes_store(client, row.ref, writes, error));
+    return queue_members(client, row.ref, members, &nobody, intent_id, error);
+}
+
+static xmtp_status make_local(xmtp_client *client, const new_group *what,
+                              const xmtp_string_list *members, int64_t *ref, int64_t *intent_id,
+                              xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_mls_writes *writes;
+    xmtp_mls_group *group = NULL;
+    XMTP_TRY(xmtp_mls_writes_new(&writes, &client->env));
+    xmtp_scratch(client, &arena);
+    xmtp_status status = make_group(client, what, &arena, &group, writes, error);
+    if (status == XMTP_OK) {
+        status = xmtp_begin(client, error);
+    }
+    if (status == XMTP_OK) {
+        status = store_group(client, what, writes, members, ref, intent_id, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_commit(client, error);
+    }
+    if (status == XMTP_OK) {
+        xmtp_cache_keep(client, *ref, group);
+    } else {
+        xmtp_database_rollback(client->db);
+        xmtp_mls_group_free(group);
+    }
+    xmtp_mls_writes_free(writes);
+    xmtp_arena_reset(&arena);
+    return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, "new conversation");
+}
+
+/* A group that nobody has heard of is taken away. */
+static void undo(group_work *work)
+{
+    xmtp_error ignored;
+    if (xmtp_work_reload(work, &ignored) == XMTP_OK && work->row.stage == XMTP_GROUP_CREATING) {
+        xmtp_cache_forget(work->client, work->row.ref);
+        work->group = NULL;
+        (void)xmtp_group_row_delete(work->client->db, work->row.ref);
+    }
+}
+
+static xmtp_status publish_first(xmtp_client *client, int64_t ref, int64_t intent_id,
+                                 xmtp_error *error)
+{
+    group_work work;
+    xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    if (status == XMTP_OK) {
+        work.awaited = intent_id;
+        status = xmtp_work_rounds(&work, true, error);
+        status = xmtp_work_result(&work, status, error);
+    }
+    if (status != XMTP_OK) {
+        undo(&work);
+    }
+    xmtp_work_end(&work);
+    return status;
+}
+
+static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_string_list *members,
+                          xmtp_conversation_id *out, xmtp_error *error)
+{
+    int64_t ref;
+    int64_t intent_id;
+    XMTP_TRY(check_people(client, members, error));
+    XMTP_TRY(client->env.random(client->env.context, what->group_id, sizeof(what->group_id)));
+    XMTP_TRY(make_local(client, what, members, &ref, &intent_id, error));
+    client->stream.is_stale = true;
+    *out = (xmtp_conversation_id){.n = sizeof(what->group_id)};
+    memcpy(out->p, what->group_id, sizeof(what->group_id));
+    xmtp_status status = publish_first(client, ref, intent_id, error);
+    if (status != XMTP_OK) {
+        xmtp_arena arena;
+        xmtp_group_row row;
+        xmtp_scratch(client, &arena);
+        bool is_gone = xmtp_group_row_read(client->db, ref, &arena, &row) != XMTP_OK;
+        xmtp_arena_reset(&arena);
+        *out = is_gone ? (xmtp_conversation_id){0} : *out;
+    }
+    xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
+    return status;
+}
+
+/* ---- public */
+
+void xmtp_dm_id(const char *one, const char *two, char out[XMTP_DM_ID_LEN + 1])
+{
+    bool is_ordered = strcmp(one, two) < 0;
+    (void)snprintf(out, XMTP_DM_ID_LEN + 1, "dm:%s:%s", is_ordered ? one : two,
+                   is_ordered ? two : one);
+}
+
+static xmtp_status find_dm(xmtp_client *client, const char *dm_id, xmtp_conversation_id *out)
+{
+    xmtp_arena arena;
+    xmtp_group_row row;
+    xmtp_scratch(client, &arena);
+    xmtp_status status = xmtp_group_row_find_dm(client->db, dm_id, &arena, &row);
+    if (status == XMTP_OK) {
+        *out = (xmtp_conversation_id){.n = row.group_id.n};
+        status = row.group_id.n <= sizeof(out->p) ? XMTP_OK : XMTP_E_CORRUPT;
+    }
+    if (status == XMTP_OK) {
+        xmtp_copy(out->p, row.group_id.p, row.group_id.n);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer, xmtp_conversation_id *out,
+                           xmtp_error *error)
+{
+    char inbox_id[XMTP_INBOX_ID_LEN + 1];
+    char dm_id[XMTP_DM_ID_LEN + 1];
+    *out = (xmtp_conversation_id){0};
+    XMTP_TRY(xmtp_resolve(client, peer, inbox_id, error));
+    if (strcmp(inbox_id, client->inbox_id) == 0) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT, "a DM needs somebody else");
+    }
+    xmtp_dm_id(client->inbox_id, inbox_id, dm_id);
+    xmtp_status status = find_dm(client, dm_id, out);
+    if (status == XMTP_E_NOT_FOUND) {
+        /* Perhaps the other one has made it already. */
+        XMTP_TRY(xmtp_sync_welcomes(client, error));
+        status = find_dm(client, dm_id, out);
+    }
+    if (status != XMTP_E_NOT_FOUND) {
+        return xmtp_stored(client, status, error);
+    }
+    const char *people[] = {inbox_id};
+    xmtp_string_list members = {.items = people, .count = 1};
+    new_group what = {.kind = XMTP_GROUP_KIND_DM, .name = "", .dm_peer = inbox_id, .dm_id = dm_id};
+    return create(client, &what, &members, out, error);
+}
+
+static xmtp_status check_name(const char *name, xmtp_error *error)
+{
+    size_t n = name == NULL ? 0 : strlen(name);
+    if (n > XMTP_GROUP_NAME_MAX) {
+        return xmtp_fail(error, XMTP_E_LIMIT, "name of %zu bytes, at most %d", n,
+                         XMTP_GROUP_NAME_MAX);
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_client_group_create(xmtp_client *client, const char *name,
+                                     const char *const *members, size_t member_count,
+                                     xmtp_conversation_id *out, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_string_list people;
+    *out = (xmtp_conversation_id){0};
+    XMTP_TRY(check_name(name, error));
+    xmtp_scratch(client, &arena);
+    xmtp_status status = resolve_all(client, members, member_count, &arena, &people, error);
+    if (status == XMTP_OK) {
+        new_group what = {.kind = XMTP_GROUP_KIND_GROUP, .name = name == NULL ? "" : name};
+        status = create(client, &what, &people, out, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+/* ---- changes of a group */
+
+/* What is asked of a group. */
+typedef struct change {
+    xmtp_string_list add;
+    xmtp_string_list remove;
+    const char *name; /* NULL: membership */
+} change;
+
+static xmtp_status queue_name(xmtp_client *client, int64_t ref, const char *name,
+                              int64_t *intent_id, xmtp_error *error)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_writer_vec(&w, xmtp_bytes_of_string(XMTP_ATTRIBUTE_NAME));
+    xmtp_writer_vec(&w, xmtp_bytes_of_string(name));
+    xmtp_intent_row intent = {
+        .group_ref = ref, .kind = XMTP_INTENT_METADATA, .data = xmtp_writer_bytes(&w)};
+    xmtp_status status = xmtp_writer_status(&w);
+    if (status == XMTP_OK) {
+        status = xmtp_stored(client, xmtp_intent_insert(client->db, &intent), error);
+    }
+    *intent_id = intent.id;
+    xmtp_writer_free(&w);
+    return status;
+}
+
+static xmtp_status change_group(group_work *work, const change *what, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    XMTP_TRY(xmtp_check_usable(work, error));
+    if (work->row.kind != XMTP_GROUP_KIND_GROUP) {
+        return xmtp_fail(error, XMTP_E_PERMISSION, "a DM has no members to change and no name");
+    }
+    XMTP_TRY(check_people(client, &what->add, error));
+    bool is_fresh = work->intents.count == 0;
+    xmtp_status queued = what->name != NULL
+                             ? queue_name(client, work->row.ref, what->name, &work->awaited, error)
+                             : queue_members(client, work->row.ref, &what->add, &what->remove,
+                                             &work->awaited, error);
+    XMTP_TRY(queued);
+    XMTP_TRY(xmtp_work_reload(work, error));
+    xmtp_status status = xmtp_work_rounds(work, is_fresh, error);
+    status = xmtp_work_result(work, status, error);
+    xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
+    return status;
+}
+
+static xmtp_status change_by_id(xmtp_client *client, const xmtp_conversation_id *id,
+                                const change *what, xmtp_error *error)
+{
+    int64_t ref;
+    group_work work;
+    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
+    xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    if (status == XMTP_OK) {
+        status = change_group(&work, what, error);
+    }
+    xmtp_work_end(&work);
+    return status;
+}
+
+xmtp_status xmtp_client_group_add(xmtp_client *client, const xmtp_conversation_id *group,
+                                  const char *const *members, size_t member_count,
+                                  xmtp_error *error)
+{
+    xmtp_arena arena;
+    change what = {0};
+    xmtp_scratch(client, &arena);
+    xmtp_status status = resolve_all(client, members, member_count, &arena, &what.add, error);
+    if (status == XMTP_OK && what.add.count > 0) {
+        status = change_by_id(client, group, &what, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+static xmtp_status check_removal(const xmtp_client *client, const xmtp_string_list *people,
+                                 xmtp_error *error)
+{
+    for (size_t i = 0; i < people->count; i++) {
+        if (strcmp(people->items[i], client->inbox_id) == 0) {
+            return xmtp_fail(error, XMTP_E_ARGUMENT, "a member cannot remove itself");
+        }
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_client_group_remove(xmtp_client *client, const xmtp_conversation_id *group,
+                                     const char *const *members, size_t member_count,
+                                     xmtp_error *error)
+{
+    xmtp_arena arena;
+    change what = {0};
+    xmtp_scratch(client, &arena);
+    xmtp_status status = resolve_all(client, members, member_count, &arena, &what.remove, error);
+    if (status == XMTP_OK) {
+        status = check_removal(client, &what.remove, error);
+    }
+    if (status == XMTP_OK && what.remove.count > 0) {
+        status = change_by_id(client, group, &what, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+xmtp_status xmtp_client_group_rename(xmtp_client *client, const xmtp_conversation_id *group,
+                                     const char *name, xmtp_error *error)
+{
+    change what = {.name = name == NULL ? "" : name};
+    XMTP_TRY(check_name(what.name, error));
+    return change_by_id(client, group, &what, error);
+}

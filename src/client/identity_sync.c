@@ -1,0 +1,328 @@
+/* identity_sync.c - the logs of other inboxes, the states made from them, and who is behind an
+ * address.
+ *
+ *     node --GetIdentityUpdates--> identity_updates --fold, verifying--> association_states
+ *                                                                   \--> first wallet, for display
+ *
+ * A state is that after the update with exactly the asked sequence id (identity.md 5.4). Folded
+ * states are kept in the database, so that signatures are verified once, and in memory, where they
+ * stay valid during one operation.
+ */
+#include "client/state.h"
+#include "identity/association.h"
+#include "identity/inbox_id.h"
+#include "proto/identity.pb-c.h"
+
+enum { INBOXES_PER_CALL = 50 };
+
+/* ---- fetching logs */
+
+static xmtp_status store_log(xmtp_client *client,
+                             const Pb__GetIdentityUpdatesResponse__Response *log, xmtp_error *error)
+{
+    if (log->inbox_id == NULL) {
+        return XMTP_OK;
+    }
+    for (size_t i = 0; i < log->n_updates; i++) {
+        const Pb__GetIdentityUpdatesResponse__IdentityUpdateLog *update = log->updates[i];
+        XMTP_TRY(
+            xmtp_stored(client,
+                        xmtp_identity_update_insert(client->db, log->inbox_id, update->sequence_id,
+                                                    xmtp_proto_bytes(update->update)),
+                        error));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status store_logs(xmtp_client *client, const Pb__GetIdentityUpdatesResponse *answer,
+                              xmtp_error *error)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < answer->n_responses; i++) {
+        count += answer->responses[i]->n_updates;
+    }
+    if (count == 0) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_begin(client, error));
+    for (size_t i = 0; i < answer->n_responses; i++) {
+        xmtp_status status = store_log(client, answer->responses[i], error);
+        if (status != XMTP_OK) {
+            xmtp_database_rollback(client->db);
+            return status;
+        }
+    }
+    return xmtp_commit(client, error);
+}
+
+static xmtp_status sync_some(xmtp_client *client, const char *const *inbox_ids, size_t count,
+                             xmtp_arena *arena, xmtp_error *error)
+{
+    Pb__GetIdentityUpdatesRequest__Request items[INBOXES_PER_CALL];
+    Pb__GetIdentityUpdatesRequest__Request *pointers[INBOXES_PER_CALL];
+    for (size_t i = 0; i < count; i++) {
+        uint64_t newest;
+        XMTP_TRY(xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_ids[i], &newest),
+                             error));
+        items[i] =
+            (Pb__GetIdentityUpdatesRequest__Request)PB__GET_IDENTITY_UPDATES_REQUEST__REQUEST__INIT;
+        items[i].inbox_id = (char *)(uintptr_t)inbox_ids[i];
+        items[i].has_sequence_id = newest != 0;
+        items[i].sequence_id = newest;
+        pointers[i] = &items[i];
+    }
+    Pb__GetIdentityUpdatesRequest request = PB__GET_IDENTITY_UPDATES_REQUEST__INIT;
+    request.n_requests = count;
+    request.requests = pointers;
+    void *answer;
+    XMTP_TRY(xmtp_call(client, XMTP_IDENTITY_API("GetIdentityUpdates"), &request.base,
+                       &pb__get_identity_updates_response__descriptor, arena, &answer, error));
+    return store_logs(client, answer, error);
+}
+
+xmtp_status xmtp_identity_sync(xmtp_client *client, const char *const *inbox_ids, size_t count,
+                               xmtp_error *error)
+{
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < count && status == XMTP_OK; i += INBOXES_PER_CALL) {
+        size_t n = count - i < INBOXES_PER_CALL ? count - i : INBOXES_PER_CALL;
+        xmtp_arena arena;
+        xmtp_scratch(client, &arena);
+        status = sync_some(client, inbox_ids + i, n, &arena, error);
+        xmtp_arena_reset(&arena);
+    }
+    return status;
+}
+
+/* ---- states */
+
+static const xmtp_association *find_cached(const xmtp_client *client, const char *inbox_id,
+                                           uint64_t sequence_id)
+{
+    for (size_t i = 0; i < client->state_count; i++) {
+        const cached_state *item = &client->states[i];
+        if (item->sequence_id == sequence_id && strcmp(item->inbox_id, inbox_id) == 0) {
+            return item->state;
+        }
+    }
+    return NULL;
+}
+
+static xmtp_status grow_cache(xmtp_client *client)
+{
+    if (client->state_count < client->state_capacity) {
+        return XMTP_OK;
+    }
+    size_t capacity = client->state_capacity == 0 ? 16 : 2 * client->state_capacity;
+    void *items = client->env.alloc.reallocate(client->env.alloc.context, client->states,
+                                               capacity * sizeof(*client->states));
+    XMTP_ENSURE(items != NULL, XMTP_E_NOMEM);
+    client->states = items;
+    client->state_capacity = capacity;
+    return XMTP_OK;
+}
+
+void xmtp_states_trim(xmtp_client *client, size_t keep)
+{
+    if (client->state_count <= keep) {
+        return;
+    }
+    size_t drop = client->state_count - keep; /* the oldest */
+    for (size_t i = 0; i < drop; i++) {
+        xmtp_association_free(client->states[i].state);
+    }
+    if (keep > 0) {
+        memmove(client->states, client->states + drop, keep * sizeof(*client->states));
+    }
+    client->state_count = keep;
+}
+
+typedef struct folding {
+    xmtp_association *state;
+    uint64_t last; /* sequence id of the last update applied */
+    xmtp_error *error;
+} folding;
+
+static xmtp_status fold_one(void *context, uint64_t sequence_id, xmtp_bytes data)
+{
+    folding *f = context;
+    XMTP_TRY(xmtp_association_apply(f->state, data, NULL, 0, f->error));
+    f->last = sequence_id;
+    return XMTP_OK;
+}
+
+/* Starts from the newest kept state at or before sequence_id, or from nothing. */
+static xmtp_status start_folding(xmtp_client *client, const char *inbox_id, uint64_t sequence_id,
+                                 folding *f)
+{
+    xmtp_arena arena;
+    xmtp_scratch(client, &arena);
+    xmtp_bytes record;
+    xmtp_status status =
+        xmtp_association_state_read(client->db, inbox_id, sequence_id, &f->last, &arena, &record);
+    if (status == XMTP_OK) {
+        status = xmtp_association_decode(&f->state, &client->env.alloc, record);
+    } else if (status == XMTP_E_NOT_FOUND) {
+        status = xmtp_association_new(&f->state, &client->env.alloc);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+/* Who made the inbox, else the first wallet added: what people know a sender by. */
+static xmtp_bytes first_wallet(const xmtp_association *state)
+{
+    xmtp_bytes first = {0};
+    for (size_t i = 0; i < xmtp_association_member_count(state); i++) {
+        xmtp_association_member member = xmtp_association_member_at(state, i);
+        bool is_wallet = member.identifier.kind == XMTP_IDENTIFIER_ETHEREUM;
+        if (is_wallet && !member.has_added_by) {
+            return member.identifier.value;
+        }
+        if (is_wallet && first.n == 0) {
+            first = member.identifier.value;
+        }
+    }
+    return first;
+}
+
+static xmtp_status keep_folded(xmtp_client *client, const char *inbox_id, const folding *f)
+{
+    uint8_t *record;
+    size_t record_len;
+    XMTP_TRY(xmtp_association_encode(f->state, &record, &record_len));
+    xmtp_status status = xmtp_association_state_write(client->db, inbox_id, f->last,
+                                                      xmtp_bytes_of(record, record_len));
+    xmtp_give_back(client, record);
+    XMTP_TRY(status);
+    xmtp_bytes wallet = first_wallet(f->state);
+    char address[XMTP_ADDRESS_LEN + 1] = "";
+    if (wallet.n == XMTP_ADDRESS_LEN) {
+        memcpy(address, wallet.p, wallet.n);
+    }
+    return xmtp_inbox_address_write(client->db, inbox_id, address);
+}
+
+static xmtp_status fold(xmtp_client *client, const char *inbox_id, uint64_t sequence_id, folding *f)
+{
+    XMTP_TRY(start_folding(client, inbox_id, sequence_id, f));
+    uint64_t kept = f->last;
+    XMTP_TRY(xmtp_identity_update_each(client->db, inbox_id, f->last, sequence_id, f, fold_one));
+    return f->last > kept ? keep_folded(client, inbox_id, f) : XMTP_OK;
+}
+
+/* The state at sequence_id from what is in the database. XMTP_E_NOT_FOUND: no update has exactly
+ * this id; *newest is the highest below it. */
+static xmtp_status state_of_log(xmtp_client *client, const char *inbox_id, uint64_t sequence_id,
+                                const xmtp_association **out, uint64_t *newest, xmtp_error *error)
+{
+    folding f = {.error = error};
+    xmtp_status status = fold(client, inbox_id, sequence_id, &f);
+    *newest = f.last;
+    if (status == XMTP_OK && f.last != sequence_id) {
+        status = XMTP_E_NOT_FOUND;
+    }
+    if (status == XMTP_OK) {
+        status = grow_cache(client);
+    }
+    if (status != XMTP_OK) {
+        xmtp_association_free(f.state);
+        return xmtp_fail_default(error, status, "association state");
+    }
+    cached_state *item = &client->states[client->state_count++];
+    *item = (cached_state){.sequence_id = sequence_id, .state = f.state};
+    (void)snprintf(item->inbox_id, sizeof(item->inbox_id), "%s", inbox_id);
+    *out = f.state;
+    return XMTP_OK;
+}
+
+static xmtp_status state_at(void *context, const char *inbox_id, uint64_t sequence_id,
+                            const xmtp_association **out, uint64_t *newest, xmtp_error *error)
+{
+    xmtp_client *client = context;
+    *out = NULL;
+    *newest = 0;
+    if (sequence_id == 0 || sequence_id > INT64_MAX ||
+        !xmtp_inbox_id_is_valid(xmtp_bytes_of_string(inbox_id))) {
+        return XMTP_E_NOT_FOUND;
+    }
+    *out = find_cached(client, inbox_id, sequence_id);
+    if (*out != NULL) {
+        *newest = sequence_id;
+        return XMTP_OK;
+    }
+    uint64_t known;
+    XMTP_TRY(xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_id, &known), error));
+    if (known < sequence_id) {
+        XMTP_TRY(xmtp_identity_sync(client, &inbox_id, 1, error));
+    }
+    return state_of_log(client, inbox_id, sequence_id, out, newest, error);
+}
+
+xmtp_state_lookup xmtp_client_states(xmtp_client *client)
+{
+    return (xmtp_state_lookup){.context = client, .state_at = state_at};
+}
+
+xmtp_status xmtp_newest_state(xmtp_client *client, const char *inbox_id,
+                              const xmtp_association **out, uint64_t *sequence_id,
+                              xmtp_error *error)
+{
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_id, sequence_id), error));
+    if (*sequence_id == 0) {
+        return xmtp_fail(error, XMTP_E_NO_INBOX, "inbox %.64s is not known here", inbox_id);
+    }
+    uint64_t newest;
+    return state_at(client, inbox_id, *sequence_id, out, &newest, error);
+}
+
+/* ---- addresses */
+
+xmtp_status xmtp_lookup_address(xmtp_client *client, const char *address,
+                                char inbox_id[XMTP_INBOX_ID_LEN + 1], xmtp_error *error)
+{
+    inbox_id[0] = '\0';
+    Pb__GetInboxIdsRequest__Request item = PB__GET_INBOX_IDS_REQUEST__REQUEST__INIT;
+    item.identifier = (char *)(uintptr_t)address;
+    item.has_identifier_kind = 1;
+    item.identifier_kind = XMTP_IDENTIFIER_ETHEREUM;
+    Pb__GetInboxIdsRequest__Request *items[] = {&item};
+    Pb__GetInboxIdsRequest request = PB__GET_INBOX_IDS_REQUEST__INIT;
+    request.n_requests = 1;
+    request.requests = items;
+    xmtp_arena arena;
+    xmtp_scratch(client, &arena);
+    void *answer;
+    xmtp_status status = xmtp_call(client, XMTP_IDENTITY_API("GetInboxIds"), &request.base,
+                                   &pb__get_inbox_ids_response__descriptor, &arena, &answer, error);
+    if (status == XMTP_OK) {
+        const Pb__GetInboxIdsResponse *found = answer;
+        for (size_t i = 0; i < found->n_responses; i++) {
+            const char *id = found->responses[i]->inbox_id;
+            const char *of = found->responses[i]->identifier;
+            if (id != NULL && of != NULL && strcmp(of, address) == 0 &&
+                xmtp_inbox_id_is_valid(xmtp_bytes_of_string(id))) {
+                memcpy(inbox_id, id, XMTP_INBOX_ID_LEN + 1);
+            }
+        }
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+xmtp_status xmtp_resolve(xmtp_client *client, const char *peer,
+                         char inbox_id[XMTP_INBOX_ID_LEN + 1], xmtp_error *error)
+{
+    if (xmtp_inbox_id_is_valid(xmtp_bytes_of_string(peer))) {
+        memcpy(inbox_id, peer, XMTP_INBOX_ID_LEN + 1);
+        return XMTP_OK;
+    }
+    char address[XMTP_ADDRESS_LEN + 1];
+    XMTP_TRY(xmtp_address_normalize(peer, address, error));
+    XMTP_TRY(xmtp_lookup_address(client, address, inbox_id, error));
+    if (inbox_id[0] == '\0') {
+        return xmtp_fail(error, XMTP_E_NO_INBOX, "%s has no inbox on this network", address);
+    }
+    return xmtp_stored(client, xmtp_identifier_write(client->db, address, inbox_id), error);
+}

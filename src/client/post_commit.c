@@ -1,0 +1,251 @@
+/* post_commit.c - welcomes for those whom our commit added (groups.md 4.1 to 4.5).
+ *
+ *     intent's record:  vector<V> welcome, then for each installation
+ *                       { vector<V> installation, vector<V> wrapper key, u8 algorithm, u8
+ * takes_pointers }
+ *
+ * Sent only after the commit was read back, since only then its place in the order is known. A
+ * crash in between leaves the intent, and the next round sends them. Above two capable
+ * installations the content is stored once, and each of them gets a pointer.
+ */
+#include "client/post_commit.h"
+
+#include "client/round.h"
+#include "identity/welcome.h"
+
+enum { WELCOMES_PER_CALL = 50, CALL_BYTES_MAX = 25 * 1024 * 1024 };
+
+typedef struct recipient {
+    xmtp_bytes installation;
+    xmtp_bytes wrapper_key;
+    xmtp_wrapper_algorithm algorithm;
+    bool takes_pointers;
+} recipient;
+
+void xmtp_post_commit_add(xmtp_writer *w, const xmtp_inbox_key_package *key_package)
+{
+    xmtp_writer_vec(w, key_package->installation);
+    xmtp_writer_vec(w, key_package->wrapper_key);
+    xmtp_writer_u8(w, (uint8_t)key_package->wrapper_algorithm);
+    xmtp_writer_u8(w, key_package->takes_pointers);
+}
+
+static xmtp_status read_recipient(xmtp_reader *r, recipient *out)
+{
+    uint8_t algorithm;
+    uint8_t takes_pointers;
+    XMTP_TRY(xmtp_reader_vec(r, &out->installation));
+    XMTP_TRY(xmtp_reader_vec(r, &out->wrapper_key));
+    XMTP_TRY(xmtp_reader_u8(r, &algorithm));
+    XMTP_TRY(xmtp_reader_u8(r, &takes_pointers));
+    out->algorithm = (xmtp_wrapper_algorithm)algorithm;
+    out->takes_pointers = takes_pointers != 0;
+    return XMTP_OK;
+}
+
+/* Messages of one operation, sent in chunks. */
+typedef struct outbox {
+    xmtp_client *client;
+    xmtp_arena arena;
+    xmtp_bytes welcome;
+    uint64_t cursor; /* of the adding commit */
+    Pb__WelcomeMessageInput *items[WELCOMES_PER_CALL];
+    size_t count;
+    size_t count_max; /* per call; 0: not known yet */
+} outbox;
+
+static xmtp_status send_chunk(outbox *o, xmtp_error *error)
+{
+    if (o->count == 0) {
+        return XMTP_OK;
+    }
+    Pb__SendWelcomeMessagesRequest request = PB__SEND_WELCOME_MESSAGES_REQUEST__INIT;
+    request.n_messages = o->count;
+    request.messages = o->items;
+    o->count = 0;
+    xmtp_status status = xmtp_call(o->client, XMTP_MLS_API("SendWelcomeMessages"), &request.base,
+                                   NULL, NULL, NULL, error);
+    xmtp_arena_reset(&o->arena);
+    return status;
+}
+
+static xmtp_status put(outbox *o, Pb__WelcomeMessageInput *item, size_t size, xmtp_error *error)
+{
+    if (o->count_max == 0) {
+        size_t fitting = CALL_BYTES_MAX / (size + 1);
+        o->count_max = fitting < 1 ? 1 : fitting > WELCOMES_PER_CALL ? WELCOMES_PER_CALL : fitting;
+    }
+    o->items[o->count++] = item;
+    return o->count >= o->count_max ? send_chunk(o, error) : XMTP_OK;
+}
+
+static xmtp_status new_v1(outbox *o, Pb__WelcomeMessageInput **out)
+{
+    void *item;
+    void *body;
+    XMTP_TRY(xmtp_arena_take(&o->arena, sizeof(Pb__WelcomeMessageInput), &item));
+    XMTP_TRY(xmtp_arena_take(&o->arena, sizeof(Pb__WelcomeMessageInput__V1), &body));
+    *out = item;
+    **out = (Pb__WelcomeMessageInput)PB__WELCOME_MESSAGE_INPUT__INIT;
+    (*out)->version_case = PB__WELCOME_MESSAGE_INPUT__VERSION_V1;
+    (*out)->v1 = body;
+    *(*out)->v1 = (Pb__WelcomeMessageInput__V1)PB__WELCOME_MESSAGE_INPUT__V1__INIT;
+    return XMTP_OK;
+}
+
+/* Copies what a message needs into the arena, which lives until its chunk is sent. */
+static xmtp_status fill(outbox *o, xmtp_bytes in, protobuf_c_boolean *has, ProtobufCBinaryData *out)
+{
+    xmtp_bytes copy;
+    XMTP_TRY(xmtp_arena_copy(&o->arena, in, &copy));
+    *has = in.n > 0;
+    *out = xmtp_proto_data(copy);
+    return XMTP_OK;
+}
+
+static xmtp_status put_sealed(outbox *o, xmtp_bytes destination, xmtp_bytes wrapper_key,
+                              int32_t algorithm, const xmtp_welcome_sealed *sealed,
+                              xmtp_error *error)
+{
+    Pb__WelcomeMessageInput *item;
+    XMTP_TRY(new_v1(o, &item));
+    Pb__WelcomeMessageInput__V1 *v1 = item->v1;
+    XMTP_TRY(fill(o, destination, &v1->has_installation_key, &v1->installation_key));
+    XMTP_TRY(fill(o, xmtp_bytes_of(sealed->data, sealed->data_len), &v1->has_data, &v1->data));
+    XMTP_TRY(fill(o, wrapper_key, &v1->has_hpke_public_key, &v1->hpke_public_key));
+    XMTP_TRY(fill(o, xmtp_bytes_of(sealed->metadata, sealed->metadata_len),
+                  &v1->has_welcome_metadata, &v1->welcome_metadata));
+    v1->has_wrapper_algorithm = 1;
+    v1->wrapper_algorithm = algorithm;
+    return put(o, item, sealed->data_len, error);
+}
+
+static xmtp_status send_whole(outbox *o, const recipient *to, xmtp_error *error)
+{
+    xmtp_welcome_sealed sealed = {0};
+    XMTP_TRY(xmtp_welcome_seal(&o->client->env, to->algorithm, to->wrapper_key, o->welcome,
+                               o->cursor, &sealed, error));
+    xmtp_status status =
+        put_sealed(o, to->installation, to->wrapper_key, (int32_t)to->algorithm, &sealed, error);
+    xmtp_welcome_sealed_free(&sealed);
+    return status;
+}
+
+static xmtp_status send_pointee(outbox *o, const xmtp_welcome_pointer *pointer, xmtp_error *error)
+{
+    xmtp_welcome_sealed sealed = {0};
+    XMTP_TRY(xmtp_welcome_pointee_seal(&o->client->env, pointer, o->welcome, o->cursor, &sealed));
+    xmtp_status status =
+        put_sealed(o, xmtp_bytes_of(pointer->destination, sizeof(pointer->destination)),
+                   (xmtp_bytes){0}, XMTP_WRAPPER_SYMMETRIC, &sealed, error);
+    xmtp_welcome_sealed_free(&sealed);
+    XMTP_TRY(status);
+    return send_chunk(o, error); /* before any pointer to it */
+}
+
+static xmtp_status put_pointer(outbox *o, const recipient *to, xmtp_bytes wrapped,
+                               xmtp_error *error)
+{
+    void *item_memory;
+    void *body_memory;
+    XMTP_TRY(xmtp_arena_take(&o->arena, sizeof(Pb__WelcomeMessageInput), &item_memory));
+    XMTP_TRY(
+        xmtp_arena_take(&o->arena, sizeof(Pb__WelcomeMessageInput__WelcomePointer), &body_memory));
+    Pb__WelcomeMessageInput *item = item_memory;
+    Pb__WelcomeMessageInput__WelcomePointer *body = body_memory;
+    *item = (Pb__WelcomeMessageInput)PB__WELCOME_MESSAGE_INPUT__INIT;
+    *body =
+        (Pb__WelcomeMessageInput__WelcomePointer)PB__WELCOME_MESSAGE_INPUT__WELCOME_POINTER__INIT;
+    item->version_case = PB__WELCOME_MESSAGE_INPUT__VERSION_WELCOME_POINTER;
+    item->welcome_pointer = body;
+    XMTP_TRY(fill(o, to->installation, &body->has_installation_key, &body->installation_key));
+    XMTP_TRY(fill(o, wrapped, &body->has_welcome_pointer, &body->welcome_pointer));
+    XMTP_TRY(fill(o, to->wrapper_key, &body->has_hpke_public_key, &body->hpke_public_key));
+    body->has_wrapper_algorithm = 1;
+    body->wrapper_algorithm = (int32_t)to->algorithm;
+    return put(o, item, wrapped.n, error);
+}
+
+static xmtp_status send_pointer(outbox *o, const recipient *to, const xmtp_welcome_pointer *pointer,
+                                xmtp_error *error)
+{
+    uint8_t *wrapped;
+    size_t wrapped_len;
+    XMTP_TRY(xmtp_welcome_pointer_seal(&o->client->env, to->wrapper_key, pointer, &wrapped,
+                                       &wrapped_len, error));
+    xmtp_status status = put_pointer(o, to, xmtp_bytes_of(wrapped, wrapped_len), error);
+    xmtp_give_back(o->client, wrapped);
+    return status;
+}
+
+static xmtp_status count_capable(xmtp_reader r, size_t *count)
+{
+    *count = 0;
+    while (r.n > 0) {
+        recipient to;
+        XMTP_TRY(read_recipient(&r, &to));
+        *count += to.takes_pointers;
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status send_all(outbox *o, xmtp_reader r, xmtp_error *error)
+{
+    size_t capable;
+    XMTP_TRY(count_capable(r, &capable));
+    bool with_pointers = capable > XMTP_WELCOME_POINTERS_ABOVE;
+    xmtp_welcome_pointer pointer = {0};
+    xmtp_status status = XMTP_OK;
+    if (with_pointers) {
+        status = xmtp_welcome_pointer_generate(&o->client->env, &pointer);
+        if (status == XMTP_OK) {
+            status = send_pointee(o, &pointer, error);
+        }
+    }
+    o->count_max = 0; /* pointers are small: counted anew */
+    while (status == XMTP_OK && r.n > 0) {
+        recipient to;
+        status = read_recipient(&r, &to);
+        if (status == XMTP_OK) {
+            status = with_pointers && to.takes_pointers ? send_pointer(o, &to, &pointer, error)
+                                                        : send_whole(o, &to, error);
+        }
+    }
+    xmtp_welcome_pointer_wipe(&pointer);
+    return status == XMTP_OK ? send_chunk(o, error) : status;
+}
+
+static xmtp_status send_welcomes(xmtp_client *client, const xmtp_intent_row *intent,
+                                 xmtp_error *error)
+{
+    xmtp_reader r = xmtp_reader_of(intent->post_commit);
+    outbox o = {.client = client, .cursor = intent->sequence};
+    XMTP_TRY(xmtp_reader_vec(&r, &o.welcome));
+    xmtp_scratch(client, &o.arena);
+    xmtp_status status = send_all(&o, r, error);
+    xmtp_arena_reset(&o.arena);
+    return status;
+}
+
+xmtp_status xmtp_post_commit(group_work *work, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    for (size_t i = 0; i < work->intents.count; i++) {
+        int64_t id = work->intents.items[i].id;
+        if (work->intents.items[i].state != XMTP_INTENT_COMMITTED) {
+            continue;
+        }
+        xmtp_arena arena;
+        xmtp_scratch(client, &arena);
+        xmtp_intent_row row;
+        xmtp_status status =
+            xmtp_stored(client, xmtp_intent_read(client->db, id, &arena, &row), error);
+        if (status == XMTP_OK) {
+            status = send_welcomes(client, &row, error);
+        }
+        xmtp_arena_reset(&arena);
+        XMTP_TRY(status);
+        XMTP_TRY(xmtp_stored(client, xmtp_intent_delete(client->db, id), error));
+    }
+    return XMTP_OK;
+}

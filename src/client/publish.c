@@ -1,0 +1,319 @@
+/* publish.c - from intents to messages on the network (groups.md 3.3).
+ *
+ * The exact bytes are stored before they leave, together with what MLS needs to apply them when
+ * they come back: the ratchet has moved (messages), or the pending commit is kept beside the
+ * unchanged group (commits). Our own commits are judged by the rules of 3.6 before they are sent: a
+ * change that the group's policies forbid never reaches the network.
+ */
+#include "client/round.h"
+#include "crypto/crypto.h"
+
+enum { SEND_COUNT_MAX = 100, SEND_BYTES_MAX = 8 * 1024 * 1024 };
+
+/* ---- building */
+
+static bool is_commit(const xmtp_intent_row *intent)
+{
+    return intent->kind != XMTP_INTENT_SEND_MESSAGE;
+}
+
+static xmtp_status protect(group_work *work, xmtp_bytes envelope, uint8_t **message,
+                           size_t *message_len, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    xmtp_mls_writes *writes;
+    XMTP_TRY(xmtp_mls_writes_new(&writes, &client->env));
+    xmtp_status status = xmtp_mls_group_protect(work->group, (xmtp_bytes){0}, envelope, message,
+                                                message_len, writes, error);
+    if (status == XMTP_OK) {
+        status = xmtp_writes_store(client, work->row.ref, writes, error);
+        if (status != XMTP_OK) {
+            xmtp_give_back(client, *message);
+        }
+    }
+    xmtp_mls_writes_free(writes);
+    return status;
+}
+
+xmtp_status xmtp_publish_build_message(group_work *work, const xmtp_intent_row *intent,
+                                       xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    uint8_t *message = NULL;
+    size_t message_len = 0;
+    XMTP_TRY(xmtp_work_group(work, error));
+    XMTP_TRY(protect(work, intent->data, &message, &message_len, error));
+    uint8_t hash[32];
+    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(message, message_len), hash);
+    xmtp_intent_row row = *intent;
+    row.payload = xmtp_bytes_of(message, message_len);
+    row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
+    row.epoch = xmtp_mls_group_epoch(work->group);
+    xmtp_status status = xmtp_stored(client, xmtp_intent_set_published(client->db, &row), error);
+    xmtp_give_back(client, message);
+    return status;
+}
+
+xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xmtp_status why,
+                             const xmtp_error *why_error, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    if (intent->id == work->awaited) {
+        work->awaited_status = why;
+        (void)xmtp_fail(&work->awaited_error, why, "%s",
+                        why_error->text[0] == '\0' ? xmtp_status_text(why) : why_error->text);
+    }
+    if (intent->message_id.n > 0) {
+        XMTP_TRY(
+            xmtp_stored(client, xmtp_message_set_failed(client->db, intent->message_id), error));
+    }
+    return xmtp_stored(client, xmtp_intent_delete(client->db, intent->id), error);
+}
+
+static xmtp_status build_plan(group_work *work, const xmtp_intent_row *intent, commit_plan *plan,
+                              xmtp_error *error)
+{
+    switch (intent->kind) {
+    case XMTP_INTENT_KEY_UPDATE: {
+        xmtp_mls_commit_options options = {0};
+        return xmtp_mls_group_commit(work->group, &options, &plan->pending, error);
+    }
+    case XMTP_INTENT_METADATA:
+        return xmtp_metadata_build(work, intent, plan, error);
+    case XMTP_INTENT_MEMBERSHIP:
+        return xmtp_membership_build(work, intent, plan, error);
+    case XMTP_INTENT_SEND_MESSAGE:
+        break;
+    }
+    return xmtp_fail(error, XMTP_E_CORRUPT, "stored intent of unknown kind");
+}
+
+/* Everybody, we too, will judge this commit when it comes back; a refusal is known now. */
+static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp_error *error)
+{
+    xmtp_mls_staged *staged;
+    XMTP_TRY(xmtp_mls_group_stage_pending(work->group, pending, &staged, error));
+    xmtp_arena arena;
+    xmtp_scratch(work->client, &arena);
+    xmtp_commit_facts facts = {0};
+    xmtp_state_lookup lookup = xmtp_client_states(work->client);
+    xmtp_status status = xmtp_commit_validate(work->group, staged, &lookup, &arena, &facts, error);
+    xmtp_arena_reset(&arena);
+    xmtp_mls_staged_free(staged);
+    return status;
+}
+
+static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
+                                const commit_plan *plan, xmtp_error *error)
+{
+    uint8_t *staged = NULL;
+    size_t staged_len = 0;
+    xmtp_client *client = work->client;
+    XMTP_TRY(xmtp_mls_pending_encode(plan->pending, &staged, &staged_len));
+    uint8_t hash[32];
+    xmtp_intent_row row = *intent;
+    row.payload = xmtp_mls_pending_message(plan->pending);
+    xmtp_hash_of(&xmtp_hash_sha256, row.payload, hash);
+    row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
+    row.staged = xmtp_bytes_of(staged, staged_len);
+    row.post_commit = xmtp_writer_bytes(&plan->post_commit);
+    row.epoch = xmtp_mls_pending_epoch(plan->pending);
+    xmtp_status status = xmtp_stored(client, xmtp_intent_set_published(client->db, &row), error);
+    xmtp_wipe(staged, staged_len);
+    xmtp_give_back(client, staged);
+    return status;
+}
+
+/* One more failed attempt; the third is the last. Final failures are final at once. */
+static xmtp_status note_failure(group_work *work, const xmtp_intent_row *intent, xmtp_status why,
+                                const xmtp_error *why_error, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    if (why == XMTP_E_NETWORK || why == XMTP_E_RETRY) {
+        return xmtp_fail(error, why, "%s", why_error->text);
+    }
+    if (xmtp_is_our_trouble(why) && intent->attempts + 1 < XMTP_BUILD_ATTEMPTS_MAX) {
+        xmtp_status status = xmtp_intent_set_attempts(client->db, intent->id, intent->attempts + 1);
+        XMTP_TRY(xmtp_stored(client, status, error));
+        return xmtp_fail(error, why, "%s", why_error->text);
+    }
+    return xmtp_intent_fail(work, intent, why, why_error, error);
+}
+
+/* Builds one commit; *is_built false when there was nothing to do or it failed for good. */
+static xmtp_status build_commit(group_work *work, const xmtp_intent_row *intent, bool *is_built,
+                                xmtp_error *error)
+{
+    commit_plan plan = {0};
+    xmtp_error why = {0};
+    *is_built = false;
+    XMTP_TRY(xmtp_work_group(work, error));
+    xmtp_writer_init(&plan.post_commit, &work->client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_status status = build_plan(work, intent, &plan, &why);
+    if (status == XMTP_OK && plan.pending != NULL) {
+        status = judge(work, plan.pending, &why);
+    }
+    if (status != XMTP_OK) {
+        status = note_failure(work, intent, status, &why, error);
+    } else if (plan.pending == NULL) {
+        status = xmtp_stored(work->client, xmtp_intent_delete(work->client->db, intent->id), error);
+    } else {
+        status = store_commit(work, intent, &plan, error);
+        *is_built = status == XMTP_OK;
+    }
+    xmtp_mls_pending_free(plan.pending);
+    xmtp_writer_free(&plan.post_commit);
+    return status;
+}
+
+/* ---- sending */
+
+typedef struct send_batch {
+    Pb__GroupMessageInput inputs[SEND_COUNT_MAX];
+    Pb__GroupMessageInput__V1 bodies[SEND_COUNT_MAX];
+    Pb__GroupMessageInput *pointers[SEND_COUNT_MAX];
+    uint8_t hmacs[SEND_COUNT_MAX][XMTP_SENDER_HMAC_LEN];
+    size_t count;
+    size_t bytes;
+    size_t sent;
+    xmtp_arena arena; /* payloads */
+} send_batch;
+
+static xmtp_status send_now(group_work *work, send_batch *batch, xmtp_error *error)
+{
+    if (batch->count == 0) {
+        return XMTP_OK;
+    }
+    Pb__SendGroupMessagesRequest request = PB__SEND_GROUP_MESSAGES_REQUEST__INIT;
+    request.n_messages = batch->count;
+    request.messages = batch->pointers;
+    xmtp_status status = xmtp_call(work->client, XMTP_MLS_API("SendGroupMessages"), &request.base,
+                                   NULL, NULL, NULL, error);
+    batch->sent += status == XMTP_OK ? batch->count : 0;
+    batch->count = 0;
+    batch->bytes = 0;
+    xmtp_arena_reset(&batch->arena);
+    return status;
+}
+
+static xmtp_status add_to_batch(group_work *work, int64_t intent_id, send_batch *batch,
+                                xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    if (batch->count == SEND_COUNT_MAX || batch->bytes > SEND_BYTES_MAX) {
+        XMTP_TRY(send_now(work, batch, error));
+    }
+    xmtp_intent_row row;
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_intent_read(client->db, intent_id, &batch->arena, &row), error));
+    size_t i = batch->count;
+    XMTP_TRY(xmtp_sender_hmac(client->hmac_root, work->row.group_id, xmtp_now_ns(client),
+                              row.payload, batch->hmacs[i]));
+    Pb__GroupMessageInput__V1 *body = &batch->bodies[i];
+    *body = (Pb__GroupMessageInput__V1)PB__GROUP_MESSAGE_INPUT__V1__INIT;
+    body->has_data = 1;
+    body->data = xmtp_proto_data(row.payload);
+    body->has_sender_hmac = 1;
+    body->sender_hmac = (ProtobufCBinaryData){.len = XMTP_SENDER_HMAC_LEN, .data = batch->hmacs[i]};
+    body->has_should_push = row.should_push;
+    body->should_push = row.should_push;
+    batch->inputs[i] = (Pb__GroupMessageInput)PB__GROUP_MESSAGE_INPUT__INIT;
+    batch->inputs[i].version_case = PB__GROUP_MESSAGE_INPUT__VERSION_V1;
+    batch->inputs[i].v1 = body;
+    batch->pointers[i] = &batch->inputs[i];
+    batch->count++;
+    batch->bytes += row.payload.n;
+    return XMTP_OK;
+}
+
+/* ---- one round of publishing */
+
+/* Published in an epoch whose messages others cannot open any more, or a commit that lost its race
+ * before it was seen: forget the payload. */
+static xmtp_status check_epoch(group_work *work, xmtp_intent_row *intent, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    if (intent->state != XMTP_INTENT_PUBLISHED) {
+        return XMTP_OK;
+    }
+    uint64_t epoch = xmtp_mls_group_epoch(work->group);
+    bool is_stale = is_commit(intent)
+                        ? intent->epoch != epoch
+                        : intent->epoch > epoch || intent->epoch + XMTP_PAST_EPOCHS <= epoch;
+    if (!is_stale) {
+        return XMTP_OK;
+    }
+    intent->state = XMTP_INTENT_TO_PUBLISH;
+    return xmtp_stored(client, xmtp_intent_set_to_publish(client->db, intent->id), error);
+}
+
+static xmtp_status build_one_message(group_work *work, const xmtp_intent_row *intent,
+                                     bool *is_built, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    xmtp_error why = {0};
+    XMTP_TRY(xmtp_begin(client, error));
+    xmtp_status status = xmtp_publish_build_message(work, intent, &why);
+    if (status == XMTP_OK) {
+        status = xmtp_database_commit(client->db);
+        (void)xmtp_stored(client, status, &why);
+    }
+    *is_built = status == XMTP_OK;
+    if (*is_built) {
+        return XMTP_OK;
+    }
+    (void)xmtp_work_abandon(work, status);
+    return note_failure(work, intent, status, &why, error);
+}
+
+/* Brings one intent to where it can be sent. *stop: nothing behind it may be built yet. */
+static xmtp_status advance(group_work *work, xmtp_intent_row *intent, send_batch *batch, bool *stop,
+                           xmtp_error *error)
+{
+    XMTP_TRY(xmtp_work_group(work, error));
+    XMTP_TRY(check_epoch(work, intent, error));
+    bool is_ready = intent->state == XMTP_INTENT_PUBLISHED;
+    if (intent->state == XMTP_INTENT_TO_PUBLISH && is_commit(intent)) {
+        XMTP_TRY(build_commit(work, intent, &is_ready, error));
+    } else if (intent->state == XMTP_INTENT_TO_PUBLISH) {
+        XMTP_TRY(build_one_message(work, intent, &is_ready, error));
+    }
+    *stop = is_ready && is_commit(intent);
+    return is_ready ? add_to_batch(work, intent->id, batch, error) : XMTP_OK;
+}
+
+static xmtp_status publish_all(group_work *work, send_batch *batch, xmtp_error *error)
+{
+    bool stop = false;
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < work->intents.count && !stop && status == XMTP_OK; i++) {
+        xmtp_intent_row *intent = &work->intents.items[i];
+        if (intent->state != XMTP_INTENT_COMMITTED) {
+            status = advance(work, intent, batch, &stop, error);
+        }
+    }
+    /* What was made ready before a failure still goes out. */
+    xmtp_status send_status = send_now(work, batch, status == XMTP_OK ? error : NULL);
+    return status == XMTP_OK ? send_status : status;
+}
+
+xmtp_status xmtp_publish(group_work *work, size_t *sent, xmtp_error *error)
+{
+    *sent = 0;
+    if (work->intents.count == 0) {
+        return XMTP_OK;
+    }
+    xmtp_client *client = work->client;
+    send_batch *batch =
+        client->env.alloc.reallocate(client->env.alloc.context, NULL, sizeof(*batch));
+    XMTP_ENSURE(batch != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory to send"));
+    batch->count = 0;
+    batch->bytes = 0;
+    batch->sent = 0;
+    xmtp_scratch(client, &batch->arena);
+    xmtp_status status = publish_all(work, batch, error);
+    *sent = batch->sent;
+    xmtp_arena_reset(&batch->arena);
+    xmtp_give_back(client, batch);
+    return status;
+}

@@ -1,0 +1,354 @@
+/* receive.c - messages of one conversation, in the order of their sequence (groups.md 3.7).
+ *
+ *     for each message behind the cursor:
+ *       own, recognised by the hash of its bytes   message: mark published   commit: apply
+ *       foreign application message                open, store, burn the key
+ *       foreign commit                             open, judge by the rules, apply
+ *       anything that can never be opened          step over it
+ *
+ * Runs of application messages share one transaction with the cursor; a commit has one of its own,
+ * because judging it may ask the network. When something of ours fails (memory, disk, network),
+ * nothing of the open transaction stays, and the same messages are read again later.
+ */
+#include "client/content.h"
+#include "client/round.h"
+#include "crypto/crypto.h"
+
+/* ---- the open transaction */
+
+static xmtp_status open_transaction(group_work *work, xmtp_error *error)
+{
+    if (work->is_in_transaction) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_begin(work->client, error));
+    work->is_in_transaction = true;
+    return XMTP_OK;
+}
+
+/* Commits what was applied so far, with the cursor. */
+static xmtp_status flush(group_work *work, xmtp_error *error)
+{
+    if (!work->is_in_transaction) {
+        return XMTP_OK;
+    }
+    xmtp_client *client = work->client;
+    xmtp_status status = xmtp_group_row_set_cursor(client->db, work->row.ref, work->row.cursor);
+    if (status == XMTP_OK) {
+        status = xmtp_database_commit(client->db);
+    }
+    if (status != XMTP_OK) {
+        (void)xmtp_stored(client, status, error);
+        return xmtp_work_abandon(work, status);
+    }
+    work->is_in_transaction = false;
+    work->committed = work->row;
+    return XMTP_OK;
+}
+
+/* Moves the cursor over a message that changes nothing. */
+static xmtp_status step_over(group_work *work, uint64_t sequence, xmtp_error *error)
+{
+    XMTP_TRY(open_transaction(work, error));
+    work->row.cursor = sequence;
+    return XMTP_OK;
+}
+
+/* ---- own messages */
+
+static xmtp_intent_row *find_intent(group_work *work, xmtp_bytes message)
+{
+    bool has_published = false;
+    for (size_t i = 0; i < work->intents.count; i++) {
+        has_published = has_published || work->intents.items[i].state == XMTP_INTENT_PUBLISHED;
+    }
+    if (!has_published) {
+        return NULL;
+    }
+    uint8_t hash[32];
+    xmtp_hash_of(&xmtp_hash_sha256, message, hash);
+    for (size_t i = 0; i < work->intents.count; i++) {
+        xmtp_intent_row *intent = &work->intents.items[i];
+        if (intent->state == XMTP_INTENT_PUBLISHED &&
+            xmtp_bytes_equal(intent->payload_hash, xmtp_bytes_of(hash, sizeof(hash)))) {
+            return intent;
+        }
+    }
+    return NULL;
+}
+
+/* Too late for others to open it: it is made again in the present epoch, with the same id. */
+static bool is_outdated(uint64_t message_epoch, uint64_t group_epoch)
+{
+    return message_epoch > group_epoch || message_epoch + XMTP_PAST_EPOCHS <= group_epoch;
+}
+
+static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *message,
+                               uint64_t epoch, xmtp_intent_row *intent, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    xmtp_database *db = client->db;
+    XMTP_TRY(open_transaction(work, error));
+    xmtp_status status;
+    if (is_outdated(epoch, xmtp_mls_group_epoch(work->group))) {
+        status = xmtp_intent_set_to_publish(db, intent->id);
+        intent->state = XMTP_INTENT_TO_PUBLISH;
+    } else {
+        status =
+            xmtp_message_set_published(db, intent->message_id, message->created_ns, message->id);
+        if (status == XMTP_OK) {
+            status = xmtp_group_row_set_last_message(db, work->row.ref, message->created_ns);
+        }
+        if (status == XMTP_OK) {
+            status = xmtp_intent_delete(db, intent->id);
+        }
+        intent->state = (xmtp_intent_state)0;
+    }
+    if (status != XMTP_OK) {
+        (void)xmtp_stored(client, status, error);
+        return xmtp_work_abandon(work, status);
+    }
+    work->row.cursor = message->id;
+    work->has_news = true;
+    return XMTP_OK;
+}
+
+/* ---- foreign application messages */
+
+static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *message,
+                                 const xmtp_mls_member *sender, xmtp_bytes content,
+                                 const char *idempotency_key, xmtp_arena *arena, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    xmtp_message_id(work->row.group_id, idempotency_key, content, id);
+    xmtp_message_row row = {
+        .message_id = xmtp_bytes_of(id, sizeof(id)),
+        .group_ref = work->row.ref,
+        .kind = XMTP_MESSAGE_APPLICATION,
+        .delivery = XMTP_DELIVERY_PUBLISHED,
+        .sender_installation = sender->signature_key,
+        .sent_ns = message->created_ns,
+        .sequence = message->id,
+        .content = content,
+    };
+    XMTP_TRY(xmtp_member_inbox(arena, sender, &row.sender_inbox));
+    bool is_new = false;
+    XMTP_TRY(xmtp_stored(client, xmtp_message_insert(client->db, &row, &is_new), error));
+    bool is_own = strcmp(row.sender_inbox, client->inbox_id) == 0;
+    work->has_news = work->has_news || is_new;
+    if (!is_new || is_own || !client->is_queue_enabled) {
+        return XMTP_OK;
+    }
+    return xmtp_stored(client, xmtp_queue_push(client->db, row.message_id, work->row.ref), error);
+}
+
+static xmtp_status apply_application(group_work *work, const Pb__GroupMessage__V1 *message,
+                                     xmtp_mls_staged *staged, xmtp_arena *arena, xmtp_error *error)
+{
+    bool has_v1 = false;
+    xmtp_bytes content = {0};
+    const char *idempotency_key = "";
+    xmtp_status status = xmtp_envelope_decode(arena, xmtp_mls_staged_application_data(staged),
+                                              &has_v1, &content, &idempotency_key);
+    if (status == XMTP_E_CONTENT || !has_v1) {
+        return XMTP_OK; /* authentic, but nothing that we store; its key is burned all the same */
+    }
+    XMTP_TRY(status);
+    xmtp_mls_member sender = xmtp_mls_staged_sender(staged);
+    return store_message(work, message, &sender, content, idempotency_key, arena, error);
+}
+
+static xmtp_status merge(group_work *work, xmtp_mls_staged *staged, xmtp_error *error)
+{
+    xmtp_mls_writes *writes;
+    xmtp_status status = xmtp_mls_writes_new(&writes, &work->client->env);
+    if (status != XMTP_OK) {
+        xmtp_mls_staged_free(staged);
+        return status;
+    }
+    status = xmtp_mls_group_merge(work->group, staged, writes, error);
+    if (status == XMTP_OK) {
+        status = xmtp_writes_store(work->client, work->row.ref, writes, error);
+    }
+    xmtp_mls_writes_free(writes);
+    return status;
+}
+
+static xmtp_status foreign_application(group_work *work, const Pb__GroupMessage__V1 *message,
+                                       xmtp_mls_staged *staged, xmtp_error *error)
+{
+    xmtp_status status = open_transaction(work, error);
+    if (status != XMTP_OK) {
+        xmtp_mls_staged_free(staged);
+        return status;
+    }
+    xmtp_arena arena;
+    xmtp_scratch(work->client, &arena);
+    status = apply_application(work, message, staged, &arena, error);
+    xmtp_arena_reset(&arena);
+    if (status == XMTP_OK) {
+        status = merge(work, staged, error);
+    } else {
+        xmtp_mls_staged_free(staged);
+    }
+    if (status != XMTP_OK) {
+        return xmtp_work_abandon(work, status);
+    }
+    work->row.cursor = message->id;
+    return XMTP_OK;
+}
+
+/* ---- one message */
+
+static xmtp_status cannot_open(group_work *work, uint64_t sequence, xmtp_status why,
+                               xmtp_error *error)
+{
+    if (xmtp_is_our_trouble(why)) {
+        return why;
+    }
+    if (why == XMTP_E_EPOCH_FUTURE && work->is_from_stream) {
+        work->needs_query = true; /* a commit is missing in between: ask for everything in order */
+        return XMTP_E_RETRY;
+    }
+    if (why == XMTP_E_EPOCH_FUTURE && !work->row.is_forked) {
+        XMTP_TRY(open_transaction(work, error));
+        work->row.is_forked = true;
+        xmtp_status status = xmtp_group_row_update(work->client->db, &work->row);
+        if (status != XMTP_OK) {
+            return xmtp_work_abandon(work, xmtp_stored(work->client, status, error));
+        }
+    }
+    return step_over(work, sequence, error);
+}
+
+static xmtp_status foreign(group_work *work, const Pb__GroupMessage__V1 *message, xmtp_error *error)
+{
+    xmtp_mls_staged *staged = NULL;
+    xmtp_error why = {0};
+    xmtp_status status =
+        xmtp_mls_group_process(work->group, xmtp_proto_bytes(message->data), &staged, &why);
+    if (status != XMTP_OK) {
+        (void)xmtp_fail_default(error, status, why.text);
+        return cannot_open(work, message->id, status, error);
+    }
+    switch (xmtp_mls_staged_content_type(staged)) {
+    case XMTP_MLS_CONTENT_APPLICATION:
+        return foreign_application(work, message, staged, error);
+    case XMTP_MLS_CONTENT_COMMIT:
+        status = flush(work, error);
+        if (status != XMTP_OK) {
+            xmtp_mls_staged_free(staged);
+            return status;
+        }
+        return xmtp_apply_foreign_commit(work, message, staged, error);
+    case XMTP_MLS_CONTENT_PROPOSAL:
+        break;
+    }
+    xmtp_mls_staged_free(staged); /* 1.10 drops proposals sent on their own (groups.md 1.6) */
+    return step_over(work, message->id, error);
+}
+
+static xmtp_status receive_one(group_work *work, const Pb__GroupMessage__V1 *message,
+                               xmtp_error *error)
+{
+    xmtp_bytes data = xmtp_proto_bytes(message->data);
+    xmtp_mls_message_info info;
+    bool is_ours = xmtp_mls_message_inspect(data, &info) == XMTP_OK &&
+                   info.wire_format == XMTP_MLS_PRIVATE_MESSAGE &&
+                   xmtp_bytes_equal(info.group_id, work->row.group_id);
+    if (!is_ours) {
+        return step_over(work, message->id, error);
+    }
+    XMTP_TRY(xmtp_work_group(work, error));
+    xmtp_intent_row *intent = find_intent(work, data);
+    if (intent == NULL) {
+        return foreign(work, message, error);
+    }
+    if (intent->kind == XMTP_INTENT_SEND_MESSAGE) {
+        return own_message(work, message, info.epoch, intent, error);
+    }
+    XMTP_TRY(flush(work, error));
+    return xmtp_apply_own_commit(work, message, info.epoch, intent, error);
+}
+
+static bool is_readable(const group_work *work)
+{
+    return work->row.is_active && work->row.paused_for[0] == '\0';
+}
+
+xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *const *messages,
+                               size_t count, xmtp_error *error)
+{
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < count && status == XMTP_OK && is_readable(work); i++) {
+        const Pb__GroupMessage__V1 *message = messages[i];
+        bool is_for_us = xmtp_bytes_equal(xmtp_proto_bytes(message->group_id), work->row.group_id);
+        if (is_for_us && message->id > work->row.cursor && message->id <= INT64_MAX) {
+            status = receive_one(work, message, error);
+        }
+    }
+    /* What came before a failure is kept, unless the failure has abandoned it already. */
+    xmtp_status flushed = flush(work, status == XMTP_OK ? error : NULL);
+    return status == XMTP_OK ? flushed : status;
+}
+
+/* ---- queries */
+
+static xmtp_status query_page(group_work *work, xmtp_arena *arena,
+                              const Pb__QueryGroupMessagesResponse **out, xmtp_error *error)
+{
+    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
+    paging.has_direction = 1;
+    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
+    paging.has_limit = 1;
+    paging.limit = XMTP_PAGE_MAX;
+    paging.has_id_cursor = work->row.cursor != 0;
+    paging.id_cursor = work->row.cursor;
+    Pb__QueryGroupMessagesRequest request = PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
+    request.has_group_id = 1;
+    request.group_id = xmtp_proto_data(work->row.group_id);
+    request.paging_info = &paging;
+    void *answer;
+    XMTP_TRY(xmtp_call(work->client, XMTP_MLS_API("QueryGroupMessages"), &request.base,
+                       &pb__query_group_messages_response__descriptor, arena, &answer, error));
+    *out = answer;
+    return XMTP_OK;
+}
+
+static xmtp_status receive_page(group_work *work, size_t *count, xmtp_arena *arena,
+                                xmtp_error *error)
+{
+    const Pb__QueryGroupMessagesResponse *page;
+    XMTP_TRY(query_page(work, arena, &page, error));
+    *count = page->n_messages;
+    void *items;
+    XMTP_TRY(
+        xmtp_arena_take_array(arena, page->n_messages, sizeof(Pb__GroupMessage__V1 *), &items));
+    const Pb__GroupMessage__V1 **messages = items;
+    size_t n = 0;
+    for (size_t i = 0; i < page->n_messages; i++) {
+        if (page->messages[i]->version_case == PB__GROUP_MESSAGE__VERSION_V1) {
+            messages[n++] = page->messages[i]->v1;
+        }
+    }
+    return xmtp_receive_batch(work, messages, n, error);
+}
+
+xmtp_status xmtp_receive(group_work *work, xmtp_error *error)
+{
+    size_t count = XMTP_PAGE_MAX;
+    work->is_from_stream = false;
+    while (count >= XMTP_PAGE_MAX && is_readable(work)) {
+        uint64_t cursor = work->row.cursor;
+        xmtp_arena arena;
+        xmtp_scratch(work->client, &arena);
+        xmtp_status status = receive_page(work, &count, &arena, error);
+        xmtp_arena_reset(&arena);
+        XMTP_TRY(status);
+        if (work->row.cursor == cursor) {
+            break; /* a page that brings nothing new: a node that repeats itself */
+        }
+    }
+    return XMTP_OK;
+}

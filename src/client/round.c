@@ -1,0 +1,160 @@
+/* round.c - rounds of publishing and receiving on one conversation.
+ *
+ * What may already be on the network (published before a crash or a lost connection) is looked for
+ * before it is sent again. A commit ends the publishing of its round: what is queued behind it is
+ * built in the epoch that the commit makes.
+ */
+#include "client/round.h"
+
+enum { ROUNDS_MAX = 8, INTENTS_PER_ROUND = 100 };
+
+static const uint64_t BACK_OFF_NS = UINT64_C(50000000);
+
+xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    int64_t ref = work->row.ref;
+    xmtp_arena_reset(&work->arena);
+    work->row = (xmtp_group_row){.ref = ref};
+    work->intents = (xmtp_intent_rows){0};
+    xmtp_group_row row;
+    xmtp_status status = xmtp_group_row_read(client->db, ref, &work->arena, &row);
+    if (status == XMTP_E_NOT_FOUND) {
+        return xmtp_fail(error, status, "no such conversation");
+    }
+    XMTP_TRY(xmtp_stored(client, status, error));
+    work->row = row;
+    return xmtp_stored(
+        client, xmtp_intent_list(client->db, ref, INTENTS_PER_ROUND, &work->arena, &work->intents),
+        error);
+}
+
+xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error)
+{
+    *work = (group_work){.client = client, .row = {.ref = ref}};
+    xmtp_scratch(client, &work->arena);
+    return xmtp_work_reload(work, error);
+}
+
+void xmtp_work_end(group_work *work)
+{
+    if (work->is_in_transaction) {
+        (void)xmtp_work_abandon(work, XMTP_OK);
+    }
+    xmtp_arena_reset(&work->arena);
+}
+
+xmtp_status xmtp_work_group(group_work *work, xmtp_error *error)
+{
+    if (work->group != NULL) {
+        return XMTP_OK;
+    }
+    return xmtp_cache_open(work->client, work->row.ref, &work->group, error);
+}
+
+xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status)
+{
+    xmtp_database_rollback(work->client->db);
+    xmtp_cache_forget(work->client, work->row.ref);
+    work->group = NULL;
+    work->row = work->committed;
+    work->is_in_transaction = false;
+    return status;
+}
+
+bool xmtp_work_has_published(const group_work *work)
+{
+    for (size_t i = 0; i < work->intents.count; i++) {
+        if (work->intents.items[i].state == XMTP_INTENT_PUBLISHED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static xmtp_status keep_first(xmtp_status first, xmtp_status next)
+{
+    return first == XMTP_OK ? next : first;
+}
+
+/* One round. Failures of one step do not stop the next ones, except that nothing is sent when what
+ * is on the network could not be read. */
+static xmtp_status one_round(group_work *work, bool read_first, xmtp_error *error)
+{
+    if (read_first) {
+        XMTP_TRY(xmtp_receive(work, error));
+        XMTP_TRY(xmtp_work_reload(work, error));
+    }
+    if (!work->row.is_active || work->row.paused_for[0] != '\0') {
+        return XMTP_OK;
+    }
+    size_t sent = 0;
+    xmtp_status status = xmtp_publish(work, &sent, error);
+    if (sent > 0 || status != XMTP_OK) {
+        xmtp_error later = {0};
+        status = keep_first(status, xmtp_work_reload(work, status == XMTP_OK ? error : &later));
+        status = keep_first(status, xmtp_receive(work, status == XMTP_OK ? error : &later));
+        status = keep_first(status, xmtp_work_reload(work, status == XMTP_OK ? error : &later));
+    }
+    return keep_first(status, xmtp_post_commit(work, status == XMTP_OK ? error : NULL));
+}
+
+static bool is_finished(const group_work *work)
+{
+    return work->intents.count == 0 || !work->row.is_active || work->row.paused_for[0] != '\0';
+}
+
+xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    bool read_first = !fresh;
+    uint64_t wait_ns = BACK_OFF_NS;
+    for (int i = 0; i < ROUNDS_MAX; i++) {
+        uint64_t cursor = work->row.cursor;
+        XMTP_TRY(one_round(work, read_first, error));
+        XMTP_TRY(xmtp_work_reload(work, error));
+        if (is_finished(work)) {
+            return XMTP_OK;
+        }
+        if (work->row.cursor == cursor) {
+            client->env.sleep_ns(client->env.context, wait_ns);
+            wait_ns *= 3;
+        }
+        read_first = xmtp_work_has_published(work);
+    }
+    return xmtp_fail(error, XMTP_E_RETRY, "%zu changes of the conversation are not done yet",
+                     work->intents.count);
+}
+
+static bool is_open(const group_work *work, int64_t id)
+{
+    for (size_t i = 0; i < work->intents.count; i++) {
+        if (work->intents.items[i].id == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+xmtp_status xmtp_work_result(group_work *work, xmtp_status round_status, xmtp_error *error)
+{
+    if (work->awaited_status != XMTP_OK) {
+        return xmtp_fail(error, work->awaited_status, "%s", work->awaited_error.text);
+    }
+    xmtp_error ignored;
+    XMTP_TRY(xmtp_work_reload(work, round_status == XMTP_OK ? error : &ignored));
+    if (!is_open(work, work->awaited)) {
+        return XMTP_OK; /* what was asked is done; what else failed will be tried again */
+    }
+    if (round_status == XMTP_OK && !work->row.is_active) {
+        return xmtp_fail(error, XMTP_E_INACTIVE, "no longer a member of this conversation");
+    }
+    if (round_status == XMTP_OK && work->row.paused_for[0] != '\0') {
+        return xmtp_fail(error, XMTP_E_PAUSED, "conversation needs version %.32s of this library",
+                         work->row.paused_for);
+    }
+    if (round_status == XMTP_OK) {
+        return xmtp_fail(error, XMTP_E_RETRY, "not finished, will be tried again");
+    }
+    return round_status;
+}

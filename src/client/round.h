@@ -1,0 +1,143 @@
+/* round.h - work on one conversation: publish what is queued, read what came, send welcomes.
+ *
+ *     intents --build--> payload stored --send--> node --query--> read back: applied, intent
+ * resolved
+ *                                                       \-> foreign messages, in the same order
+ *
+ * A work object lives during one operation. Its row is the database's; after every committed
+ * transaction row, group and database agree.
+ */
+#ifndef XMTP_CLIENT_ROUND_H
+#define XMTP_CLIENT_ROUND_H
+
+#include "client/state.h"
+#include "proto/mls_api.pb-c.h"
+
+typedef struct group_work {
+    xmtp_client *client;
+    xmtp_arena arena; /* the row's strings and the list of intents */
+    xmtp_group_row row;
+    xmtp_group_row committed; /* as the database has it */
+    xmtp_mls_group *group;    /* from the cache; NULL after a failure until loaded again */
+    xmtp_intent_rows intents; /* as of the last load; resolved ones have state 0 */
+    bool is_in_transaction;   /* messages were applied that are not committed yet */
+    bool has_news;            /* something was applied */
+    bool is_from_stream;      /* items may not be complete: anything odd is left to a query */
+    bool needs_query;         /* set then */
+    /* the intent that somebody waits for, and why it failed for good */
+    int64_t awaited;
+    xmtp_status awaited_status;
+    xmtp_error awaited_error;
+} group_work;
+
+/* XMTP_E_NOT_FOUND: no such conversation. End with xmtp_work_end in any case. */
+xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error);
+void xmtp_work_end(group_work *work);
+/* Reads row, group and intents again. */
+xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error);
+/* The MLS group, loaded when it must be. */
+xmtp_status xmtp_work_group(group_work *work, xmtp_error *error);
+/* Forgets everything uncommitted: rolls back, drops the group from the cache. Returns status. */
+xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status);
+
+/* Rounds until no intent is open, progress ends, or an error; at most a few. fresh: everything
+ * queued was queued just now, so nothing can be on the network yet. */
+xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error);
+/* Something may be on the network already: published, and not read back. */
+bool xmtp_work_has_published(const group_work *work);
+/* What the awaited intent came to: OK when it is gone without a failure. */
+xmtp_status xmtp_work_result(group_work *work, xmtp_status round_status, xmtp_error *error);
+
+/* ---- publish.c */
+/* Builds payloads and sends everything that is unsent. *sent counts messages. */
+xmtp_status xmtp_publish(group_work *work, size_t *sent, xmtp_error *error);
+/* Builds the payload of a queued message inside the caller's transaction. */
+xmtp_status xmtp_publish_build_message(group_work *work, const xmtp_intent_row *intent,
+                                       xmtp_error *error);
+/* Resolves an intent as failed: gone, its message marked. Inside the caller's transaction. */
+xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xmtp_status why,
+                             const xmtp_error *why_error, xmtp_error *error);
+
+/* ---- receive.c */
+/* Queries from the cursor until a page is not full, applying everything in order. */
+xmtp_status xmtp_receive(group_work *work, xmtp_error *error);
+/* Applies messages in the order given; those at or before the cursor are ignored. */
+xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *const *messages,
+                               size_t count, xmtp_error *error);
+
+/* ---- commit_apply.c: one commit, in a transaction of its own, cursor included */
+xmtp_status xmtp_apply_foreign_commit(group_work *work, const Pb__GroupMessage__V1 *message,
+                                      xmtp_mls_staged *staged, xmtp_error *error);
+xmtp_status xmtp_apply_own_commit(group_work *work, const Pb__GroupMessage__V1 *message,
+                                  uint64_t epoch, xmtp_intent_row *intent, xmtp_error *error);
+/* Fills name, epoch, member count and activity of row from the group; strings in the arena. */
+xmtp_status xmtp_row_refresh(xmtp_arena *arena, const xmtp_mls_group *group, xmtp_group_row *row,
+                             xmtp_error *error);
+/* Value of a mutable metadata attribute of the group, NULL when absent. */
+xmtp_status xmtp_group_attribute(xmtp_arena *arena, const xmtp_mls_group *group, const char *key,
+                                 const char **value);
+
+/* ---- transcript.c: local messages of kind 2, inside the caller's transaction */
+xmtp_status xmtp_transcript_commit(group_work *work, const xmtp_commit_facts *facts,
+                                   uint64_t sequence, uint64_t created_ns, xmtp_error *error);
+xmtp_status xmtp_transcript_welcome(xmtp_client *client, const xmtp_group_row *row,
+                                    xmtp_bytes adder_installation, uint64_t cursor,
+                                    uint64_t welcome_ns, xmtp_error *error);
+
+/* ---- post_commit.c */
+xmtp_status xmtp_post_commit(group_work *work, xmtp_error *error);
+
+/* ---- commit building: *pending NULL when there is nothing to do */
+typedef struct commit_plan {
+    xmtp_mls_pending *pending;
+    xmtp_writer post_commit; /* empty without an Add */
+} commit_plan;
+
+/* membership.c */
+xmtp_status xmtp_membership_build(group_work *work, const xmtp_intent_row *intent,
+                                  commit_plan *plan, xmtp_error *error);
+/* Data of a membership intent: inboxes to add and to remove; both empty brings the installations
+ * of members up to date. */
+xmtp_status xmtp_membership_data(xmtp_writer *w, const char *const *add, size_t add_count,
+                                 const char *const *remove, size_t remove_count);
+/* Fetches members' logs, and queues a membership intent when one is ahead of the group. */
+xmtp_status xmtp_installations_refresh(group_work *work, xmtp_error *error);
+/* Inbox ids of the members, in the arena. */
+xmtp_status xmtp_member_inboxes(xmtp_arena *arena, const xmtp_mls_group *group,
+                                const char ***inboxes, size_t *count);
+/* metadata_commit.c */
+xmtp_status xmtp_metadata_build(group_work *work, const xmtp_intent_row *intent, commit_plan *plan,
+                                xmtp_error *error);
+
+/* ---- send.c */
+/* Queues a message inside the caller's transaction (key update first when due). *can_build: it is
+ * the only intent, so its payload may be built at once. */
+xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content, bool should_push,
+                               uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_intent_row *intent,
+                               bool *can_build, xmtp_error *error);
+/* Looks for new and revoked installations of members when that was not done in the last 5 s. A node
+ * that cannot be reached is no failure here. */
+xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error);
+/* XMTP_E_INACTIVE, XMTP_E_PAUSED. */
+xmtp_status xmtp_check_usable(const group_work *work, xmtp_error *error);
+
+/* ---- sync.c */
+xmtp_status xmtp_sync_welcomes(xmtp_client *client, xmtp_error *error);
+/* Rounds of one conversation; failures of one do not stop the others. */
+xmtp_status xmtp_sync_group(xmtp_client *client, int64_t ref, bool *has_news, xmtp_error *error);
+/* Sends what is queued in any conversation. */
+xmtp_status xmtp_flush_intents(xmtp_client *client, xmtp_error *error);
+
+/* ---- welcome.c */
+xmtp_status xmtp_welcome_process(xmtp_client *client, const Pb__WelcomeMessage *message,
+                                 xmtp_error *error);
+uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message);
+
+/* ---- conversation.c */
+xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_id *id,
+                                   int64_t *ref, xmtp_error *error);
+/* ---- message_view.c */
+xmtp_status xmtp_message_view(xmtp_client *client, const xmtp_message_row *row, xmtp_arena *arena,
+                              xmtp_message *out);
+
+#endif

@@ -1,0 +1,227 @@
+/* send.c - an application message: stored, queued, encrypted, published, read back.
+ *
+ *     one transaction { message row, intent, ratchet, payload }  -->  node  -->  read back  -->
+ *     one transaction { published, intent gone, cursor }
+ *
+ * The id is known before anything is sent and stays the same when the message has to be encrypted
+ * again in a later epoch, so receivers keep one copy.
+ */
+#include "client/content.h"
+#include "client/round.h"
+
+static const uint64_t KEY_UPDATE_NS = 30 * XMTP_DAY_NS;
+static const uint64_t REFRESH_BEFORE_SEND_NS = 5 * XMTP_SECOND_NS;
+
+xmtp_status xmtp_check_usable(const group_work *work, xmtp_error *error)
+{
+    if (!work->row.is_active) {
+        return xmtp_fail(error, XMTP_E_INACTIVE, "no longer a member of this conversation");
+    }
+    if (work->row.paused_for[0] != '\0') {
+        return xmtp_fail(error, XMTP_E_PAUSED, "conversation needs version %.32s of this library",
+                         work->row.paused_for);
+    }
+    return XMTP_OK;
+}
+
+/* Decimal nanoseconds, strictly rising, so that the same text sent twice gets two ids. */
+static uint64_t next_key_ns(xmtp_client *client)
+{
+    uint64_t now_ns = xmtp_now_ns(client);
+    client->last_key_ns = now_ns > client->last_key_ns ? now_ns : client->last_key_ns + 1;
+    return client->last_key_ns;
+}
+
+static xmtp_status insert_message(group_work *work, xmtp_bytes content, uint64_t key_ns,
+                                  uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_new,
+                                  xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    char key[24];
+    (void)snprintf(key, sizeof(key), "%" PRIu64, key_ns);
+    xmtp_message_id(work->row.group_id, key, content, message_id);
+    xmtp_message_row row = {
+        .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
+        .group_ref = work->row.ref,
+        .kind = XMTP_MESSAGE_APPLICATION,
+        .delivery = XMTP_DELIVERY_UNPUBLISHED,
+        .sender_inbox = client->inbox_id,
+        .sender_installation = xmtp_bytes_of(client->installation.pk, XMTP_INSTALLATION_LEN),
+        .sent_ns = key_ns,
+        .content = content,
+    };
+    return xmtp_stored(client, xmtp_message_insert(client->db, &row, is_new), error);
+}
+
+/* The clock may have gone back since the last session: look for a key that is free. */
+static xmtp_status insert_new_message(group_work *work, xmtp_bytes content, uint64_t *key_ns,
+                                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+{
+    bool is_new = false;
+    while (!is_new) {
+        *key_ns = next_key_ns(work->client);
+        XMTP_TRY(insert_message(work, content, *key_ns, message_id, &is_new, error));
+    }
+    return XMTP_OK;
+}
+
+static bool needs_key_update(const group_work *work)
+{
+    for (size_t i = 0; i < work->intents.count; i++) {
+        if (work->intents.items[i].kind != XMTP_INTENT_SEND_MESSAGE) {
+            return false; /* a commit is on its way, and every commit of ours renews the leaf */
+        }
+    }
+    uint64_t now_ns = xmtp_now_ns(work->client);
+    return work->row.rotated_ns == 0 || work->row.rotated_ns + KEY_UPDATE_NS < now_ns;
+}
+
+static xmtp_status queue_envelope(group_work *work, xmtp_bytes content, uint64_t key_ns,
+                                  xmtp_intent_row *intent, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    char key[24];
+    xmtp_writer w;
+    (void)snprintf(key, sizeof(key), "%" PRIu64, key_ns);
+    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_status status = xmtp_envelope_encode(&w, content, key);
+    xmtp_bytes envelope = {0};
+    if (status == XMTP_OK) {
+        status = xmtp_arena_copy(&work->arena, xmtp_writer_bytes(&w), &envelope);
+    }
+    xmtp_writer_free(&w);
+    XMTP_TRY(status);
+    intent->data = envelope;
+    return xmtp_stored(client, xmtp_intent_insert(client->db, intent), error);
+}
+
+xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content, bool should_push,
+                               uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_intent_row *intent,
+                               bool *can_build, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    uint64_t key_ns;
+    if (content.n > XMTP_CONTENT_MAX) {
+        return xmtp_fail(error, XMTP_E_LIMIT, "content of %zu bytes, at most %d", content.n,
+                         XMTP_CONTENT_MAX);
+    }
+    *can_build = work->intents.count == 0;
+    if (needs_key_update(work)) {
+        xmtp_intent_row update = {.group_ref = work->row.ref, .kind = XMTP_INTENT_KEY_UPDATE};
+        XMTP_TRY(xmtp_stored(client, xmtp_intent_insert(client->db, &update), error));
+        *can_build = false;
+    }
+    XMTP_TRY(insert_new_message(work, content, &key_ns, message_id, error));
+    *intent = (xmtp_intent_row){
+        .group_ref = work->row.ref,
+        .kind = XMTP_INTENT_SEND_MESSAGE,
+        .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
+        .should_push = should_push,
+    };
+    return queue_envelope(work, content, key_ns, intent, error);
+}
+
+/* In one transaction: message, intent, and, when nothing is queued before it, its payload. */
+static xmtp_status queue_and_build(group_work *work, xmtp_bytes content, bool should_push,
+                                   uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_fresh,
+                                   xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    xmtp_intent_row intent;
+    *is_fresh = !xmtp_work_has_published(work);
+    XMTP_TRY(xmtp_begin(client, error));
+    bool can_build = false;
+    xmtp_status status =
+        xmtp_queue_message(work, content, should_push, message_id, &intent, &can_build, error);
+    if (status == XMTP_OK && can_build) {
+        status = xmtp_publish_build_message(work, &intent, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_commit(client, error);
+    }
+    if (status != XMTP_OK) {
+        return xmtp_work_abandon(work, status);
+    }
+    work->awaited = intent.id;
+    return xmtp_work_reload(work, error);
+}
+
+xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
+{
+    uint64_t now_ns = xmtp_now_ns(work->client);
+    bool is_recent =
+        work->row.checked_ns <= now_ns && now_ns - work->row.checked_ns <= REFRESH_BEFORE_SEND_NS;
+    if (is_recent) {
+        return XMTP_OK;
+    }
+    xmtp_error why = {0};
+    xmtp_status status = xmtp_installations_refresh(work, &why);
+    if (status == XMTP_OK || status == XMTP_E_NETWORK) {
+        return XMTP_OK;
+    }
+    return xmtp_fail(error, status, "%s", why.text);
+}
+
+static xmtp_status send(group_work *work, xmtp_bytes content, bool should_push,
+                        uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+{
+    XMTP_TRY(xmtp_check_usable(work, error));
+    XMTP_TRY(xmtp_refresh_before_send(work, error));
+    bool is_fresh;
+    XMTP_TRY(queue_and_build(work, content, should_push, message_id, &is_fresh, error));
+    xmtp_status status = xmtp_work_rounds(work, is_fresh, error);
+    return xmtp_work_result(work, status, error);
+}
+
+xmtp_status xmtp_client_send_content(xmtp_client *client, const xmtp_conversation_id *id,
+                                     xmtp_bytes encoded_content, bool should_push,
+                                     uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+{
+    int64_t ref;
+    group_work work;
+    uint8_t own_id[XMTP_MESSAGE_ID_LEN];
+    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
+    xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    if (status == XMTP_OK) {
+        status = send(&work, encoded_content, should_push, message_id == NULL ? own_id : message_id,
+                      error);
+    }
+    xmtp_work_end(&work);
+    return status;
+}
+
+static xmtp_status send_writer(xmtp_client *client, const xmtp_conversation_id *id, xmtp_writer *w,
+                               xmtp_status encoded, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                               xmtp_error *error)
+{
+    xmtp_status status = encoded;
+    if (status == XMTP_E_CONTENT) {
+        status = xmtp_fail(error, status, "text is not UTF-8");
+    } else if (status == XMTP_E_LIMIT) {
+        status = xmtp_fail(error, status, "text is longer than %d bytes", XMTP_TEXT_MAX);
+    }
+    if (status == XMTP_OK) {
+        status =
+            xmtp_client_send_content(client, id, xmtp_writer_bytes(w), true, message_id, error);
+    }
+    xmtp_writer_free(w);
+    return status;
+}
+
+xmtp_status xmtp_client_send_text(xmtp_client *client, const xmtp_conversation_id *id,
+                                  const char *text, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                                  xmtp_error *error)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
+    return send_writer(client, id, &w, xmtp_content_text(&w, text), message_id, error);
+}
+
+xmtp_status xmtp_client_send_reply(xmtp_client *client, const xmtp_conversation_id *id,
+                                   const uint8_t reference[XMTP_MESSAGE_ID_LEN], const char *text,
+                                   uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
+    return send_writer(client, id, &w, xmtp_content_reply(&w, reference, text), message_id, error);
+}

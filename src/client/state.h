@@ -1,0 +1,198 @@
+/* state.h - what an open client is, and what its files share.
+ *
+ *     client.c         open, close, options            sync.c           welcomes and all
+ * conversations registration.c   this installation's life        round.c          publish, receive,
+ * post-commit identity_sync.c  other inboxes' logs             publish.c        intents -> payloads
+ * -> node call.c           one unary call, with retries    receive.c        pages of messages, in
+ * order group_cache.c    loaded MLS groups               commit_apply.c   commits, own and foreign
+ *     stream.c         poll                            post_commit.c    sending welcomes
+ *     queue.c          exactly once                    welcome.c        receiving welcomes
+ *
+ * One operation is one transaction. Memory never runs ahead of the database: when something fails
+ * between changing an MLS group and committing, the group is dropped from the cache.
+ */
+#ifndef XMTP_CLIENT_STATE_H
+#define XMTP_CLIENT_STATE_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/reader.h"
+#include "base/status.h"
+#include "base/writer.h"
+#include "client/commit_rules.h"
+#include "identity/key_package.h"
+#include "identity/sender_hmac.h"
+#include "identity/signer.h"
+#include "proto/message.h"
+#include "rpc/transport.h"
+#include "store/database.h"
+#include "store/group_store.h"
+#include "store/identity_store.h"
+#include "store/intent_store.h"
+#include "store/message_store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <xmtp/client.h>
+#include <xmtp/mls.h>
+
+#define XMTP_SECOND_NS UINT64_C(1000000000)
+#define XMTP_DAY_NS    (UINT64_C(86400) * XMTP_SECOND_NS)
+
+enum {
+    XMTP_PAGE_MAX = 100,        /* messages per query; what the official client asks for */
+    XMTP_GROUP_CACHE_MAX = 64,  /* loaded MLS groups */
+    XMTP_STATE_CACHE_MAX = 512, /* association states kept between operations */
+    XMTP_CLIENT_ARENA_MAX = 512 * 1024 * 1024, /* a page of 100 messages near their limit */
+    XMTP_PAST_EPOCHS = 3,
+    XMTP_CONTENT_MAX = 24 * 1024 * 1024, /* below the network's 25 MiB per call */
+    XMTP_BUILD_ATTEMPTS_MAX = 3,
+};
+
+typedef struct cached_group {
+    int64_t ref;
+    xmtp_mls_group *group;
+    uint64_t used_at; /* of the cache's counter */
+} cached_group;
+
+typedef struct cached_state {
+    char inbox_id[XMTP_INBOX_ID_LEN + 1];
+    uint64_t sequence_id;
+    xmtp_association *state;
+} cached_state;
+
+typedef struct handed_out {
+    struct handed_out *next;
+    uint8_t message_id[XMTP_MESSAGE_ID_LEN];
+    xmtp_arena arena; /* the entry's strings */
+} handed_out;
+
+typedef struct stream_state {
+    xmtp_stream *welcomes;
+    xmtp_stream *groups;
+    bool is_stale; /* a conversation came or went: subscribe again */
+    bool has_synced;
+    uint64_t retry_at_ns; /* not before, after a lost connection */
+    uint64_t back_off_ns; /* 0 while connected */
+    uint64_t next_chores_ns;
+} stream_state;
+
+struct xmtp_client {
+    xmtp_env env;
+    xmtp_transport own_transport;
+    const xmtp_transport *transport;
+    bool owns_transport;
+    xmtp_database *db;
+
+    char inbox_id[XMTP_INBOX_ID_LEN + 1];
+    char address[XMTP_ADDRESS_LEN + 1];
+    char installation_id[2 * XMTP_INSTALLATION_LEN + 1];
+    xmtp_installation installation;
+    uint8_t credential[XMTP_CREDENTIAL_LEN];
+    uint8_t hmac_root[XMTP_HMAC_ROOT_LEN];
+
+    uint64_t last_key_ns; /* idempotency keys rise strictly */
+    bool is_node_away;    /* a call failed after all retries: the next ones try once */
+    bool is_queue_enabled;
+
+    cached_group groups[XMTP_GROUP_CACHE_MAX];
+    size_t group_count;
+    uint64_t group_clock;
+    cached_state *states;
+    size_t state_count;
+    size_t state_capacity;
+
+    stream_state stream;
+    handed_out *handed;
+    xmtp_arena out; /* strings given out by the last call */
+    xmtp_writer request;
+    xmtp_writer response;
+};
+
+/* ---- small helpers */
+
+static inline uint64_t xmtp_now_ns(const xmtp_client *client)
+{
+    return client->env.now_ns(client->env.context);
+}
+
+static inline void xmtp_scratch(const xmtp_client *client, xmtp_arena *arena)
+{
+    xmtp_arena_init(arena, &client->env.alloc, XMTP_CLIENT_ARENA_MAX);
+}
+
+static inline void xmtp_give_back(const xmtp_client *client, void *p)
+{
+    (void)client->env.alloc.reallocate(client->env.alloc.context, p, 0);
+}
+
+/* Passes a status of the store on, with its sentence. */
+xmtp_status xmtp_stored(const xmtp_client *client, xmtp_status status, xmtp_error *error);
+xmtp_status xmtp_begin(xmtp_client *client, xmtp_error *error);
+xmtp_status xmtp_commit(xmtp_client *client, xmtp_error *error);
+
+xmtp_mls_signer xmtp_client_signer(const xmtp_client *client);
+xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client);
+
+/* True for failures that say nothing about the input: trying again later may succeed. */
+bool xmtp_is_our_trouble(xmtp_status status);
+
+/* ---- call.c */
+
+/* One unary call. service and method of the path; answer_type NULL: the answer is not looked at.
+ * The answer lives in the arena. Retried with back-off when the node cannot be reached: all calls
+ * of this protocol may be repeated. XMTP_E_NETWORK covers timeouts and UNAVAILABLE. */
+xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMessage *request,
+                      const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
+                      void **answer, xmtp_error *error);
+
+#define XMTP_MLS_API(method)      "/xmtp.mls.api.v1.MlsApi/" method
+#define XMTP_IDENTITY_API(method) "/xmtp.identity.api.v1.IdentityApi/" method
+
+/* ---- identity_sync.c */
+
+/* Fetches what is new in the logs of these inboxes. */
+xmtp_status xmtp_identity_sync(xmtp_client *client, const char *const *inbox_ids, size_t count,
+                               xmtp_error *error);
+xmtp_state_lookup xmtp_client_states(xmtp_client *client);
+/* The state after the newest update known. XMTP_E_NO_INBOX without any. Valid until
+ * xmtp_states_trim. */
+xmtp_status xmtp_newest_state(xmtp_client *client, const char *inbox_id,
+                              const xmtp_association **out, uint64_t *sequence_id,
+                              xmtp_error *error);
+/* Between operations: keeps the cache within its bound. */
+void xmtp_states_trim(xmtp_client *client, size_t keep);
+/* Address (any case) or inbox id to inbox id. XMTP_E_NO_INBOX. */
+xmtp_status xmtp_resolve(xmtp_client *client, const char *peer,
+                         char inbox_id[XMTP_INBOX_ID_LEN + 1], xmtp_error *error);
+/* GetInboxIds for one normalised address; "" when nobody has it. */
+xmtp_status xmtp_lookup_address(xmtp_client *client, const char *address,
+                                char inbox_id[XMTP_INBOX_ID_LEN + 1], xmtp_error *error);
+
+/* ---- registration.c, key_rotation.c */
+
+/* Makes sure that this installation is in the inbox's log. May publish. */
+xmtp_status xmtp_register(xmtp_client *client, const xmtp_wallet *wallet, xmtp_error *error);
+/* Generates, stores and uploads a new key package; older ones live another day. */
+xmtp_status xmtp_rotate_key_package(xmtp_client *client, xmtp_error *error);
+/* Rotates when due, deletes expired key packages. */
+xmtp_status xmtp_key_package_chores(xmtp_client *client, xmtp_error *error);
+/* At most 5 s from now (groups.md 4.7). Inside the caller's transaction. */
+xmtp_status xmtp_queue_rotation(xmtp_client *client, xmtp_error *error);
+xmtp_status xmtp_read_key_package(xmtp_client *client, xmtp_bytes public_key, xmtp_arena *arena,
+                                  xmtp_bytes *key_package, xmtp_inbox_key_package_keys *keys,
+                                  xmtp_error *error);
+
+/* ---- group_cache.c */
+
+xmtp_status xmtp_cache_open(xmtp_client *client, int64_t ref, xmtp_mls_group **out,
+                            xmtp_error *error);
+/* Takes ownership of a group that was just created or joined. */
+void xmtp_cache_keep(xmtp_client *client, int64_t ref, xmtp_mls_group *group);
+void xmtp_cache_forget(xmtp_client *client, int64_t ref);
+void xmtp_cache_forget_all(xmtp_client *client);
+/* Applies the list inside the caller's transaction. */
+xmtp_status xmtp_writes_store(xmtp_client *client, int64_t ref, const xmtp_mls_writes *writes,
+                              xmtp_error *error);
+
+#endif

@@ -1,0 +1,381 @@
+/* stream.c - poll: two subscriptions, one for welcomes and one for all conversations, whose items
+ * go the same way as what a sync fetches.
+ *
+ *     closed --sync, subscribe from the cursors--> open --item--> receive_batch / welcome_process
+ *       ^                                           |  \--new conversation--> subscribe again, drop
+ * old
+ *       +------back-off 1 s to 30 s <----lost-------+
+ *
+ * A subscription replays everything behind the cursors before it goes live, so nothing is missed in
+ * between. What it brings counts only together with the cursor: an item that was seen already is
+ * ignored, one that does not fit (a commit is missing before it) makes us query that conversation.
+ */
+#include "client/stream.h"
+
+#include "client/round.h"
+
+enum { ITEMS_PER_TURN = 100 };
+
+static const uint64_t BACK_OFF_MIN_NS = XMTP_SECOND_NS;
+static const uint64_t BACK_OFF_MAX_NS = 30 * XMTP_SECOND_NS;
+static const uint64_t CHORES_NS = 5 * XMTP_SECOND_NS;
+
+void xmtp_stream_close(xmtp_client *client)
+{
+    const xmtp_transport *t = client->transport;
+    if (t != NULL) {
+        t->unsubscribe(t->context, client->stream.welcomes);
+        t->unsubscribe(t->context, client->stream.groups);
+    }
+    client->stream.welcomes = NULL;
+    client->stream.groups = NULL;
+}
+
+/* ---- opening */
+
+static xmtp_status subscribe(xmtp_client *client, const char *path, const ProtobufCMessage *request,
+                             xmtp_stream **out, xmtp_error *error)
+{
+    const xmtp_transport *t = client->transport;
+    xmtp_writer_clear(&client->request);
+    XMTP_TRY(xmtp_proto_encode(request, &client->request));
+    xmtp_status status =
+        t->subscribe(t->context, path, xmtp_writer_bytes(&client->request), out, error);
+    bool is_away = status == XMTP_E_TIMEOUT || status == XMTP_E_RPC_UNAVAILABLE;
+    return is_away ? XMTP_E_NETWORK : status;
+}
+
+static xmtp_status subscribe_welcomes(xmtp_client *client, xmtp_error *error)
+{
+    uint64_t cursor;
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_setting_number(client->db, "welcome_cursor", &cursor), error));
+    Pb__SubscribeWelcomeMessagesRequest__Filter filter =
+        PB__SUBSCRIBE_WELCOME_MESSAGES_REQUEST__FILTER__INIT;
+    filter.has_installation_key = 1;
+    filter.installation_key =
+        xmtp_proto_data(xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)));
+    filter.has_id_cursor = cursor != 0;
+    filter.id_cursor = cursor;
+    Pb__SubscribeWelcomeMessagesRequest__Filter *filters[] = {&filter};
+    Pb__SubscribeWelcomeMessagesRequest request = PB__SUBSCRIBE_WELCOME_MESSAGES_REQUEST__INIT;
+    request.n_filters = 1;
+    request.filters = filters;
+    return subscribe(client, XMTP_MLS_API("SubscribeWelcomeMessages"), &request.base,
+                     &client->stream.welcomes, error);
+}
+
+static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_rows *rows,
+                                 Pb__SubscribeGroupMessagesRequest *request)
+{
+    typedef Pb__SubscribeGroupMessagesRequest__Filter filter_type;
+    void *filters;
+    void *pointers;
+    XMTP_TRY(xmtp_arena_take_array(arena, rows->count, sizeof(filter_type), &filters));
+    XMTP_TRY(xmtp_arena_take_array(arena, rows->count, sizeof(filter_type *), &pointers));
+    request->filters = pointers;
+    request->n_filters = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        const xmtp_group_row *row = &rows->items[i];
+        if (!row->is_active || row->paused_for[0] != '\0') {
+            continue;
+        }
+        filter_type *filter = (filter_type *)filters + i;
+        *filter = (filter_type)PB__SUBSCRIBE_GROUP_MESSAGES_REQUEST__FILTER__INIT;
+        filter->has_group_id = 1;
+        filter->group_id = xmtp_proto_data(row->group_id);
+        filter->has_id_cursor = row->cursor != 0;
+        filter->id_cursor = row->cursor;
+        request->filters[request->n_filters++] = filter;
+    }
+    return XMTP_OK;
+}
+
+/* A new subscription with the present list; the old one is dropped only then. */
+static xmtp_status subscribe_groups(xmtp_client *client, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_group_rows rows;
+    xmtp_stream *fresh = NULL;
+    Pb__SubscribeGroupMessagesRequest request = PB__SUBSCRIBE_GROUP_MESSAGES_REQUEST__INIT;
+    xmtp_scratch(client, &arena);
+    xmtp_status status =
+        xmtp_stored(client, xmtp_group_row_list(client->db, true, &arena, &rows), error);
+    if (status == XMTP_OK) {
+        status = group_filters(&arena, &rows, &request);
+    }
+    if (status == XMTP_OK) {
+        status =
+            subscribe(client, XMTP_MLS_API("SubscribeGroupMessages"), &request.base, &fresh, error);
+    }
+    xmtp_arena_reset(&arena);
+    XMTP_TRY(status);
+    client->transport->unsubscribe(client->transport->context, client->stream.groups);
+    client->stream.groups = fresh;
+    client->stream.is_stale = false;
+    return XMTP_OK;
+}
+
+static xmtp_status lost(xmtp_client *client, xmtp_status status)
+{
+    stream_state *s = &client->stream;
+    xmtp_stream_close(client);
+    s->back_off_ns = s->back_off_ns == 0 ? BACK_OFF_MIN_NS : 2 * s->back_off_ns;
+    s->back_off_ns = s->back_off_ns > BACK_OFF_MAX_NS ? BACK_OFF_MAX_NS : s->back_off_ns;
+    s->retry_at_ns = xmtp_now_ns(client) + s->back_off_ns;
+    return status;
+}
+
+static bool is_node_trouble(xmtp_status status)
+{
+    return status == XMTP_E_NETWORK || status == XMTP_E_RPC || status == XMTP_E_PROTOCOL ||
+           status == XMTP_E_RPC_EXHAUSTED;
+}
+
+/* Sync and subscribe. Conversations that fail for reasons of their own do not keep the streams
+ * closed: what is wrong with them shows again when they are used. */
+static xmtp_status open_streams(xmtp_client *client, xmtp_error *error)
+{
+    xmtp_error why = {0};
+    xmtp_status status = xmtp_client_sync(client, &why);
+    if (is_node_trouble(status)) {
+        return lost(client, xmtp_fail(error, XMTP_E_NETWORK, "%s", why.text));
+    }
+    status = subscribe_welcomes(client, error);
+    if (status == XMTP_OK) {
+        status = subscribe_groups(client, error);
+    }
+    if (status != XMTP_OK) {
+        return lost(client, is_node_trouble(status) ? XMTP_E_NETWORK : status);
+    }
+    client->stream.back_off_ns = 0;
+    client->stream.has_synced = true;
+    client->stream.next_chores_ns = xmtp_now_ns(client) + CHORES_NS;
+    return XMTP_OK;
+}
+
+/* ---- items of conversations */
+
+typedef struct turn {
+    xmtp_client *client;
+    xmtp_arena arena;
+    const Pb__GroupMessage__V1 *items[ITEMS_PER_TURN];
+    size_t count;
+    bool has_ended;
+    bool has_news;
+} turn;
+
+static void decode_item(turn *t, xmtp_bytes bytes)
+{
+    void *message;
+    /* Undecodable items cannot be told from noise; a query would find the same bytes. */
+    if (xmtp_proto_decode(&pb__group_message__descriptor, &t->arena, bytes, &message) == XMTP_OK &&
+        ((Pb__GroupMessage *)message)->version_case == PB__GROUP_MESSAGE__VERSION_V1) {
+        t->items[t->count++] = ((Pb__GroupMessage *)message)->v1;
+    }
+}
+
+static void collect(turn *t)
+{
+    const xmtp_transport *transport = t->client->transport;
+    xmtp_bytes bytes;
+    while (t->count < ITEMS_PER_TURN) {
+        xmtp_status status =
+            transport->next(transport->context, t->client->stream.groups, &bytes, NULL);
+        if (status != XMTP_OK) {
+            t->has_ended = status != XMTP_E_RETRY;
+            return;
+        }
+        decode_item(t, bytes);
+    }
+}
+
+/* Applies the items of one conversation, all at once and in their order. */
+static xmtp_status apply(turn *t, int64_t ref, const Pb__GroupMessage__V1 *const *items,
+                         size_t count, xmtp_error *error)
+{
+    group_work work;
+    xmtp_status status = xmtp_work_start(&work, t->client, ref, error);
+    if (status == XMTP_OK) {
+        work.is_from_stream = true;
+        status = xmtp_receive_batch(&work, items, count, error);
+        if (work.needs_query) {
+            status = xmtp_work_reload(&work, error);
+            status = status == XMTP_OK ? xmtp_receive(&work, error) : status;
+        }
+    }
+    t->has_news = t->has_news || work.has_news;
+    xmtp_work_end(&work);
+    return status;
+}
+
+static xmtp_status apply_conversation(turn *t, size_t first, xmtp_error *error)
+{
+    xmtp_client *client = t->client;
+    const Pb__GroupMessage__V1 *mine[ITEMS_PER_TURN];
+    size_t count = 0;
+    xmtp_bytes group_id = xmtp_proto_bytes(t->items[first]->group_id);
+    for (size_t i = first; i < t->count; i++) {
+        if (t->items[i] != NULL &&
+            xmtp_bytes_equal(xmtp_proto_bytes(t->items[i]->group_id), group_id)) {
+            mine[count++] = t->items[i];
+            t->items[i] = NULL;
+        }
+    }
+    xmtp_group_row row;
+    xmtp_status status = xmtp_group_row_find(client->db, group_id, &t->arena, &row);
+    if (status == XMTP_E_NOT_FOUND) {
+        return XMTP_OK; /* never asked for */
+    }
+    XMTP_TRY(xmtp_stored(client, status, error));
+    return apply(t, row.ref, mine, count, error);
+}
+
+/* *has_more: another turn may find more at once. */
+static xmtp_status drain_groups(xmtp_client *client, bool *has_news, bool *has_more,
+                                bool *has_ended, xmtp_error *error)
+{
+    turn t = {.client = client};
+    xmtp_status first = XMTP_OK;
+    xmtp_scratch(client, &t.arena);
+    collect(&t);
+    for (size_t i = 0; i < t.count; i++) {
+        if (t.items[i] != NULL) {
+            xmtp_status status = apply_conversation(&t, i, first == XMTP_OK ? error : NULL);
+            first = first == XMTP_OK ? status : first;
+        }
+    }
+    xmtp_arena_reset(&t.arena);
+    xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
+    *has_more = t.count == ITEMS_PER_TURN;
+    *has_ended = t.has_ended;
+    *has_news = *has_news || t.has_news;
+    return first;
+}
+
+/* ---- welcomes */
+
+static xmtp_status drain_welcomes(xmtp_client *client, bool *has_news, bool *has_ended,
+                                  xmtp_error *error)
+{
+    const xmtp_transport *t = client->transport;
+    xmtp_bytes bytes;
+    for (;;) {
+        xmtp_status status = t->next(t->context, client->stream.welcomes, &bytes, NULL);
+        if (status != XMTP_OK) {
+            *has_ended = status != XMTP_E_RETRY;
+            return XMTP_OK;
+        }
+        xmtp_arena arena;
+        void *message;
+        xmtp_scratch(client, &arena);
+        status = xmtp_proto_decode(&pb__welcome_message__descriptor, &arena, bytes, &message);
+        if (status == XMTP_OK) {
+            status = xmtp_welcome_process(client, message, error);
+            *has_news = true;
+        } else if (status == XMTP_E_MALFORMED) {
+            status = XMTP_OK;
+        }
+        xmtp_arena_reset(&arena);
+        XMTP_TRY(status);
+    }
+}
+
+/* ---- chores: what nobody tells us about */
+
+static xmtp_status chores(xmtp_client *client, xmtp_error *error)
+{
+    uint64_t now_ns = xmtp_now_ns(client);
+    if (now_ns < client->stream.next_chores_ns) {
+        return XMTP_OK;
+    }
+    client->stream.next_chores_ns = now_ns + CHORES_NS;
+    XMTP_TRY(xmtp_flush_intents(client, error));
+    return xmtp_key_package_chores(client, error);
+}
+
+/* ---- poll */
+
+/* One look at everything, without waiting. After a failure that belongs to one item the streams are
+ * opened again: they replay from the cursors, so the item comes back. */
+static xmtp_status look(xmtp_client *client, bool *has_news, xmtp_error *error)
+{
+    bool has_more = true;
+    bool welcomes_ended = false;
+    bool groups_ended = false;
+    xmtp_status status = drain_welcomes(client, has_news, &welcomes_ended, error);
+    while (status == XMTP_OK && has_more) {
+        if (client->stream.is_stale) {
+            status = subscribe_groups(client, error);
+        }
+        if (status == XMTP_OK) {
+            status = drain_groups(client, has_news, &has_more, &groups_ended, error);
+        }
+    }
+    if (status == XMTP_OK && (welcomes_ended || groups_ended)) {
+        status = xmtp_fail(error, XMTP_E_NETWORK, "the node ended the subscription");
+    }
+    if (status == XMTP_OK && client->stream.is_stale) {
+        status = subscribe_groups(client, error);
+    }
+    if (status == XMTP_OK) {
+        status = chores(client, error);
+    }
+    return status == XMTP_OK ? XMTP_OK : lost(client, status);
+}
+
+static uint64_t until(uint64_t at_ns, uint64_t now_ns)
+{
+    return at_ns > now_ns ? at_ns - now_ns : 0;
+}
+
+/* Waits, but not longer than to the next chore or try. *left_ns is reduced. */
+static xmtp_status wait_some(xmtp_client *client, uint64_t most_ns, uint64_t *left_ns)
+{
+    const xmtp_transport *t = client->transport;
+    uint64_t wait_ns = most_ns < *left_ns ? most_ns : *left_ns;
+    xmtp_status status = t->wait(t->context, wait_ns);
+    if (*left_ns != UINT64_MAX && status == XMTP_E_TIMEOUT) {
+        *left_ns -= wait_ns;
+    }
+    return status;
+}
+
+static xmtp_status open_or_wait(xmtp_client *client, uint64_t timeout_ns, xmtp_error *error)
+{
+    uint64_t back_off_ns = until(client->stream.retry_at_ns, xmtp_now_ns(client));
+    if (back_off_ns > 0) {
+        uint64_t left_ns = timeout_ns;
+        xmtp_status status = wait_some(client, back_off_ns, &left_ns);
+        if (status == XMTP_OK || left_ns == 0) {
+            return status == XMTP_OK ? XMTP_OK : xmtp_fail(error, XMTP_E_NETWORK, "node is away");
+        }
+    }
+    return open_streams(client, error);
+}
+
+xmtp_status xmtp_client_poll(xmtp_client *client, uint64_t timeout_ns, xmtp_error *error)
+{
+    if (client->stream.welcomes == NULL) {
+        return open_or_wait(client, timeout_ns, error);
+    }
+    uint64_t left_ns = timeout_ns;
+    bool was_woken = false;
+    for (;;) {
+        bool has_news = false;
+        XMTP_TRY(look(client, &has_news, error));
+        if (has_news || was_woken) {
+            return XMTP_OK;
+        }
+        if (left_ns == 0) {
+            return XMTP_E_TIMEOUT;
+        }
+        uint64_t chores_ns = until(client->stream.next_chores_ns, xmtp_now_ns(client));
+        was_woken = wait_some(client, chores_ns == 0 ? 1 : chores_ns, &left_ns) == XMTP_OK;
+    }
+}
+
+void xmtp_client_wake(xmtp_client *client)
+{
+    client->transport->wake(client->transport->context);
+}

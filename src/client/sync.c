@@ -1,0 +1,250 @@
+/* sync.c - welcomes, then everything that is new in every conversation, then what is still unsent.
+ */
+#include "client/round.h"
+
+enum { NEWEST_PER_CALL = 1000 };
+
+static const uint64_t REFRESH_ON_SYNC_NS = UINT64_C(1800) * XMTP_SECOND_NS;
+
+/* ---- welcomes */
+
+static xmtp_status query_welcomes(xmtp_client *client, uint64_t cursor, xmtp_arena *arena,
+                                  const Pb__QueryWelcomeMessagesResponse **out, xmtp_error *error)
+{
+    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
+    paging.has_direction = 1;
+    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
+    paging.has_limit = 1;
+    paging.limit = XMTP_PAGE_MAX;
+    paging.has_id_cursor = cursor != 0;
+    paging.id_cursor = cursor;
+    Pb__QueryWelcomeMessagesRequest request = PB__QUERY_WELCOME_MESSAGES_REQUEST__INIT;
+    request.has_installation_key = 1;
+    request.installation_key =
+        xmtp_proto_data(xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)));
+    request.paging_info = &paging;
+    void *answer;
+    XMTP_TRY(xmtp_call(client, XMTP_MLS_API("QueryWelcomeMessages"), &request.base,
+                       &pb__query_welcome_messages_response__descriptor, arena, &answer, error));
+    *out = answer;
+    return XMTP_OK;
+}
+
+static xmtp_status welcome_page(xmtp_client *client, uint64_t cursor, size_t *count,
+                                xmtp_error *error)
+{
+    xmtp_arena arena;
+    const Pb__QueryWelcomeMessagesResponse *page;
+    *count = 0;
+    xmtp_scratch(client, &arena);
+    xmtp_status status = query_welcomes(client, cursor, &arena, &page, error);
+    for (size_t i = 0; status == XMTP_OK && i < page->n_messages; i++) {
+        status = xmtp_welcome_process(client, page->messages[i], error);
+        (*count)++;
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+xmtp_status xmtp_sync_welcomes(xmtp_client *client, xmtp_error *error)
+{
+    size_t count = XMTP_PAGE_MAX;
+    uint64_t before = UINT64_MAX;
+    while (count >= XMTP_PAGE_MAX) {
+        uint64_t cursor;
+        XMTP_TRY(
+            xmtp_stored(client, xmtp_setting_number(client->db, "welcome_cursor", &cursor), error));
+        if (cursor == before) {
+            break; /* a page that moved nothing */
+        }
+        before = cursor;
+        XMTP_TRY(welcome_page(client, cursor, &count, error));
+    }
+    return XMTP_OK;
+}
+
+/* ---- one conversation */
+
+/* A group that waited for a newer library goes on when this one is new enough. */
+static xmtp_status unpause(group_work *work, xmtp_error *error)
+{
+    if (work->row.paused_for[0] == '\0' ||
+        xmtp_version_compare(work->row.paused_for, XMTP_EQUIVALENT_VERSION) > 0) {
+        return XMTP_OK;
+    }
+    work->row.paused_for = "";
+    return xmtp_stored(work->client, xmtp_group_row_update(work->client->db, &work->row), error);
+}
+
+static xmtp_status refresh_when_due(group_work *work, xmtp_error *error)
+{
+    uint64_t now_ns = xmtp_now_ns(work->client);
+    bool is_usable = work->row.is_active && work->row.paused_for[0] == '\0';
+    if (!is_usable || work->row.checked_ns + REFRESH_ON_SYNC_NS > now_ns) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_installations_refresh(work, error));
+    return work->intents.count == 0 ? XMTP_OK : xmtp_work_rounds(work, true, error);
+}
+
+xmtp_status xmtp_sync_group(xmtp_client *client, int64_t ref, bool *has_news, xmtp_error *error)
+{
+    group_work work;
+    xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    if (status == XMTP_OK) {
+        status = unpause(&work, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_work_rounds(&work, false, error);
+    }
+    if (status == XMTP_OK) {
+        status = refresh_when_due(&work, error);
+    }
+    *has_news = *has_news || work.has_news;
+    xmtp_work_end(&work);
+    xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
+    return status;
+}
+
+static xmtp_status sync_dm_duplicates(xmtp_client *client, const xmtp_group_row *row,
+                                      xmtp_arena *arena, xmtp_error *error)
+{
+    xmtp_group_rows rows;
+    bool has_news = false;
+    xmtp_status first = XMTP_OK;
+    XMTP_TRY(xmtp_stored(client, xmtp_group_row_list(client->db, true, arena, &rows), error));
+    for (size_t i = 0; i < rows.count; i++) {
+        if (strcmp(rows.items[i].dm_id, row->dm_id) == 0) {
+            xmtp_status status = xmtp_sync_group(client, rows.items[i].ref, &has_news,
+                                                 first == XMTP_OK ? error : NULL);
+            first = first == XMTP_OK ? status : first;
+        }
+    }
+    return first;
+}
+
+xmtp_status xmtp_client_sync_conversation(xmtp_client *client, const xmtp_conversation_id *id,
+                                          xmtp_error *error)
+{
+    int64_t ref;
+    xmtp_arena arena;
+    xmtp_group_row row;
+    bool has_news = false;
+    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
+    xmtp_scratch(client, &arena);
+    xmtp_status status =
+        xmtp_stored(client, xmtp_group_row_read(client->db, ref, &arena, &row), error);
+    if (status == XMTP_OK) {
+        status = row.dm_id[0] != '\0' ? sync_dm_duplicates(client, &row, &arena, error)
+                                      : xmtp_sync_group(client, ref, &has_news, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+/* ---- all of them */
+
+static xmtp_status newest_of_some(xmtp_client *client, const xmtp_group_row *rows, size_t count,
+                                  uint64_t *newest, xmtp_arena *arena, xmtp_error *error)
+{
+    void *ids;
+    XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(ProtobufCBinaryData), &ids));
+    for (size_t i = 0; i < count; i++) {
+        ((ProtobufCBinaryData *)ids)[i] = xmtp_proto_data(rows[i].group_id);
+    }
+    Pb__GetNewestGroupMessageRequest request = PB__GET_NEWEST_GROUP_MESSAGE_REQUEST__INIT;
+    request.n_group_ids = count;
+    request.group_ids = ids;
+    void *answer;
+    XMTP_TRY(xmtp_call(client, XMTP_MLS_API("GetNewestGroupMessage"), &request.base,
+                       &pb__get_newest_group_message_response__descriptor, arena, &answer, error));
+    const Pb__GetNewestGroupMessageResponse *found = answer;
+    for (size_t i = 0; i < count; i++) {
+        const Pb__GroupMessage *message =
+            i < found->n_responses ? found->responses[i]->group_message : NULL;
+        bool is_there = message != NULL && message->version_case == PB__GROUP_MESSAGE__VERSION_V1;
+        newest[i] = is_there ? message->v1->id : 0;
+    }
+    return XMTP_OK;
+}
+
+/* Newest sequence of each conversation; UINT64_MAX where the node does not tell. */
+static xmtp_status newest_of_all(xmtp_client *client, const xmtp_group_rows *rows, uint64_t *newest,
+                                 xmtp_arena *arena, xmtp_error *error)
+{
+    for (size_t i = 0; i < rows->count; i += NEWEST_PER_CALL) {
+        size_t n = rows->count - i < NEWEST_PER_CALL ? rows->count - i : NEWEST_PER_CALL;
+        xmtp_error why = {0};
+        xmtp_status status = newest_of_some(client, rows->items + i, n, newest + i, arena, &why);
+        if (status == XMTP_E_RPC_UNIMPLEMENTED) {
+            memset(newest + i, 0xff, n * sizeof(*newest));
+        } else if (status != XMTP_OK) {
+            return xmtp_fail(error, status, "%s", why.text);
+        }
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status sync_one_of_all(xmtp_client *client, const xmtp_group_row *row, uint64_t newest,
+                                   xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_intent_rows intents;
+    bool has_news = false;
+    xmtp_scratch(client, &arena);
+    xmtp_status status =
+        xmtp_stored(client, xmtp_intent_list(client->db, row->ref, 1, &arena, &intents), error);
+    bool is_due = row->is_active && row->checked_ns + REFRESH_ON_SYNC_NS <= xmtp_now_ns(client);
+    bool is_paused = row->paused_for[0] != '\0';
+    bool has_work = newest > row->cursor || intents.count > 0 || is_due || is_paused;
+    xmtp_arena_reset(&arena);
+    return status == XMTP_OK && has_work ? xmtp_sync_group(client, row->ref, &has_news, error)
+                                         : status;
+}
+
+static xmtp_status sync_groups(xmtp_client *client, xmtp_arena *arena, xmtp_error *error)
+{
+    xmtp_group_rows rows;
+    void *newest;
+    xmtp_status first = XMTP_OK;
+    XMTP_TRY(xmtp_stored(client, xmtp_group_row_list(client->db, true, arena, &rows), error));
+    XMTP_TRY(xmtp_arena_take_array(arena, rows.count, sizeof(uint64_t), &newest));
+    XMTP_TRY(newest_of_all(client, &rows, newest, arena, error));
+    for (size_t i = 0; i < rows.count; i++) {
+        xmtp_status status = sync_one_of_all(client, &rows.items[i], ((uint64_t *)newest)[i],
+                                             first == XMTP_OK ? error : NULL);
+        first = first == XMTP_OK ? status : first;
+    }
+    return first;
+}
+
+xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error)
+{
+    client->is_node_away = false;
+    xmtp_arena arena;
+    xmtp_scratch(client, &arena);
+    xmtp_status first = xmtp_sync_welcomes(client, error);
+    xmtp_status status = sync_groups(client, &arena, first == XMTP_OK ? error : NULL);
+    first = first == XMTP_OK ? status : first;
+    xmtp_arena_reset(&arena);
+    status = xmtp_key_package_chores(client, first == XMTP_OK ? error : NULL);
+    return first == XMTP_OK ? status : first;
+}
+
+xmtp_status xmtp_flush_intents(xmtp_client *client, xmtp_error *error)
+{
+    xmtp_arena arena;
+    int64_t *refs = NULL;
+    size_t count = 0;
+    bool has_news = false;
+    xmtp_scratch(client, &arena);
+    xmtp_status first =
+        xmtp_stored(client, xmtp_intent_groups(client->db, &arena, &refs, &count), error);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_status status =
+            xmtp_sync_group(client, refs[i], &has_news, first == XMTP_OK ? error : NULL);
+        first = first == XMTP_OK ? status : first;
+    }
+    xmtp_arena_reset(&arena);
+    return first;
+}

@@ -1,0 +1,164 @@
+/* transcript.c - what happened to a conversation, as messages made here (groups.md 3.8, 4.6).
+ *
+ * Every member makes them from the commits it applied; they are never sent. Lists are sorted, so
+ * that the id of one with several entries does not depend on chance.
+ */
+#include "client/content.h"
+#include "client/round.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static int compare_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static xmtp_status inbox_refs(xmtp_arena *arena, xmtp_string_list list, Pb__InboxRef ***out,
+                              size_t *count)
+{
+    void *sorted;
+    void *refs;
+    void *pointers;
+    XMTP_TRY(xmtp_arena_take_array(arena, list.count, sizeof(char *), &sorted));
+    XMTP_TRY(xmtp_arena_take_array(arena, list.count, sizeof(Pb__InboxRef), &refs));
+    XMTP_TRY(xmtp_arena_take_array(arena, list.count, sizeof(Pb__InboxRef *), &pointers));
+    xmtp_copy(sorted, list.items, list.count * sizeof(char *));
+    qsort(sorted, list.count, sizeof(char *), compare_text);
+    for (size_t i = 0; i < list.count; i++) {
+        Pb__InboxRef *ref = (Pb__InboxRef *)refs + i;
+        *ref = (Pb__InboxRef)PB__INBOX_REF__INIT;
+        ref->inbox_id = ((char **)sorted)[i];
+        ((Pb__InboxRef **)pointers)[i] = ref;
+    }
+    *out = pointers;
+    *count = list.count;
+    return XMTP_OK;
+}
+
+static xmtp_status field_changes(xmtp_arena *arena, const xmtp_commit_facts *facts,
+                                 Pb__GroupUpdated *update)
+{
+    size_t count = facts->attribute_change_count;
+    void *changes;
+    void *pointers;
+    XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(Pb__GroupUpdated__MetadataFieldChange),
+                                   &changes));
+    XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(void *), &pointers));
+    update->metadata_field_changes = pointers;
+    update->n_metadata_field_changes = count;
+    for (size_t i = 0; i < count; i++) {
+        const xmtp_attribute_change *from = &facts->attribute_changes[i];
+        Pb__GroupUpdated__MetadataFieldChange *to =
+            (Pb__GroupUpdated__MetadataFieldChange *)changes + i;
+        *to = (Pb__GroupUpdated__MetadataFieldChange)PB__GROUP_UPDATED__METADATA_FIELD_CHANGE__INIT;
+        to->field_name = (char *)(uintptr_t)from->name;
+        to->old_value = (char *)(uintptr_t)from->old_value;
+        to->new_value = (char *)(uintptr_t)from->new_value;
+        update->metadata_field_changes[i] = to;
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status fill_update(xmtp_arena *arena, const xmtp_commit_facts *facts,
+                               Pb__GroupUpdated *u)
+{
+    u->initiated_by_inbox_id = (char *)(uintptr_t)facts->author_inbox;
+    XMTP_TRY(inbox_refs(arena, facts->added_inboxes, &u->added_inboxes, &u->n_added_inboxes));
+    XMTP_TRY(inbox_refs(arena, facts->removed_inboxes, &u->removed_inboxes, &u->n_removed_inboxes));
+    XMTP_TRY(
+        inbox_refs(arena, facts->admins_added, &u->added_admin_inboxes, &u->n_added_admin_inboxes));
+    XMTP_TRY(inbox_refs(arena, facts->admins_removed, &u->removed_admin_inboxes,
+                        &u->n_removed_admin_inboxes));
+    XMTP_TRY(inbox_refs(arena, facts->super_admins_added, &u->added_super_admin_inboxes,
+                        &u->n_added_super_admin_inboxes));
+    XMTP_TRY(inbox_refs(arena, facts->super_admins_removed, &u->removed_super_admin_inboxes,
+                        &u->n_removed_super_admin_inboxes));
+    return field_changes(arena, facts, u);
+}
+
+static xmtp_status store(xmtp_client *client, const xmtp_group_row *group,
+                         const Pb__GroupUpdated *update, const char *key, xmtp_message_row *row,
+                         xmtp_error *error)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_status status = xmtp_content_group_updated(&w, update);
+    if (status == XMTP_OK) {
+        uint8_t id[XMTP_MESSAGE_ID_LEN];
+        bool is_new;
+        row->content = xmtp_writer_bytes(&w);
+        xmtp_message_id(group->group_id, key, row->content, id);
+        row->message_id = xmtp_bytes_of(id, sizeof(id));
+        row->group_ref = group->ref;
+        row->kind = XMTP_MESSAGE_MEMBERSHIP_CHANGE;
+        row->delivery = XMTP_DELIVERY_PUBLISHED;
+        status = xmtp_stored(client, xmtp_message_insert(client->db, row, &is_new), error);
+    }
+    xmtp_writer_free(&w);
+    return status;
+}
+
+xmtp_status xmtp_transcript_commit(group_work *work, const xmtp_commit_facts *facts,
+                                   uint64_t sequence, uint64_t created_ns, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_scratch(work->client, &arena);
+    Pb__GroupUpdated update = PB__GROUP_UPDATED__INIT;
+    xmtp_status status = fill_update(&arena, facts, &update);
+    if (status == XMTP_OK) {
+        char key[24];
+        (void)snprintf(key, sizeof(key), "%" PRIu64, created_ns);
+        xmtp_message_row row = {
+            .sender_inbox = facts->author_inbox,
+            .sender_installation = facts->author_installation,
+            .sent_ns = created_ns,
+            .sequence = sequence,
+        };
+        status = store(work->client, &work->row, &update, key, &row, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+/* "2023-11-14 22:13:20.123456789 UTC_welcome_added": the fraction has 0, 3, 6 or 9 digits. */
+static void welcome_key(uint64_t welcome_ns, char *out, size_t capacity)
+{
+    time_t seconds = (time_t)(welcome_ns / XMTP_SECOND_NS);
+    unsigned rest = (unsigned)(welcome_ns % XMTP_SECOND_NS);
+    struct tm utc = {0};
+    (void)gmtime_r(&seconds, &utc);
+    char day[32];
+    char fraction[12] = "";
+    (void)strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &utc);
+    if (rest % 1000000 == 0 && rest != 0) {
+        (void)snprintf(fraction, sizeof(fraction), ".%03u", rest / 1000000);
+    } else if (rest % 1000 == 0 && rest != 0) {
+        (void)snprintf(fraction, sizeof(fraction), ".%06u", rest / 1000);
+    } else if (rest != 0) {
+        (void)snprintf(fraction, sizeof(fraction), ".%09u", rest);
+    }
+    (void)snprintf(out, capacity, "%s%s UTC_welcome_added", day, fraction);
+}
+
+xmtp_status xmtp_transcript_welcome(xmtp_client *client, const xmtp_group_row *group,
+                                    xmtp_bytes adder_installation, uint64_t cursor,
+                                    uint64_t welcome_ns, xmtp_error *error)
+{
+    Pb__InboxRef self = PB__INBOX_REF__INIT;
+    self.inbox_id = client->inbox_id;
+    Pb__InboxRef *added[] = {&self};
+    Pb__GroupUpdated update = PB__GROUP_UPDATED__INIT;
+    update.initiated_by_inbox_id = (char *)(uintptr_t)group->added_by;
+    update.n_added_inboxes = 1;
+    update.added_inboxes = added;
+    char key[80];
+    welcome_key(welcome_ns, key, sizeof(key));
+    xmtp_message_row row = {
+        .sender_inbox = group->added_by,
+        .sender_installation = adder_installation,
+        .sent_ns = welcome_ns,
+        .sequence = cursor,
+    };
+    return store(client, group, &update, key, &row, error);
+}

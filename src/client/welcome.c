@@ -1,0 +1,396 @@
+/* welcome.c - being invited: from a sealed welcome to a conversation (groups.md 4.6, W1 to W12).
+ *
+ *     sealed to a key of ours --> (pointer --> stored body) --> MLS join --> who added us, is the
+ *     tree what the members' logs say, is the DM one --> one transaction { row, MLS records,
+ *     transcript, cursor of welcomes, key package rotation }
+ *
+ * Welcomes are taken in order. One that can never be used is stepped over; one that cannot be used
+ * now (node away, body of a pointer not there yet) stops the line, at most a few times: a pointer
+ * to nothing must not lock everybody else out.
+ */
+#include "identity/welcome.h"
+#include "client/group_create.h"
+#include "client/round.h"
+#include "identity/association.h"
+
+enum { STUCK_ATTEMPTS_MAX = 5 };
+
+typedef struct joining {
+    xmtp_client *client;
+    xmtp_arena arena;
+    uint64_t sequence;
+    uint64_t created_ns;
+    xmtp_bytes key_package;
+    xmtp_inbox_key_package_keys keys;
+    xmtp_welcome_opened opened;
+    xmtp_mls_group *group;
+    xmtp_mls_writes *writes;
+    xmtp_group_row row;
+    xmtp_bytes adder_installation;
+    bool is_replacing; /* the row exists */
+} joining;
+
+uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message)
+{
+    switch (message->version_case) {
+    case PB__WELCOME_MESSAGE__VERSION_V1:
+        return message->v1->id;
+    case PB__WELCOME_MESSAGE__VERSION_WELCOME_POINTER:
+        return message->welcome_pointer->id;
+    default:
+        return 0;
+    }
+}
+
+/* ---- W2 to W5: opening */
+
+static xmtp_status find_keys(joining *j, ProtobufCBinaryData public_key, xmtp_error *error)
+{
+    return xmtp_read_key_package(j->client, xmtp_proto_bytes(public_key), &j->arena,
+                                 &j->key_package, &j->keys, error);
+}
+
+static xmtp_status open_whole(joining *j, const Pb__WelcomeMessage__V1 *v1, xmtp_error *error)
+{
+    XMTP_TRY(find_keys(j, v1->hpke_public_key, error));
+    if (v1->wrapper_algorithm == XMTP_WRAPPER_SYMMETRIC) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "body of a pointer sent as a welcome");
+    }
+    bool is_xwing = v1->wrapper_algorithm == XMTP_WRAPPER_XWING;
+    xmtp_unwrap_key key = {
+        .algorithm = is_xwing ? XMTP_WRAPPER_XWING : XMTP_WRAPPER_CURVE25519,
+        .sk = is_xwing ? j->keys.xwing_seed : j->keys.mls.init_sk,
+    };
+    return xmtp_welcome_open(&j->client->env.alloc, &key, xmtp_proto_bytes(v1->data),
+                             xmtp_proto_bytes(v1->welcome_metadata), &j->opened, error);
+}
+
+static xmtp_status query_body(joining *j, const xmtp_welcome_pointer *pointer,
+                              const Pb__WelcomeMessage__V1 **out, xmtp_error *error)
+{
+    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
+    paging.has_direction = 1;
+    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
+    paging.has_limit = 1;
+    paging.limit = XMTP_PAGE_MAX;
+    Pb__QueryWelcomeMessagesRequest request = PB__QUERY_WELCOME_MESSAGES_REQUEST__INIT;
+    request.has_installation_key = 1;
+    request.installation_key =
+        xmtp_proto_data(xmtp_bytes_of(pointer->destination, sizeof(pointer->destination)));
+    request.paging_info = &paging;
+    void *answer;
+    XMTP_TRY(xmtp_call(j->client, XMTP_MLS_API("QueryWelcomeMessages"), &request.base,
+                       &pb__query_welcome_messages_response__descriptor, &j->arena, &answer,
+                       error));
+    const Pb__QueryWelcomeMessagesResponse *page = answer;
+    for (size_t i = 0; i < page->n_messages; i++) {
+        const Pb__WelcomeMessage *message = page->messages[i];
+        if (message->version_case == PB__WELCOME_MESSAGE__VERSION_V1 &&
+            message->v1->wrapper_algorithm == XMTP_WRAPPER_SYMMETRIC) {
+            *out = message->v1;
+            return XMTP_OK;
+        }
+    }
+    return xmtp_fail(error, XMTP_E_RETRY, "the body that a welcome points at is not there");
+}
+
+static xmtp_status open_pointer(joining *j, const Pb__WelcomeMessage__WelcomePointer *message,
+                                xmtp_error *error)
+{
+    XMTP_TRY(find_keys(j, message->hpke_public_key, error));
+    if (message->wrapper_algorithm != XMTP_WRAPPER_XWING) {
+        return xmtp_fail(error, XMTP_E_UNSUPPORTED, "welcome pointer under another algorithm");
+    }
+    xmtp_welcome_pointer pointer;
+    const Pb__WelcomeMessage__V1 *body;
+    XMTP_TRY(xmtp_welcome_pointer_open(&j->client->env.alloc, j->keys.xwing_seed,
+                                       xmtp_proto_bytes(message->welcome_pointer), &pointer,
+                                       error));
+    xmtp_status status = query_body(j, &pointer, &body, error);
+    if (status == XMTP_OK) {
+        status =
+            xmtp_welcome_pointee_open(&j->client->env.alloc, &pointer, xmtp_proto_bytes(body->data),
+                                      xmtp_proto_bytes(body->welcome_metadata), &j->opened, error);
+    }
+    xmtp_welcome_pointer_wipe(&pointer);
+    return status;
+}
+
+static xmtp_status open_welcome(joining *j, const Pb__WelcomeMessage *message, xmtp_error *error)
+{
+    switch (message->version_case) {
+    case PB__WELCOME_MESSAGE__VERSION_V1:
+        j->created_ns = message->v1->created_ns;
+        return open_whole(j, message->v1, error);
+    case PB__WELCOME_MESSAGE__VERSION_WELCOME_POINTER:
+        j->created_ns = message->welcome_pointer->created_ns;
+        return open_pointer(j, message->welcome_pointer, error);
+    default:
+        return xmtp_fail(error, XMTP_E_WELCOME, "welcome of unknown kind");
+    }
+}
+
+/* ---- W6 to W8: joining, and whether the tree is what it claims */
+
+static xmtp_status join(joining *j, xmtp_error *error)
+{
+    uint32_t signer_leaf;
+    xmtp_mls_member adder;
+    xmtp_mls_config config = xmtp_client_mls_config(j->client);
+    xmtp_mls_join_options options = {
+        .welcome = xmtp_bytes_of(j->opened.welcome, j->opened.welcome_len),
+        .key_package = j->key_package,
+        .private_keys = &j->keys.mls,
+        .signer = xmtp_client_signer(j->client),
+    };
+    XMTP_TRY(xmtp_mls_writes_new(&j->writes, &j->client->env));
+    XMTP_TRY(xmtp_mls_group_join(&j->group, &config, &options, &signer_leaf, j->writes, error));
+    if (!xmtp_mls_group_member(j->group, signer_leaf, &adder)) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "welcome signed by nobody");
+    }
+    XMTP_TRY(xmtp_member_inbox(&j->arena, &adder, &j->row.added_by));
+    return xmtp_arena_copy(&j->arena, adder.signature_key, &j->adder_installation);
+}
+
+static xmtp_status check_members(joining *j, xmtp_error *error)
+{
+    const char **inboxes;
+    size_t count;
+    XMTP_TRY(xmtp_member_inboxes(&j->arena, j->group, &inboxes, &count));
+    XMTP_TRY(xmtp_identity_sync(j->client, inboxes, count, error));
+    xmtp_state_lookup lookup = xmtp_client_states(j->client);
+    return xmtp_membership_check_tree(j->group, &lookup, &j->arena, error);
+}
+
+/* ---- W11: DMs */
+
+static const char *member_of(const Pb__InboxRef *ref)
+{
+    return ref == NULL || ref->inbox_id == NULL ? "" : ref->inbox_id;
+}
+
+static xmtp_status check_dm_lists(joining *j, xmtp_error *error)
+{
+    xmtp_bytes data;
+    Pb__GroupMutableMetadata *metadata;
+    XMTP_ENSURE(xmtp_mls_group_extension(j->group, XMTP_EXTENSION_MUTABLE_METADATA, &data),
+                XMTP_E_EXTENSION);
+    XMTP_TRY(xmtp_mutable_metadata_decode(&j->arena, data, &metadata));
+    bool has_admins =
+        metadata->admin_list->n_inbox_ids > 0 || metadata->super_admin_list->n_inbox_ids > 0;
+    return has_admins ? xmtp_fail(error, XMTP_E_WELCOME, "a DM with admins") : XMTP_OK;
+}
+
+static xmtp_status check_dm(joining *j, const Pb__GroupMetadata *metadata, xmtp_error *error)
+{
+    const char *self = j->client->inbox_id;
+    if (metadata->dm_members == NULL) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "a DM without its two members");
+    }
+    const char *one = member_of(metadata->dm_members->dm_member_one);
+    const char *two = member_of(metadata->dm_members->dm_member_two);
+    bool is_one = strcmp(one, self) == 0;
+    if (!is_one && strcmp(two, self) != 0) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "a DM of two others");
+    }
+    const char *peer = is_one ? two : one;
+    bool is_from_self = strcmp(j->row.added_by, self) == 0;
+    if (!is_from_self && strcmp(j->row.added_by, peer) != 0) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "added to a DM by a third person");
+    }
+    if (!xmtp_inbox_id_is_valid(xmtp_bytes_of_string(peer))) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "a DM with nobody");
+    }
+    void *dm_id;
+    XMTP_TRY(xmtp_arena_take(&j->arena, XMTP_DM_ID_LEN + 1, &dm_id));
+    xmtp_dm_id(self, peer, dm_id);
+    j->row.dm_id = dm_id;
+    j->row.peer_inbox = peer;
+    return check_dm_lists(j, error);
+}
+
+/* What the context says about the conversation. *is_wanted false: a kind that we do not keep. */
+static xmtp_status read_context(joining *j, bool *is_wanted, xmtp_error *error)
+{
+    xmtp_bytes data;
+    Pb__GroupMetadata *metadata;
+    const char *minimum;
+    XMTP_ENSURE(xmtp_mls_group_extension(j->group, XMTP_EXTENSION_IMMUTABLE_METADATA, &data),
+                XMTP_E_EXTENSION);
+    XMTP_TRY(xmtp_group_metadata_decode(&j->arena, data, &metadata));
+    j->row.kind = (uint32_t)metadata->conversation_type;
+    *is_wanted = j->row.kind == XMTP_GROUP_KIND_GROUP || j->row.kind == XMTP_GROUP_KIND_DM;
+    if (!*is_wanted) {
+        return XMTP_OK;
+    }
+    if (j->row.kind == XMTP_GROUP_KIND_DM) {
+        XMTP_TRY(check_dm(j, metadata, error));
+    }
+    XMTP_TRY(xmtp_group_attribute(&j->arena, j->group, XMTP_ATTRIBUTE_MINIMUM_VERSION, &minimum));
+    bool is_too_new = minimum != NULL && j->row.kind == XMTP_GROUP_KIND_GROUP &&
+                      xmtp_version_compare(minimum, XMTP_EQUIVALENT_VERSION) > 0;
+    j->row.paused_for = is_too_new ? minimum : "";
+    return xmtp_row_refresh(&j->arena, j->group, &j->row, error);
+}
+
+/* ---- W9: is there one already? */
+
+static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error)
+{
+    xmtp_group_row existing;
+    xmtp_status status =
+        xmtp_group_row_find(j->client->db, xmtp_mls_group_id(j->group), &j->arena, &existing);
+    *is_news = true;
+    if (status == XMTP_E_NOT_FOUND) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_stored(j->client, status, error));
+    j->is_replacing = true;
+    j->row.ref = existing.ref;
+    *is_news = !existing.is_active || xmtp_mls_group_epoch(j->group) > existing.epoch;
+    j->row.cursor = existing.cursor;
+    j->row.created_ns = existing.created_ns;
+    return XMTP_OK;
+}
+
+/* ---- W12: storing */
+
+static xmtp_status store_row(joining *j, xmtp_error *error)
+{
+    xmtp_database *db = j->client->db;
+    j->row.stage = XMTP_GROUP_READY;
+    j->row.welcome_id = j->sequence;
+    j->row.cursor =
+        j->opened.message_cursor > j->row.cursor ? j->opened.message_cursor : j->row.cursor;
+    if (!j->is_replacing) {
+        j->row.created_ns = xmtp_now_ns(j->client);
+        j->row.last_message_ns = j->row.kind == XMTP_GROUP_KIND_DM ? j->created_ns : 0;
+        return xmtp_stored(j->client, xmtp_group_row_insert(db, &j->row), error);
+    }
+    xmtp_status status = xmtp_record_delete_all(db, j->row.ref);
+    if (status == XMTP_OK) {
+        status = xmtp_intent_reset_group(db, j->row.ref);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_group_row_update(db, &j->row);
+    }
+    return xmtp_stored(j->client, status, error);
+}
+
+static xmtp_status store_in_transaction(joining *j, xmtp_error *error)
+{
+    xmtp_client *client = j->client;
+    XMTP_TRY(store_row(j, error));
+    XMTP_TRY(xmtp_writes_store(client, j->row.ref, j->writes, error));
+    XMTP_TRY(xmtp_transcript_welcome(client, &j->row, j->adder_installation,
+                                     j->opened.message_cursor, j->created_ns, error));
+    XMTP_TRY(xmtp_queue_rotation(client, error));
+    return xmtp_stored(client, xmtp_setting_raise(client->db, "welcome_cursor", j->sequence),
+                       error);
+}
+
+static xmtp_status store(joining *j, xmtp_error *error)
+{
+    xmtp_client *client = j->client;
+    j->row.group_id = xmtp_mls_group_id(j->group);
+    XMTP_TRY(xmtp_begin(client, error));
+    xmtp_status status = store_in_transaction(j, error);
+    if (status != XMTP_OK) {
+        xmtp_database_rollback(client->db);
+        return status;
+    }
+    XMTP_TRY(xmtp_commit(client, error));
+    xmtp_cache_keep(client, j->row.ref, j->group);
+    j->group = NULL;
+    client->stream.is_stale = true;
+    return XMTP_OK;
+}
+
+/* ---- one welcome */
+
+static xmtp_status accept(joining *j, const Pb__WelcomeMessage *message, bool *is_stored,
+                          xmtp_error *error)
+{
+    bool is_wanted = true;
+    bool is_news = true;
+    *is_stored = false;
+    XMTP_TRY(open_welcome(j, message, error));
+    XMTP_TRY(join(j, error));
+    if (xmtp_mls_group_id(j->group).n > XMTP_GROUP_ID_MAX) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "group id of %zu bytes",
+                         xmtp_mls_group_id(j->group).n);
+    }
+    XMTP_TRY(compare_existing(j, &is_news, error));
+    if (!is_news) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(read_context(j, &is_wanted, error));
+    if (!is_wanted) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(check_members(j, error));
+    XMTP_TRY(store(j, error));
+    *is_stored = true;
+    return XMTP_OK;
+}
+
+/* True once the same welcome has stopped the line often enough. The node being away does not count.
+ */
+static bool is_given_up(xmtp_client *client, uint64_t sequence, xmtp_status why)
+{
+    uint64_t stuck_at = 0;
+    uint64_t attempts = 0;
+    if (why == XMTP_E_NETWORK || !xmtp_is_our_trouble(why)) {
+        return !xmtp_is_our_trouble(why);
+    }
+    (void)xmtp_setting_number(client->db, "welcome_stuck_at", &stuck_at);
+    (void)xmtp_setting_number(client->db, "welcome_attempts", &attempts);
+    attempts = stuck_at == sequence ? attempts + 1 : 1;
+    (void)xmtp_setting_set(client->db, "welcome_stuck_at", sequence);
+    (void)xmtp_setting_set(client->db, "welcome_attempts", attempts);
+    return attempts >= STUCK_ATTEMPTS_MAX;
+}
+
+static xmtp_status step_over(xmtp_client *client, uint64_t sequence, xmtp_error *error)
+{
+    XMTP_TRY(xmtp_begin(client, error));
+    xmtp_status status = xmtp_setting_raise(client->db, "welcome_cursor", sequence);
+    if (status == XMTP_OK) {
+        status = xmtp_queue_rotation(client, error);
+    }
+    if (status != XMTP_OK) {
+        xmtp_database_rollback(client->db);
+        return xmtp_stored(client, status, error);
+    }
+    return xmtp_commit(client, error);
+}
+
+xmtp_status xmtp_welcome_process(xmtp_client *client, const Pb__WelcomeMessage *message,
+                                 xmtp_error *error)
+{
+    uint64_t cursor;
+    joining j = {.client = client, .sequence = xmtp_welcome_sequence(message)};
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_setting_number(client->db, "welcome_cursor", &cursor), error));
+    if (j.sequence <= cursor || j.sequence > INT64_MAX) {
+        return XMTP_OK;
+    }
+    bool is_stored = false;
+    xmtp_error why = {0};
+    xmtp_scratch(client, &j.arena);
+    xmtp_status status = accept(&j, message, &is_stored, &why);
+    xmtp_mls_group_free(j.group);
+    xmtp_mls_writes_free(j.writes);
+    xmtp_welcome_opened_free(&j.opened);
+    xmtp_inbox_key_package_keys_wipe(&j.keys);
+    xmtp_arena_reset(&j.arena);
+    xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
+    if (is_stored) {
+        return status;
+    }
+    if (status != XMTP_OK && !is_given_up(client, j.sequence, status)) {
+        return xmtp_fail(error, status, "%s",
+                         why.text[0] == '\0' ? xmtp_status_text(status) : why.text);
+    }
+    return step_over(client, j.sequence, error);
+}
