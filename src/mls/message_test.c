@@ -315,47 +315,50 @@ static void lists_of_numbers_have_whole_numbers(void **state)
     assert_false(xmtp_u16_list_has(list, 0x01f0));
 }
 
-static void each_list_has_its_limit(void **state)
+static void lists_of_numbers_are_limited(void **state)
 {
     (void)state;
-    xmtp_writer w;
-    xmtp_writer_init(&w, vectors_alloc(), XMTP_WRITER_MAX);
-    for (int extra = 0; extra < 2; extra++) {
-        static uint8_t numbers[2 * (XMTP_MLS_CAPABILITIES_MAX + 1)];
+    static uint8_t numbers[2 * (XMTP_MLS_CAPABILITIES_MAX + 1)];
+    for (size_t extra = 0; extra < 2; extra++) {
+        xmtp_writer w;
         xmtp_u16_list list;
-        xmtp_writer_clear(&w);
-        xmtp_writer_vec(&w, xmtp_bytes_of(numbers, sizeof numbers - 2 + 2 * (size_t)extra));
+        xmtp_writer_init(&w, vectors_alloc(), XMTP_WRITER_MAX);
+        xmtp_writer_vec(&w, xmtp_bytes_of(numbers, sizeof numbers - 2 + 2 * extra));
         xmtp_reader r = xmtp_reader_of(xmtp_writer_bytes(&w));
         assert_int_equal(xmtp_u16_list_decode(&r, &list), extra == 0 ? XMTP_OK : XMTP_E_LIMIT);
+        xmtp_writer_free(&w);
     }
+}
+
+static void update_paths_are_no_longer_than_the_deepest_tree(void **state)
+{
+    (void)state;
+    const xmtp_leaf_node leaf = {.source = XMTP_LEAF_NODE_UPDATE};
     for (size_t extra = 0; extra < 2; extra++) {
-        xmtp_update_path path;
-        xmtp_update_path got;
-        const xmtp_leaf_node leaf = {.source = XMTP_LEAF_NODE_UPDATE};
-        xmtp_writer leaf_raw;
-        xmtp_writer_init(&leaf_raw, vectors_alloc(), XMTP_WRITER_MAX);
-        xmtp_leaf_node_encode(&leaf_raw, &leaf);
-        path.leaf_node.raw = xmtp_writer_bytes(&leaf_raw);
-        path.count = XMTP_MLS_PATH_MAX;
-        for (size_t i = 0; i < path.count; i++) {
-            path.nodes[i] = (xmtp_update_path_node){0};
-        }
-        xmtp_writer_clear(&w);
-        xmtp_writer_put(&w, path.leaf_node.raw);
+        static xmtp_update_path got;
+        xmtp_writer w;
+        xmtp_writer_init(&w, vectors_alloc(), XMTP_WRITER_MAX);
+        xmtp_leaf_node_encode(&w, &leaf);
         size_t mark = xmtp_writer_vec_open(&w);
-        for (size_t i = 0; i < path.count + extra; i++) {
+        for (size_t i = 0; i < XMTP_MLS_PATH_MAX + extra; i++) {
             xmtp_writer_u16(&w, 0); /* no key, no ciphertexts */
         }
         xmtp_writer_vec_close(&w, mark);
         xmtp_reader r = xmtp_reader_of(xmtp_writer_bytes(&w));
         assert_int_equal(xmtp_update_path_decode(&r, &got), extra == 0 ? XMTP_OK : XMTP_E_LIMIT);
-        xmtp_writer_free(&leaf_raw);
+        xmtp_writer_free(&w);
     }
+}
+
+static void a_leaf_node_is_no_longer_than_its_limit(void **state)
+{
+    (void)state;
     static uint8_t long_key[XMTP_MLS_LEAF_NODE_LEN_MAX];
     const xmtp_leaf_node leaf = {.encryption_key = xmtp_bytes_of(long_key, sizeof long_key),
                                  .source = XMTP_LEAF_NODE_UPDATE};
     xmtp_leaf_node got;
-    xmtp_writer_clear(&w);
+    xmtp_writer w;
+    xmtp_writer_init(&w, vectors_alloc(), XMTP_WRITER_MAX);
     xmtp_leaf_node_encode(&w, &leaf);
     assert_int_equal(xmtp_leaf_node_of(xmtp_writer_bytes(&w), &got), XMTP_E_LIMIT);
     xmtp_writer_free(&w);
@@ -473,7 +476,9 @@ int main(void)
         cmocka_unit_test(an_extension_type_appears_once),
         cmocka_unit_test(extensions_of_one_list_are_limited),
         cmocka_unit_test(lists_of_numbers_have_whole_numbers),
-        cmocka_unit_test(each_list_has_its_limit),
+        cmocka_unit_test(lists_of_numbers_are_limited),
+        cmocka_unit_test(update_paths_are_no_longer_than_the_deepest_tree),
+        cmocka_unit_test(a_leaf_node_is_no_longer_than_its_limit),
         cmocka_unit_test(bad_tags_of_leaves_and_psks_are_refused),
         cmocka_unit_test(unknown_proposals_are_carried_as_they_came),
         cmocka_unit_test(each_bad_tag_has_its_own_refusal),

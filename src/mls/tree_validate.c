@@ -112,19 +112,42 @@ static bool supports_all(const xmtp_capabilities *capabilities, const xmtp_exten
     return true;
 }
 
+/* The capabilities of a leaf and their encoding, without decoding what comes behind. */
+static xmtp_status capabilities_at(const xmtp_tree *tree, uint32_t leaf_index,
+                                   xmtp_capabilities *out, xmtp_bytes *raw)
+{
+    xmtp_bytes key;
+    xmtp_credential credential;
+    xmtp_reader r = xmtp_reader_of(xmtp_tree_leaf_raw(tree, leaf_index));
+    XMTP_TRY(xmtp_reader_vec(&r, &key));
+    XMTP_TRY(xmtp_reader_vec(&r, &key));
+    XMTP_TRY(xmtp_credential_decode(&r, &credential));
+    const xmtp_reader start = r;
+    XMTP_TRY(xmtp_capabilities_decode(&r, out));
+    *raw = xmtp_reader_since(&r, &start);
+    return XMTP_OK;
+}
+
+/* Neighbours mostly run the same program: the same capabilities need not be judged again. */
 xmtp_status xmtp_tree_check_extensions(const xmtp_tree *tree, const xmtp_extensions *extensions,
                                        xmtp_error *error)
 {
     xmtp_required_capabilities required;
+    xmtp_bytes good = {0};
     XMTP_TRY(xmtp_required_capabilities_of(extensions, &required));
     for (uint32_t i = 0; xmtp_tree_next_member(tree, &i); i++) {
-        xmtp_leaf_node leaf;
-        XMTP_TRY(xmtp_tree_leaf(tree, i, &leaf));
-        if (!supports_all(&leaf.capabilities, extensions) ||
-            xmtp_capabilities_meet(&leaf.capabilities, &required) != XMTP_OK) {
+        xmtp_capabilities capabilities;
+        xmtp_bytes raw;
+        XMTP_TRY(capabilities_at(tree, i, &capabilities, &raw));
+        if (xmtp_bytes_equal(raw, good)) {
+            continue;
+        }
+        if (!supports_all(&capabilities, extensions) ||
+            xmtp_capabilities_meet(&capabilities, &required) != XMTP_OK) {
             return xmtp_fail(error, XMTP_E_CAPABILITIES,
                              "leaf %" PRIu32 " does not support the extensions of the group", i);
         }
+        good = raw;
     }
     return XMTP_OK;
 }
