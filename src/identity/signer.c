@@ -36,7 +36,7 @@ static const char *trim(const char *text, size_t *n)
 xmtp_status xmtp_wallet_parse(const char *text, xmtp_wallet *out, xmtp_error *error)
 {
     size_t n;
-    const char *digits = trim(text, &n);
+    const char *digits = trim(text == NULL ? "" : text, &n);
     if (n >= 2 && digits[0] == '0' && (digits[1] == 'x' || digits[1] == 'X')) {
         digits += 2;
         n -= 2;

@@ -56,6 +56,13 @@ static void a_malformed_wallet_key_is_refused_without_repeating_it(void **state)
     }
 }
 
+static void no_text_is_no_wallet_key(void **state)
+{
+    (void)state;
+    xmtp_wallet wallet;
+    assert_int_equal(xmtp_wallet_parse(NULL, &wallet, NULL), XMTP_E_KEY);
+}
+
 static void generated_keys_differ_and_sign(void **state)
 {
     (void)state;
@@ -139,6 +146,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_wallet_key_is_read_with_or_without_prefix),
         TEST(a_malformed_wallet_key_is_refused_without_repeating_it),
+        TEST(no_text_is_no_wallet_key),
         TEST(generated_keys_differ_and_sign),
         TEST(without_randomness_there_is_no_key),
         TEST(the_legacy_wallet_text_is_signed_as_in_example_l),
