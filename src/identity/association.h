@@ -36,10 +36,9 @@ typedef struct xmtp_association_member {
 } xmtp_association_member;
 
 typedef enum xmtp_association_flags {
-    /* Rules for new updates only: at least one action and at most XMTP_PUBLISH_ACTIONS_MAX in
-     * XMTP_PUBLISH_UPDATE_MAX bytes, v of
-     * every wallet signature 27 or 28, no (r, s) seen before, a new recovery identifier that can
-     * sign (identity.md 2.4, 2.5; node.md 3.4). */
+    /* Rules for new updates only: between one action and XMTP_PUBLISH_ACTIONS_MAX, at most
+     * XMTP_PUBLISH_UPDATE_MAX bytes, v of every wallet signature 27 or 28, no (r, s) seen before, a
+     * new recovery identifier that can sign (identity.md 2.4, 2.5; node.md 3.4). */
     XMTP_ASSOCIATION_PUBLISH = 1,
     /* The update was verified when it was accepted: signers are found again, contracts not asked
      * (node.md 3.4, "never re-verified"). Only for updates from one's own durable log. */
