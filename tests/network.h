@@ -45,6 +45,7 @@ typedef struct wire {
     uint64_t cut_from; /* number of the first call that fails; 0: none */
     uint64_t cut_count;
     cut how;
+    bool is_streaming_cut;
     bool is_deaf; /* queries for welcomes find nothing */
 } wire;
 
@@ -132,6 +133,10 @@ static xmtp_status wire_subscribe(void *context, const char *path, xmtp_bytes re
                                   xmtp_stream **out, xmtp_error *error)
 {
     wire *w = context;
+    if (w->is_streaming_cut) {
+        *out = NULL;
+        return XMTP_E_NETWORK;
+    }
     return w->inner.subscribe(w->inner.context, path, request, out, error);
 }
 
@@ -139,6 +144,9 @@ static xmtp_status wire_next(void *context, xmtp_stream *stream, xmtp_bytes *mes
                              xmtp_error *error)
 {
     wire *w = context;
+    if (w->is_streaming_cut) {
+        return XMTP_E_NETWORK;
+    }
     return w->inner.next(w->inner.context, stream, message, error);
 }
 

@@ -1,0 +1,246 @@
+/* stream_test.c - poll and the exactly-once queue. */
+#include "network.h"
+
+static network net;
+
+static int set_up(void **state)
+{
+    (void)state;
+    network_open(&net);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    network_close(&net);
+    return 0;
+}
+
+/* Polls until nothing comes any more. */
+static void poll_all(person *p)
+{
+    xmtp_status status = XMTP_OK;
+    for (int i = 0; status == XMTP_OK && i < 1000; i++) {
+        status = xmtp_client_poll(p->client, UINT64_C(50000000), &p->error);
+    }
+    assert_int_equal(status, XMTP_E_TIMEOUT);
+}
+
+static void make_dm(person *a, person *b, xmtp_conversation_id *dm)
+{
+    person_open(a, &net);
+    person_open(b, &net);
+    assert_ok(a, xmtp_client_dm(a->client, xmtp_client_address(b->client), dm, &a->error));
+}
+
+static void a_stream_brings_new_conversations_and_their_messages(void **state)
+{
+    (void)state;
+    person a;
+    person b;
+    xmtp_conversation_id dm;
+    person_open(&a, &net);
+    person_open(&b, &net);
+    poll_all(&b);
+    assert_ok(&a, xmtp_client_dm(a.client, xmtp_client_address(b.client), &dm, &a.error));
+    send_text(&a, &dm, "1");
+    send_text(&a, &dm, "2");
+    poll_all(&b);
+    assert_texts(&b, &dm, "1|2|");
+    poll_all(&a);
+    send_text(&b, &dm, "3");
+    poll_all(&a);
+    poll_all(&b);
+    assert_texts(&a, &dm, "1|2|3|");
+    assert_texts(&b, &dm, "1|2|3|");
+    send_text(&a, &dm, "4");
+    sync_all(&b); /* sync and stream together */
+    poll_all(&b);
+    assert_texts(&b, &dm, "1|2|3|4|");
+    person_close(&a);
+    person_close(&b);
+}
+
+static void many_messages_and_commits_stream_in_order(void **state)
+{
+    (void)state;
+    person a;
+    person b;
+    xmtp_conversation_id group;
+    person_open(&a, &net);
+    person_open(&b, &net);
+    poll_all(&b);
+    const char *members[] = {xmtp_client_address(b.client)};
+    assert_ok(&a, xmtp_client_group_create(a.client, "g", members, 1, &group, &a.error));
+    char expected[4096] = "";
+    for (int i = 0; i < 150; i++) {
+        char text[8];
+        (void)snprintf(text, sizeof(text), "%d", i);
+        send_text(&a, &group, text);
+        strcat(expected, text);
+        strcat(expected, "|");
+        if (i % 10 == 0) {
+            assert_ok(&a, xmtp_client_group_rename(a.client, &group, text, &a.error));
+        }
+    }
+    poll_all(&b);
+    assert_texts(&b, &group, expected);
+    assert_string_equal(conversation_of(&b, &group).name, "140");
+    person_close(&a);
+    person_close(&b);
+}
+
+static void a_cut_wire_is_mended_and_nothing_is_lost(void **state)
+{
+    (void)state;
+    person a;
+    person b;
+    xmtp_conversation_id dm;
+    make_dm(&a, &b, &dm);
+    poll_all(&b);
+    send_text(&a, &dm, "1");
+    poll_all(&b);
+    b.wire.is_streaming_cut = true;
+    b.wire.cut_from = b.wire.calls + 1;
+    b.wire.cut_count = UINT64_MAX / 2;
+    b.wire.how = CUT_BEFORE;
+    send_text(&a, &dm, "2");
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(xmtp_client_poll(b.client, UINT64_C(1000000), &b.error), XMTP_E_NETWORK);
+        network_advance(&net, 60);
+    }
+    b.wire.is_streaming_cut = false;
+    b.wire.cut_from = 0;
+    send_text(&a, &dm, "3");
+    network_advance(&net, 60);
+    poll_all(&b);
+    assert_texts(&b, &dm, "1|2|3|");
+    person_close(&a);
+    person_close(&b);
+}
+
+static void wake_ends_a_poll(void **state)
+{
+    (void)state;
+    person a;
+    person_open(&a, &net);
+    poll_all(&a);
+    xmtp_client_wake(a.client);
+    assert_int_equal(xmtp_client_poll(a.client, UINT64_MAX, &a.error), XMTP_OK);
+    person_close(&a);
+}
+
+/* ---- the queue */
+
+static void take(person *p, const char *text, xmtp_queue_entry *entry)
+{
+    assert_ok(p, xmtp_client_queue_next(p->client, entry, NULL, &p->error));
+    assert_string_equal(entry->message.text, text);
+    assert_false(entry->message.is_own);
+}
+
+static void assert_nothing(person *p, uint64_t expected_ns)
+{
+    uint64_t next_ns;
+    xmtp_queue_entry entry;
+    assert_int_equal(xmtp_client_queue_next(p->client, &entry, &next_ns, &p->error),
+                     XMTP_E_NOT_FOUND);
+    assert_int_equal(next_ns, expected_ns);
+}
+
+static void the_queue_offers_each_message_once_and_in_order(void **state)
+{
+    (void)state;
+    person a;
+    person b;
+    xmtp_conversation_id dm;
+    xmtp_queue_entry entry;
+    make_dm(&a, &b, &dm);
+    send_text(&a, &dm, "before");
+    sync_all(&b);
+    assert_ok(&b, xmtp_client_queue_enable(b.client, &b.error));
+    assert_nothing(&b, UINT64_MAX);
+    send_text(&a, &dm, "1");
+    send_text(&a, &dm, "2");
+    send_text(&b, &dm, "own");
+    sync_all(&b);
+    take(&b, "1", &entry);
+    assert_string_equal(entry.message.sender_address, xmtp_client_address(a.client));
+    assert_nothing(&b, UINT64_MAX); /* the second waits for the first */
+    person_reopen(&b);              /* not acknowledged: offered again */
+    take(&b, "1", &entry);
+    assert_ok(&b, xmtp_client_queue_acknowledge(b.client, entry.message.id, NULL, 0, &b.error));
+    assert_int_equal(xmtp_client_queue_acknowledge(b.client, entry.message.id, NULL, 0, &b.error),
+                     XMTP_E_NOT_FOUND);
+    take(&b, "2", &entry);
+    assert_int_equal(entry.attempts, 0);
+    uint64_t later_ns = net.clock_ns + 1000;
+    assert_ok(&b, xmtp_client_queue_fail(b.client, entry.message.id, later_ns, false, &b.error));
+    assert_nothing(&b, later_ns);
+    net.clock_ns += 1000;
+    take(&b, "2", &entry);
+    assert_int_equal(entry.attempts, 1);
+    send_text(&a, &dm, "3");
+    sync_all(&b);
+    assert_nothing(&b, UINT64_MAX);
+    assert_ok(&b, xmtp_client_queue_fail(b.client, entry.message.id, 0, true, &b.error));
+    take(&b, "3", &entry);
+    assert_ok(&b, xmtp_client_queue_acknowledge(b.client, entry.message.id, NULL, 0, &b.error));
+    assert_nothing(&b, UINT64_MAX);
+    person_close(&a);
+    person_close(&b);
+}
+
+static void answers_go_with_the_acknowledgement(void **state)
+{
+    (void)state;
+    person a;
+    person b;
+    xmtp_conversation_id dm;
+    xmtp_queue_entry entry;
+    make_dm(&a, &b, &dm);
+    assert_ok(&b, xmtp_client_queue_enable(b.client, &b.error));
+    send_text(&a, &dm, "question");
+    sync_all(&b);
+    take(&b, "question", &entry);
+    xmtp_answer answers[] = {
+        {.conversation = &entry.message.conversation, .text = "answer"},
+        {.conversation = &entry.message.conversation,
+         .reference = entry.message.id,
+         .text = "reply"},
+    };
+    /* an answer that cannot be: nothing happens at all */
+    xmtp_answer wrong[] = {answers[0], {.conversation = answers[0].conversation, .text = "\xff"}};
+    assert_int_equal(xmtp_client_queue_acknowledge(b.client, entry.message.id, wrong, 2, &b.error),
+                     XMTP_E_CONTENT);
+    assert_texts(&b, &dm, "question|");
+    /* the node is away: acknowledged all the same, and sent later */
+    b.wire.cut_from = b.wire.calls + 1;
+    b.wire.cut_count = UINT64_MAX / 2;
+    b.wire.how = CUT_BEFORE;
+    assert_ok(&b, xmtp_client_queue_acknowledge(b.client, entry.message.id, answers, 2, &b.error));
+    assert_nothing(&b, UINT64_MAX);
+    person_reopen(&b);
+    b.wire.cut_from = 0;
+    sync_all(&b);
+    sync_all(&a);
+    assert_texts(&a, &dm, "question|answer|reply|");
+    assert_texts(&b, &dm, "question|answer|reply|");
+    person_close(&a);
+    person_close(&b);
+}
+
+int main(void)
+{
+#define ON_NETWORK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        ON_NETWORK(a_stream_brings_new_conversations_and_their_messages),
+        ON_NETWORK(many_messages_and_commits_stream_in_order),
+        ON_NETWORK(a_cut_wire_is_mended_and_nothing_is_lost),
+        ON_NETWORK(wake_ends_a_poll),
+        ON_NETWORK(the_queue_offers_each_message_once_and_in_order),
+        ON_NETWORK(answers_go_with_the_acknowledgement),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
