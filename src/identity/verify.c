@@ -313,7 +313,7 @@ static xmtp_status verify_contract(const xmtp_wire_signature *s, const xmtp_sign
                                    xmtp_arena *arena, xmtp_verified_signature *out,
                                    xmtp_error *error)
 {
-    account a;
+    account a = {0};
     XMTP_TRY(parse_account(s->account_id, &a, error));
     if (!is_accepted) {
         XMTP_TRY(ask_chain(s, text, verifier, error));
