@@ -117,6 +117,8 @@ static xmtp_status open_handle(xmtp_database *db, const char *path, const uint8_
         return xmtp_database_fail(db, code, "database cannot be opened");
     }
     if (path != NULL) {
+        /* A library does not write to stderr; what fails is in our error. */
+        XMTP_TRY(xmtp_database_exec(db, "PRAGMA cipher_log_level = NONE"));
         XMTP_TRY(set_key(db, key));
         /* Before the first read, so that the first lock is already the one for good. */
         XMTP_TRY(xmtp_database_exec(db, "PRAGMA locking_mode = EXCLUSIVE"));
