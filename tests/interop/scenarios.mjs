@@ -177,27 +177,50 @@ scenario("official to our agent: a DM begun by the official client, 20 each way,
     same("messages in all", views.ann.messages.length, 2 * turns);
 });
 
+// One process has our inbox open at a time, so ours begins with `send` and goes on with an agent that answers "ann N"
+// with "ours N+1".
 scenario("ours to official: a DM begun by ours, 20 each way, both streaming", async (context) => {
     const [ann] = await officials(context.after, "ann");
     const us = await ours(context, "begin-dm");
     await ann.stream();
     const { conversation } = await us.send(ann.address, "ours 1");
     const dm = await ann.conversation(conversation);
-    const follow = await us.start("inbox", "--follow");
-    context.after(() => follow.stop());
-    await dm.sendText("ann 1");
-    for (let i = 2; i <= turns; i++) {
-        await us.send(ann.address, `ours ${i}`);
+    const agent = await us.start("agent", "--exec", `${process.execPath} ${path.join(import.meta.dirname, "count.mjs")} ${turns}`);
+    context.after(() => agent.stop());
+    const fromUs = () => ann.streamedTexts(conversation, us.inboxId);
+    for (let i = 1; i <= turns; i++) {
+        await until(`ann streamed our message ${i}`, () => fromUs().length >= i);
         await dm.sendText(`ann ${i}`);
     }
-    await until("ann streamed all of ours", () => ann.streamedTexts(conversation, us.inboxId).length >= turns);
-    const followed = () => follow.lines.filter((m) => m.kind === "application" && m.sender_inbox === ann.inboxId);
-    await until("ours streamed all of ann", () => followed().length >= turns);
-    same("ann's stream", ann.streamedTexts(conversation, us.inboxId), numbered("ours", turns));
-    same("our stream", followed().map((m) => m.text), numbered("ann", turns));
-    same("the address of ann", followed()[0].sender_address?.toLowerCase(), ann.address);
-    await follow.stop();
-    sameViews(await viewsOf(conversation, [ann, us]));
+    const streamed = () => agent.lines.filter((m) => m.kind === "application" && m.sender_inbox === ann.inboxId);
+    await until("our agent streamed all of ann", () => streamed().length >= turns);
+    same("ann's stream", fromUs(), numbered("ours", turns));
+    same("our stream", streamed().map((m) => m.text), numbered("ann", turns));
+    same("the address of ann", streamed()[0].sender_address?.toLowerCase(), ann.address);
+    same("stream failures", ann.failures, []);
+    await agent.stop();
+    const views = await viewsOf(conversation, [ann, us]);
+    sameViews(views);
+    same("messages in all", views.ann.messages.length, 2 * turns);
+});
+
+scenario("ours follows its inbox while the official client writes", async (context) => {
+    const [ann] = await officials(context.after, "ann");
+    const us = await ours(context, "follows");
+    const follow = await us.start("inbox", "--follow");
+    context.after(() => follow.stop());
+    const dm = await ann.dmTo(us.address);
+    const group = await ann.group([us.address], "followed");
+    for (const text of numbered("dm", turns)) {
+        await dm.sendText(text);
+    }
+    for (const text of numbered("group", turns)) {
+        await group.sendText(text);
+    }
+    const followed = (id) => follow.lines.filter((m) => m.kind === "application" && m.conversation === id).map((m) => m.text);
+    await until("all arrived", () => followed(dm.id).length >= turns && followed(group.id).length >= turns);
+    same("the DM", followed(dm.id), numbered("dm", turns));
+    same("the group", followed(group.id), numbered("group", turns));
 });
 
 scenario("the official agent answers ours", async (context) => {
@@ -237,7 +260,7 @@ scenario("our agent with a command answers the official client in a DM and in a 
 scenario("a group of three created by ours: messages, rename, add and remove from each side", async (context) => {
     const [ann, bob, cid] = await officials(context.after, "ann", "bob", "cid");
     const us = await ours(context, "group-owner");
-    const [{ conversation: id }] = await us.group("create", "--name", "ours", ann.address, bob.address);
+    const [{ id }] = await us.group("create", "--name", "ours", ann.address, bob.address);
     const atAnn = await ann.conversation(id);
     const atBob = await bob.conversation(id);
     await us.send(id, "ours 1");
@@ -316,7 +339,7 @@ scenario("a group of three created by the official client with ours in it: the s
 scenario("a second official installation is taken into a group by ours", async (context) => {
     const [ann] = await officials(context.after, "ann");
     const us = await ours(context, "follows-installations");
-    const [{ conversation: id }] = await us.group("create", "--name", "devices", ann.address);
+    const [{ id }] = await us.group("create", "--name", "devices", ann.address);
     await ann.conversation(id);
     const second = await Official.create("ann2", { user: ann.user });
     context.after(() => second.close());
