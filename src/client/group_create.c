@@ -207,8 +207,8 @@ static xmtp_status publish_first(xmtp_client *client, int64_t ref, int64_t inten
 static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_string_list *members,
                           xmtp_conversation_id *out, xmtp_error *error)
 {
-    int64_t ref;
-    int64_t intent_id;
+    int64_t ref = 0;
+    int64_t intent_id = 0;
     XMTP_TRY(check_people(client, members, error));
     XMTP_TRY(client->env.random(client->env.context, what->group_id, sizeof(what->group_id)));
     XMTP_TRY(make_local(client, what, members, &ref, &intent_id, error));

@@ -250,7 +250,7 @@ static xmtp_status take_key_package(building *b, xmtp_bytes installation, xmtp_b
                                     xmtp_error *error)
 {
     xmtp_client *client = b->work->client;
-    const char *inbox_id;
+    const char *inbox_id = NULL;
     XMTP_TRY(owner_of(b, installation, &inbox_id, error));
     xmtp_inbox_key_package_expected expected = {.installation = installation,
                                                 .inbox_id = xmtp_bytes_of_string(inbox_id)};

@@ -102,7 +102,7 @@ static xmtp_status open_pointer(joining *j, const Pb__WelcomeMessage__WelcomePoi
         return xmtp_fail(error, XMTP_E_UNSUPPORTED, "welcome pointer under another algorithm");
     }
     xmtp_welcome_pointer pointer;
-    const Pb__WelcomeMessage__V1 *body;
+    const Pb__WelcomeMessage__V1 *body = NULL;
     XMTP_TRY(xmtp_welcome_pointer_open(&j->client->env.alloc, j->keys.xwing_seed,
                                        xmtp_proto_bytes(message->welcome_pointer), &pointer,
                                        error));
