@@ -60,7 +60,7 @@ xmtp_status xmtp_client_conversations(xmtp_client *client, xmtp_conversation_vis
 xmtp_status xmtp_client_conversation(xmtp_client *client, const xmtp_conversation_id *id,
                                      xmtp_conversation *out, xmtp_error *error)
 {
-    int64_t ref;
+    int64_t ref = 0;
     xmtp_group_row row;
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
     xmtp_arena_reset(&client->out);
@@ -133,7 +133,7 @@ static xmtp_status visit_members(member_list *list, xmtp_member_visit visit, voi
 xmtp_status xmtp_client_members(xmtp_client *client, const xmtp_conversation_id *id,
                                 xmtp_member_visit visit, void *context, xmtp_error *error)
 {
-    int64_t ref;
+    int64_t ref = 0;
     member_list list = {.client = client};
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
     XMTP_TRY(xmtp_cache_open(client, ref, &list.group, error));

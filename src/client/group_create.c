@@ -359,7 +359,7 @@ static xmtp_status change_group(group_work *work, const change *what, xmtp_error
 static xmtp_status change_by_id(xmtp_client *client, const xmtp_conversation_id *id,
                                 const change *what, xmtp_error *error)
 {
-    int64_t ref;
+    int64_t ref = 0;
     group_work work;
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
     xmtp_status status = xmtp_work_start(&work, client, ref, error);

@@ -177,7 +177,7 @@ xmtp_status xmtp_client_send_content(xmtp_client *client, const xmtp_conversatio
                                      xmtp_bytes encoded_content, bool should_push,
                                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
-    int64_t ref;
+    int64_t ref = 0;
     group_work work;
     uint8_t own_id[XMTP_MESSAGE_ID_LEN];
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));

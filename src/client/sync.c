@@ -126,7 +126,7 @@ static xmtp_status sync_dm_duplicates(xmtp_client *client, const xmtp_group_row 
 xmtp_status xmtp_client_sync_conversation(xmtp_client *client, const xmtp_conversation_id *id,
                                           xmtp_error *error)
 {
-    int64_t ref;
+    int64_t ref = 0;
     xmtp_arena arena;
     xmtp_group_row row;
     bool has_news = false;
