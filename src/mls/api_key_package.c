@@ -3,6 +3,7 @@
 #include "base/status.h"
 #include "mls/api_convert.h"
 #include "mls/key_package.h"
+#include "mls/key_package_rules.h"
 #include "mls/label.h"
 
 #include <assert.h>
@@ -77,7 +78,8 @@ static xmtp_status make_package(making *m)
     /* What we make must be what others accept. */
     xmtp_leaf_node_rules rules = {.suite = m->suite};
     XMTP_TRY(xmtp_key_package_of(xmtp_writer_bytes(&m->out), &package));
-    return xmtp_key_package_validate(&package, &rules, m->error);
+    XMTP_TRY(xmtp_key_package_validate(&package, &rules, m->error));
+    return xmtp_key_package_check_extensions(&package, m->error);
 }
 
 static xmtp_status make(making *m, xmtp_mls_key_package_private *private_keys)
@@ -130,10 +132,7 @@ xmtp_status xmtp_mls_key_package_create(const xmtp_env *env,
     return status;
 }
 
-/* ---- verifying ----
- *
- * Section 10.1 asks that the leaf supports the extensions of the leaf; those of the package itself
- * may be unknown to its own leaf (the working group's vectors have such ones). */
+/* ---- verifying ---- */
 
 static xmtp_status verify(const xmtp_env *env, const xmtp_key_package *package,
                           uint64_t now_seconds, const xmtp_suite *suite, xmtp_error *error)
@@ -141,6 +140,7 @@ static xmtp_status verify(const xmtp_env *env, const xmtp_key_package *package,
     xmtp_leaf_node_rules rules = {
         .suite = suite, .check_lifetime = now_seconds != 0, .now_s = now_seconds};
     XMTP_TRY(xmtp_key_package_validate(package, &rules, error));
+    XMTP_TRY(xmtp_key_package_check_extensions(package, error));
     xmtp_writer scratch;
     xmtp_writer_init(&scratch, &env->alloc, XMTP_WRITER_MAX);
     xmtp_status status = xmtp_key_package_verify(suite, package, &scratch);

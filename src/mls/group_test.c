@@ -458,6 +458,50 @@ static void commits_against_the_rules_are_refused(void **state)
     pair_close(&p);
 }
 
+/* Two key packages with one init key, signed by two members. */
+static void an_init_key_may_not_appear_twice(void **state)
+{
+    (void)state;
+    pair p;
+    pair_open(&p);
+    member carol, dave;
+    member_init(&carol, &p.world, "carol");
+    member_init(&dave, &p.world, "dave");
+    xmtp_mls_key_package_private keys;
+    blob packages[2];
+    packages[0] = member_key_package(&carol, &keys);
+    packages[1] = member_key_package(&dave, &keys);
+    xmtp_key_package first, second;
+    xmtp_writer w, scratch;
+    xmtp_writer_init(&w, p.alice.group->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&scratch, p.alice.group->alloc, XMTP_WRITER_MAX);
+    assert_int_equal(xmtp_key_package_of(blob_bytes(packages[0]), &first), XMTP_OK);
+    assert_int_equal(xmtp_key_package_of(blob_bytes(packages[1]), &second), XMTP_OK);
+    second.init_key = first.init_key;
+    assert_int_equal(
+        xmtp_key_package_sign(&xmtp_suite_x25519_chacha, dave.sk, &second, &scratch, &w), XMTP_OK);
+    const xmtp_bytes add[] = {blob_bytes(packages[0]), xmtp_writer_bytes(&w)};
+    commit_refused(&p.alice, (xmtp_mls_commit_options){.add = add, .add_count = 2},
+                   XMTP_E_DUPLICATE_KEY);
+    /* nor be the encryption key of a member */
+    xmtp_mls_member bob;
+    assert_true(xmtp_mls_group_member(p.alice.group, 1, &bob));
+    second.init_key = bob.encryption_key;
+    xmtp_writer_clear(&w);
+    assert_int_equal(
+        xmtp_key_package_sign(&xmtp_suite_x25519_chacha, dave.sk, &second, &scratch, &w), XMTP_OK);
+    const xmtp_bytes other = xmtp_writer_bytes(&w);
+    commit_refused(&p.alice, (xmtp_mls_commit_options){.add = &other, .add_count = 1},
+                   XMTP_E_DUPLICATE_KEY);
+    xmtp_writer_free(&w);
+    xmtp_writer_free(&scratch);
+    free(packages[0].p);
+    free(packages[1].p);
+    member_free(&carol);
+    member_free(&dave);
+    pair_close(&p);
+}
+
 static void welcomes_for_others_are_refused(void **state)
 {
     (void)state;
@@ -570,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_late_message_of_a_removed_member_names_it),
         cmocka_unit_test(a_member_can_be_readded_in_one_commit),
         cmocka_unit_test(commits_against_the_rules_are_refused),
+        cmocka_unit_test(an_init_key_may_not_appear_twice),
         cmocka_unit_test(welcomes_for_others_are_refused),
         cmocka_unit_test(a_staged_commit_tells_what_it_does),
         cmocka_unit_test(exports_agree_and_differ_by_label),

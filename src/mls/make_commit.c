@@ -15,6 +15,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "mls/api_convert.h"
+#include "mls/key_package_rules.h"
 #include "mls/pending.h"
 #include "mls/protect.h"
 #include "mls/stage.h"
@@ -90,6 +91,7 @@ static xmtp_status make_path(making *m)
     XMTP_TRY(xmtp_tree_leaf(&group->tree, own, &leaf));
     XMTP_TRY(xmtp_treekem_begin(&m->next, own, &leaf, group->signature_sk, group->context.group_id,
                                 group->env, &m->path));
+    XMTP_TRY(xmtp_commit_check_init_keys(m->commit, m->applied.added_count, &m->next, m->error));
     XMTP_TRY(xmtp_tree_hash(&m->next, tree_hash));
     return xmtp_next_context(group, &m->applied.extensions,
                              xmtp_bytes_of(tree_hash, group->suite->hash->len),

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "mls/group_world.h"
+#include "mls/key_package.h"
 #include "mls/test_vectors.h"
 
 typedef struct tally {
@@ -48,20 +49,19 @@ static xmtp_bytes bare_key_package(const cJSON *one)
 
 static xmtp_status join(member *m, const cJSON *one)
 {
-    xmtp_mls_key_package_info info;
+    xmtp_key_package package;
     xmtp_bytes init_sk = vectors_bytes(one, "init_priv");
     xmtp_bytes leaf_sk = vectors_bytes(one, "encryption_priv");
     xmtp_mls_key_package_private keys = {.init_sk_len = init_sk.n, .leaf_sk_len = leaf_sk.n};
     memcpy(keys.init_sk, init_sk.p, init_sk.n);
     memcpy(keys.leaf_sk, leaf_sk.p, leaf_sk.n);
-    assert_ok(
-        m, xmtp_mls_key_package_verify(&m->world->env, bare_key_package(one), 0, &info, &m->error));
+    assert_ok(m, xmtp_key_package_of(bare_key_package(one), &package));
     const xmtp_mls_join_options options = {
         .welcome = vectors_bytes(one, "welcome"),
         .key_package = bare_key_package(one),
         .private_keys = &keys,
         .signer = {.signature_sk = vectors_bytes(one, "signature_priv"),
-                   .signature_pk = info.member.signature_key},
+                   .signature_pk = package.leaf_node.signature_key},
         .ratchet_tree = optional_bytes(one, "ratchet_tree")};
     uint32_t signer_leaf;
     xmtp_status status =

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/key_package_rules.h"
 
 #include <inttypes.h>
 
@@ -107,6 +108,7 @@ static xmtp_status check_key_package(list_check *c, const xmtp_key_package *key_
         rules.now_s = group->env->now_ns(group->env->context) / 1000000000u;
     }
     XMTP_TRY(xmtp_key_package_validate(key_package, &rules, c->error));
+    XMTP_TRY(xmtp_key_package_check_extensions(key_package, c->error));
     xmtp_status status = xmtp_key_package_verify(group->suite, key_package, &c->scratch);
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "a signature of an added key package is wrong");

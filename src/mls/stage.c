@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/key_package_rules.h"
 #include "mls/transcript.h"
 
 #include <inttypes.h>
@@ -246,12 +247,11 @@ static xmtp_status stage_tree(xmtp_mls_staged *staged, const xmtp_commit *commit
               applied->changed_count * sizeof *c->changed_leaves);
     c->changed_count = applied->changed_count;
     if (commit->has_path) {
-        return apply_path(staged, commit, applied, error);
-    }
-    if (applied->needs_path) {
+        XMTP_TRY(apply_path(staged, commit, applied, error));
+    } else if (applied->needs_path) {
         return xmtp_fail(error, XMTP_E_PATH_REQUIRED, "commit lacks a path");
     }
-    return XMTP_OK;
+    return xmtp_commit_check_init_keys(commit, applied->added_count, &c->next, error);
 }
 
 xmtp_status xmtp_stage_commit(xmtp_mls_staged *staged, const xmtp_authenticated_content *content,
