@@ -136,10 +136,15 @@ static void keep_running(world *w)
     }
 }
 
+static void wait_us(long us)
+{
+    const struct timespec time = {.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+    (void)nanosleep(&time, NULL);
+}
+
 static void wait_ms(long ms)
 {
-    const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    (void)nanosleep(&time, NULL);
+    wait_us(ms * 1000);
 }
 
 /* A port that is free now. */
@@ -164,8 +169,8 @@ static void set_up(world *w)
 {
     int port = free_port();
     const char *base = getenv("TMPDIR");
-    *w = (world){.messages = environment_number("XMTP_MESSAGES", 120),
-                 .kills = environment_number("XMTP_KILLS", 12),
+    *w = (world){.messages = environment_number("XMTP_MESSAGES", 2000),
+                 .kills = environment_number("XMTP_KILLS", 200),
                  .random = (uint64_t)environment_number("XMTP_SEED", 20261122) * 2654435761U + 1};
     (void)snprintf(w->folder, sizeof w->folder, "%s/xmtp-kill-XXXXXX",
                    base == NULL ? "/tmp" : base);
@@ -321,14 +326,15 @@ static void kill_one(world *w, int kill_number)
     }
 }
 
-/* Sends all messages; the kills are spread over them, each after a random pause of up to 30 ms. */
+/* Sends all messages; the kills are spread over them, each after a random pause of up to 3 ms. */
 static void send_and_kill(world *w, xmtp_client *client, const xmtp_conversation_id *dm)
 {
     int kills = 0;
     for (int i = 0; i < w->messages; i++) {
         send_one(client, dm, i);
         if (kills < w->kills && (int)(next_random(w) % (uint64_t)w->messages) < w->kills) {
-            wait_ms((long)(next_random(w) % 30));
+            wait_us((long)(next_random(w) %
+                           3000)); /* about as long as a message takes there and back */
             kill_one(w, kills++);
         }
         keep_running(w);
