@@ -1,30 +1,27 @@
-/* agent.h - a program that answers messages: open, run, and a handler that sees every message
- * exactly once.
+/* agent.h - a program that answers messages: open, run, and a handler that sees every message exactly once.
  *
- *     static void on_message(xmtp_agent *agent, const xmtp_message *message, const xmtp_user *user,
- * void *context)
+ *     static void on_message(xmtp_agent *agent, const xmtp_message *message, const xmtp_user *user, void *context)
  *     {
  *         printf("%s from %s\n", message->text, user->address);
  *         xmtp_agent_reply(agent, message, "hello");
  *     }
  *
- *     xmtp_agent_options options = {.encryption_key = getenv("WALLET_PRIVATE_KEY"), .on_message =
- * on_message}; xmtp_agent *agent; if (xmtp_agent_open(&agent, &options) == XMTP_OK) {
+ *     xmtp_agent_options options = {.encryption_key = getenv("WALLET_PRIVATE_KEY"), .on_message = on_message};
+ *     xmtp_agent *agent;
+ *     if (xmtp_agent_open(&agent, &options) == XMTP_OK) {
  *         xmtp_agent_run(agent);
  *     }
  *
  * What is promised
- *  - A message is acknowledged when its handler returns without xmtp_agent_fail. Acknowledgement
- * and the answers that the handler gave are one write to the database: after a crash at any
- * instruction the message is offered again with none of its answers sent, or it is done and each of
- * them is sent once.
- *  - Messages of one conversation come in order, one at a time; conversations do not wait for each
- * other.
- *  - A message whose handler fails is offered again after 1 s, 2 s, 4 s ... at most 5 minutes, and
- * set aside after 8 attempts: on_set_aside tells, and later messages of that conversation go on.
+ *  - A message is acknowledged when its handler returns without xmtp_agent_fail. Acknowledgement and the answers that
+ *    the handler gave are one write to the database: after a crash at any instruction the message is offered again
+ *    with none of its answers sent, or it is done and each of them is sent once.
+ *  - Messages of one conversation come in order, one at a time; conversations do not wait for each other.
+ *  - A message whose handler fails is offered again after 1 s, 2 s, 4 s ... at most 5 minutes, and set aside after 8
+ *    attempts: on_set_aside tells, and later messages of that conversation go on.
  *
- * Everything happens on the thread that calls xmtp_agent_run. Only xmtp_agent_stop and
- * xmtp_agent_post may be called from others.
+ * Everything happens on the thread that calls xmtp_agent_run. Only xmtp_agent_stop and xmtp_agent_post may be called
+ * from others.
  */
 #ifndef XMTP_AGENT_H
 #define XMTP_AGENT_H

@@ -1,29 +1,26 @@
 /* mls.h - Messaging Layer Security (RFC 9420) as a library: bytes in, bytes out.
  *
- * No socket, no file, no thread, no clock. Time and randomness come from the xmtp_env in the
- * configuration; what has to be kept leaves as a list of small records that the caller stores
- * together with its own data in one transaction.
+ * No socket, no file, no thread, no clock. Time and randomness come from the xmtp_env in the configuration; what has
+ * to be kept leaves as a list of small records that the caller stores together with its own data in one transaction.
  *
- *     member A                                        member B
- *     xmtp_mls_group_create                           xmtp_mls_key_package_create  -> key package,
- * private keys xmtp_mls_group_commit(Add B)                             |
- *       -> pending: commit message, welcome  --- network --->  |
- *     (own commit comes back)                                  |
- *     xmtp_mls_group_stage_pending, merge             xmtp_mls_group_join(welcome)
- *     xmtp_mls_group_protect  ------------------------------> xmtp_mls_group_process -> staged ->
- * merge
+ *     member A                                     member B
+ *     xmtp_mls_group_create                        xmtp_mls_key_package_create
+ *                                <-- network ---     key package (the private keys stay)
+ *     xmtp_mls_group_commit(add)
+ *       pending: commit, welcome --- network -->
+ *     (the own commit comes back)
+ *     xmtp_mls_group_stage_pending
+ *     xmtp_mls_group_merge                         xmtp_mls_group_join(welcome)
+ *     xmtp_mls_group_protect     --- network -->   xmtp_mls_group_process, xmtp_mls_group_merge
  *
  * Rules that hold for every function
- *  - process, commit and stage_pending leave the group as it was. Only merge, protect, create and
- * join change it.
- *  - A function that changes a group appends to an xmtp_mls_writes exactly what the store must put
- * and delete. Nothing is valid until that list is stored. When storing fails, free the group and
- * load it again from the store.
- *  - A failed call changes nothing and leaves outputs NULL or empty. The reason is in the
- * xmtp_error.
+ *  - process, commit and stage_pending leave the group as it was. Only merge, protect, create and join change it.
+ *  - A function that changes a group appends to an xmtp_mls_writes exactly what the store must put and delete.
+ *    Nothing is valid until that list is stored. When storing fails, free the group and load it from the store.
+ *  - A failed call changes nothing and leaves outputs NULL or empty. The reason is in the xmtp_error.
  *  - A group is used by one thread at a time; different groups are independent.
- *  - Views (xmtp_bytes) given out by a group are valid until the next call that changes it; by a
- * staged or pending object, until it is freed or merged.
+ *  - Views (xmtp_bytes) given out by a group are valid until the next call that changes it; by a staged or pending
+ *    object, until it is freed or merged.
  */
 #ifndef XMTP_MLS_H
 #define XMTP_MLS_H

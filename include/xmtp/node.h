@@ -1,7 +1,9 @@
 /* node.h - an XMTP node inside a process: what `xmtp node` runs, and what tests and demos embed.
  *
- *     xmtp_node_options options = {.data_dir = "./data", .listen = {"127.0.0.1:5556",
- * "[::1]:5556"}}; xmtp_node *node; xmtp_status status = xmtp_node_open(&node, &options, &error);
+ *     xmtp_node *node;
+ *     xmtp_node_options options = {.data_dir = "./data",
+ *                                  .listen = {"127.0.0.1:5556", "[::1]:5556"}};
+ *     xmtp_status status = xmtp_node_open(&node, &options, &error);
  *     ...
  *     xmtp_node_close(node);
  *
@@ -33,8 +35,8 @@ typedef struct xmtp_node_options {
      * none at all: the node is reached through xmtp_node_transport only. */
     const char *listen[XMTP_NODE_LISTEN_MAX + 1];
 
-    /* Told in one line what an operator should know, such as what recovery cut from the log. May be
-     * NULL. */
+    /* Told in one line what an operator should know: what recovery cut from the log, that the disk
+     * is full. Any thread. May be NULL. */
     void *notice_context;
     void (*notice)(void *context, const char *line);
 } xmtp_node_options;

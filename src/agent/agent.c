@@ -1,14 +1,12 @@
-/* agent.c - the loop of an agent: take the next message from the client's durable queue, call the
- * handler, end it.
+/* agent.c - the loop of an agent: take the next message from the client's durable queue, call the handler, end it.
  *
- *        poll (network) --> queue in the database --> next --> handler --> done: acknowledge +
- * answers, one transaction ^                                                   |------> fail: again
- * later, or set aside |                                                   +------> deferred: done
- * or fail comes later
- *             +---- waits until something arrives, a retry is due, or somebody posts
+ *     poll (network) -> queue in the database -> next -> handler -+-> done: acknowledge and answers, one transaction
+ *       ^                                                         +-> fail: again later, or set aside
+ *       |                                                         +-> deferred: done or fail comes later
+ *       +-- waits until something arrives, a retry is due, or somebody posts
  *
- * A delivery is a message between next and its end. All deliveries are in a list; all but the one
- * whose handler is running are deferred.
+ * A delivery is a message between next and its end. All deliveries are in a list; all but the one whose handler is
+ * running are deferred.
  */
 #include "agent/post_queue.h"
 #include "base/bytes.h"

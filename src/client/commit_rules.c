@@ -1,14 +1,11 @@
 /* commit_rules.c - may this commit be merged? The rules V1 to V17 of groups.md 3.6, in their order.
  *
- *   old context --+                                  +-- who made it, and is that one a member (V5,
- * V15)
- *                 +--> metadata, lists, permissions -+-- did he change what he may change (V3, P1
- * to P7) staged ------ +                                  +-- are added and removed leaves what the
- * membership says (V9-V14)
+ *     old context --+     +-- who made it, and is that one a member                (V5, V15)
+ *                   +---->+-- may that one change what it changes                  (V3, V16: P1 to P7)
+ *     staged -------+     +-- are added and removed leaves what the membership says (V9 to V14)
  *
- * struct judgement holds what the rules share. Each rule is one function; xmtp_commit_validate
- * calls them in order. Where the official client is lenient we are too: a stricter verdict forks
- * the group.
+ * struct judgement holds what the rules share. Each rule is one function; xmtp_commit_validate calls them in order.
+ * Where the official client is lenient we are too: a stricter verdict forks the group.
  */
 #include "client/commit_rules.h"
 

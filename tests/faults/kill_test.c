@@ -1,13 +1,12 @@
 /* kill_test.c - node and agent are killed (SIGKILL) in turn at random moments while messages flow.
  *
- *     this process                        xmtp node (killed)               xmtp agent --echo
- * (killed) client: sends "0", "1", "2" ... --> log, fsync, answer  -----------> handler: the same
- * text back counts what comes back <--------------------------------------+
+ *     this process               xmtp node (killed)          xmtp agent --echo (killed)
+ *     sends "0", "1", "2" ... -> log, fsync, answer -------> handler: the same text back
+ *     counts what comes back <---------------------------------+
  *
- * At the end the sender's conversation must hold every text it sent once, and every echo once, in
- * the order of sending, and both must still understand each other (no fork). XMTP_KILLS and
- * XMTP_MESSAGES set the size (default 12 and 120; the full run is 200 and 2000), XMTP_SEED the
- * seed.
+ * At the end the sender's conversation must hold every text it sent once, and every echo once, in the order of
+ * sending, and both must still understand each other (no fork). XMTP_KILLS and XMTP_MESSAGES set the size (200 and
+ * 2000), XMTP_SEED the seed.
  */
 #include "base/bytes.h"
 #include "crypto/crypto.h"
