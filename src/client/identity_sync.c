@@ -137,7 +137,49 @@ void xmtp_states_trim(xmtp_client *client, size_t keep)
     client->state_count = keep;
 }
 
+/* A contract wallet's signature can only be judged by asking a chain; the node does that for its
+ * clients (identity.md 3.4). */
+static xmtp_status ask_node(void *context, xmtp_bytes account_id, uint64_t block_number,
+                            const uint8_t hash[32], xmtp_bytes signature, bool *is_valid,
+                            xmtp_error *error)
+{
+    xmtp_client *client = context;
+    Pb__VerifySmartContractWalletSignaturesRequest__Request item =
+        PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_REQUEST__REQUEST__INIT;
+    Pb__VerifySmartContractWalletSignaturesRequest__Request *items[] = {&item};
+    Pb__VerifySmartContractWalletSignaturesRequest request =
+        PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_REQUEST__INIT;
+    xmtp_arena arena;
+    char *account;
+    void *answer;
+    *is_valid = false;
+    xmtp_scratch(client, &arena);
+    xmtp_status status = xmtp_arena_string(&arena, account_id, &account);
+    if (status == XMTP_OK) {
+        item.account_id = account;
+        item.has_block_number = block_number != 0;
+        item.block_number = block_number;
+        item.has_signature = 1;
+        item.signature = xmtp_proto_data(signature);
+        item.has_hash = 1;
+        item.hash = xmtp_proto_data(xmtp_bytes_of(hash, 32));
+        request.n_signatures = 1;
+        request.signatures = items;
+        status = xmtp_call(client, XMTP_IDENTITY_API("VerifySmartContractWalletSignatures"),
+                           &request.base,
+                           &pb__verify_smart_contract_wallet_signatures_response__descriptor,
+                           &arena, &answer, error);
+    }
+    if (status == XMTP_OK) {
+        const Pb__VerifySmartContractWalletSignaturesResponse *verdict = answer;
+        *is_valid = verdict->n_responses == 1 && verdict->responses[0]->is_valid;
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
 typedef struct folding {
+    xmtp_client *client;
     xmtp_association *state;
     uint64_t last; /* sequence id of the last update applied */
     xmtp_error *error;
@@ -146,7 +188,8 @@ typedef struct folding {
 static xmtp_status fold_one(void *context, uint64_t sequence_id, xmtp_bytes data)
 {
     folding *f = context;
-    XMTP_TRY(xmtp_association_apply(f->state, data, NULL, 0, f->error));
+    xmtp_verifier verifier = {.context = f->client, .contract_wallet = ask_node};
+    XMTP_TRY(xmtp_association_apply(f->state, data, &verifier, 0, f->error));
     f->last = sequence_id;
     return XMTP_OK;
 }
@@ -216,7 +259,7 @@ static xmtp_status fold(xmtp_client *client, const char *inbox_id, uint64_t sequ
 static xmtp_status state_of_log(xmtp_client *client, const char *inbox_id, uint64_t sequence_id,
                                 const xmtp_association **out, uint64_t *newest, xmtp_error *error)
 {
-    folding f = {.error = error};
+    folding f = {.client = client, .error = error};
     xmtp_status status = fold(client, inbox_id, sequence_id, &f);
     *newest = f.last;
     if (status == XMTP_OK && f.last != sequence_id) {

@@ -173,23 +173,64 @@ typedef struct send_batch {
     Pb__GroupMessageInput__V1 bodies[SEND_COUNT_MAX];
     Pb__GroupMessageInput *pointers[SEND_COUNT_MAX];
     uint8_t hmacs[SEND_COUNT_MAX][XMTP_SENDER_HMAC_LEN];
+    int64_t intents[SEND_COUNT_MAX];
     size_t count;
     size_t bytes;
     size_t sent;
     xmtp_arena arena; /* payloads */
 } send_batch;
 
+static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, size_t count,
+                             xmtp_error *error)
+{
+    Pb__SendGroupMessagesRequest request = PB__SEND_GROUP_MESSAGES_REQUEST__INIT;
+    request.n_messages = count;
+    request.messages = batch->pointers + first;
+    xmtp_status status = xmtp_call(work->client, XMTP_MLS_API("SendGroupMessages"), &request.base,
+                                   NULL, NULL, NULL, error);
+    batch->sent += status == XMTP_OK ? count : 0;
+    return status;
+}
+
+/* The node will never take this one: it must not stand in the way of what is queued behind it. */
+static xmtp_status give_up(group_work *work, int64_t intent_id, const xmtp_error *why,
+                           xmtp_error *error)
+{
+    for (size_t i = 0; i < work->intents.count; i++) {
+        if (work->intents.items[i].id == intent_id) {
+            return xmtp_intent_fail(work, &work->intents.items[i], XMTP_E_RPC_INVALID, why, error);
+        }
+    }
+    return XMTP_OK;
+}
+
+/* Refused as a whole: one by one, to find out which. */
+static xmtp_status send_each(group_work *work, send_batch *batch, xmtp_error *error)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        xmtp_error why = {0};
+        xmtp_status status = send_some(work, batch, i, 1, &why);
+        if (status == XMTP_E_RPC_INVALID) {
+            XMTP_TRY(give_up(work, batch->intents[i], &why, error));
+        } else if (status != XMTP_OK) {
+            return xmtp_fail(error, status, "%s", why.text);
+        }
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status send_now(group_work *work, send_batch *batch, xmtp_error *error)
 {
     if (batch->count == 0) {
         return XMTP_OK;
     }
-    Pb__SendGroupMessagesRequest request = PB__SEND_GROUP_MESSAGES_REQUEST__INIT;
-    request.n_messages = batch->count;
-    request.messages = batch->pointers;
-    xmtp_status status = xmtp_call(work->client, XMTP_MLS_API("SendGroupMessages"), &request.base,
-                                   NULL, NULL, NULL, error);
-    batch->sent += status == XMTP_OK ? batch->count : 0;
+    xmtp_error why = {0};
+    xmtp_status status = send_some(work, batch, 0, batch->count, &why);
+    if (status == XMTP_E_RPC_INVALID) {
+        status = send_each(work, batch, error);
+    } else if (status != XMTP_OK) {
+        status = xmtp_fail(error, status, "%s", why.text);
+    }
     batch->count = 0;
     batch->bytes = 0;
     xmtp_arena_reset(&batch->arena);
@@ -221,6 +262,7 @@ static xmtp_status add_to_batch(group_work *work, int64_t intent_id, send_batch 
     batch->inputs[i].version_case = PB__GROUP_MESSAGE_INPUT__VERSION_V1;
     batch->inputs[i].v1 = body;
     batch->pointers[i] = &batch->inputs[i];
+    batch->intents[i] = intent_id;
     batch->count++;
     batch->bytes += row.payload.n;
     return XMTP_OK;

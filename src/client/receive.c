@@ -316,6 +316,20 @@ static xmtp_status query_page(group_work *work, xmtp_arena *arena,
     return XMTP_OK;
 }
 
+/* An honest page is in order. One that is not is put in order, so that no message is stepped over. */
+static void sort_by_sequence(const Pb__GroupMessage__V1 **messages, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        const Pb__GroupMessage__V1 *message = messages[i];
+        size_t j = i;
+        while (j > 0 && messages[j - 1]->id > message->id) {
+            messages[j] = messages[j - 1];
+            j--;
+        }
+        messages[j] = message;
+    }
+}
+
 static xmtp_status receive_page(group_work *work, size_t *count, xmtp_arena *arena,
                                 xmtp_error *error)
 {
@@ -332,6 +346,7 @@ static xmtp_status receive_page(group_work *work, size_t *count, xmtp_arena *are
             messages[n++] = page->messages[i]->v1;
         }
     }
+    sort_by_sequence(messages, n);
     return xmtp_receive_batch(work, messages, n, error);
 }
 

@@ -84,7 +84,16 @@ static xmtp_status store(xmtp_client *client, const xmtp_group_row *group,
     xmtp_writer w;
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
     xmtp_status status = xmtp_content_group_updated(&w, update);
-    if (status == XMTP_OK) {
+    bool is_told = false;
+    bool is_dm = group->dm_id != NULL && group->dm_id[0] != '\0';
+    if (status == XMTP_OK && is_dm && update->n_added_inboxes > 0) {
+        /* Of two DMs between the same two only one tells who was added (groups.md 2.8). */
+        status = xmtp_stored(
+            client,
+            xmtp_message_dm_has_change(client->db, group->dm_id, xmtp_writer_bytes(&w), &is_told),
+            error);
+    }
+    if (status == XMTP_OK && !is_told) {
         uint8_t id[XMTP_MESSAGE_ID_LEN];
         bool is_new;
         row->content = xmtp_writer_bytes(&w);

@@ -235,6 +235,34 @@ static xmtp_status read_context(joining *j, bool *is_wanted, xmtp_error *error)
 
 /* ---- W9: is there one already? */
 
+/* A group that we are in can be replaced only after everything that was said in it is read (then we
+ * know whether we were removed), and, if we still are in it, only by one of its members: whoever
+ * knows a group's id could otherwise put another group in its place. */
+static xmtp_status may_replace(joining *j, int64_t ref, bool *is_news, xmtp_error *error)
+{
+    group_work work;
+    xmtp_status status = xmtp_work_start(&work, j->client, ref, error);
+    if (status == XMTP_OK) {
+        status = xmtp_receive(&work, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_work_reload(&work, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_work_group(&work, error);
+    }
+    if (status == XMTP_OK && work.row.is_active) {
+        *is_news = xmtp_mls_group_epoch(j->group) > work.row.epoch;
+        bool is_member = xmtp_mls_group_find(work.group, j->adder_installation) != XMTP_MLS_NO_LEAF;
+        status = !*is_news || is_member
+                     ? XMTP_OK
+                     : xmtp_fail(error, XMTP_E_WELCOME, "group of ours offered by a stranger");
+    }
+    j->row.cursor = work.row.cursor;
+    xmtp_work_end(&work);
+    return status;
+}
+
 static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error)
 {
     xmtp_group_row existing;
@@ -247,10 +275,10 @@ static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error
     XMTP_TRY(xmtp_stored(j->client, status, error));
     j->is_replacing = true;
     j->row.ref = existing.ref;
-    *is_news = !existing.is_active || xmtp_mls_group_epoch(j->group) > existing.epoch;
     j->row.cursor = existing.cursor;
     j->row.created_ns = existing.created_ns;
-    return XMTP_OK;
+    *is_news = !existing.is_active || xmtp_mls_group_epoch(j->group) > existing.epoch;
+    return *is_news && existing.is_active ? may_replace(j, existing.ref, is_news, error) : XMTP_OK;
 }
 
 /* ---- W12: storing */

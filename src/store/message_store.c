@@ -82,6 +82,20 @@ xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_are
     return status;
 }
 
+xmtp_status xmtp_message_dm_has_change(xmtp_database *db, const char *dm_id, xmtp_bytes content,
+                                       bool *out)
+{
+    xmtp_query q =
+        xmtp_query_start(db, "SELECT 1 FROM groups AS g JOIN messages AS m ON m.group_ref = g.id"
+                             " WHERE g.dm_id = ? AND m.kind = 2 AND m.content = ? LIMIT 1");
+    xmtp_query_bind_text(&q, dm_id);
+    xmtp_query_bind_bytes(&q, content);
+    xmtp_status status = xmtp_query_one(&q);
+    *out = status == XMTP_OK;
+    xmtp_query_end(&q);
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
+}
+
 /* ---- listings */
 
 #define ONE_GROUP " WHERE m.group_ref = ?"

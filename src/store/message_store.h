@@ -32,6 +32,10 @@ xmtp_status xmtp_message_set_failed(xmtp_database *db, xmtp_bytes message_id);
 xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
                               xmtp_message_row *out);
 
+/* Is there a membership change with this content in any group of a DM? */
+xmtp_status xmtp_message_dm_has_change(xmtp_database *db, const char *dm_id, xmtp_bytes content,
+                                       bool *out);
+
 /* One page of a listing, by (sent_ns, row). */
 typedef struct xmtp_message_page {
     int64_t group_ref; /* 0: all conversations */

@@ -63,6 +63,7 @@ static const char migration_1[] =
     " content BLOB NOT NULL);"
     "CREATE INDEX messages_by_group ON messages(group_ref, sent_ns);"
     "CREATE INDEX messages_by_time ON messages(sent_ns);"
+    "CREATE INDEX messages_changes ON messages(group_ref) WHERE kind = 2;"
 
     "CREATE TABLE intents("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
