@@ -9,14 +9,15 @@
  * lock it themselves). Only wake may be called at any moment from any thread.
  *
  * Errors common to all calls:
- *   XMTP_E_NETWORK            the node cannot be reached, or the connection went away meanwhile:
- * the node may or may not have acted. The next call tries a new connection XMTP_E_TIMEOUT no answer
- * in time; the same doubt applies XMTP_E_RPC_UNAVAILABLE    the node says UNAVAILABLE, or refused
- * the call before looking at it XMTP_E_RPC_INVALID, _UNIMPLEMENTED, _EXHAUSTED, XMTP_E_RPC the node
- * answered with an error; error->text holds its words XMTP_E_PROTOCOL           the peer does not
- * speak gRPC, or breaks its framing XMTP_E_LIMIT              an answer is longer than allowed
- * Drivers never repeat a call that the node may have seen: only the caller knows what may be done
- * twice.
+ *   XMTP_E_NETWORK          the node cannot be reached, or the connection went away meanwhile: the node may or may
+ *                           not have acted. The next call tries a new connection
+ *   XMTP_E_TIMEOUT          no answer in time; the same doubt applies
+ *   XMTP_E_RPC_UNAVAILABLE  the node says UNAVAILABLE, or refused the call before looking at it
+ *   XMTP_E_RPC_INVALID, _UNIMPLEMENTED, _EXHAUSTED, XMTP_E_RPC
+ *                           the node answered with an error; error->text holds its words
+ *   XMTP_E_PROTOCOL         the peer does not speak gRPC, or breaks its framing
+ *   XMTP_E_LIMIT            an answer is longer than allowed
+ * Drivers never repeat a call that the node may have seen: only the caller knows what may be done twice.
  */
 #ifndef XMTP_RPC_TRANSPORT_H
 #define XMTP_RPC_TRANSPORT_H
