@@ -25,9 +25,9 @@ xmtp_status xmtp_node_log_errno(xmtp_error *error, int code, const char *doing, 
 {
     /* EFBIG: a limit on file size (ulimit -f) is a disk that is full for us. */
     bool is_full = code == ENOSPC || code == EDQUOT || code == EFBIG;
+    xmtp_status status = is_full ? XMTP_E_DISK_FULL : code == ENOMEM ? XMTP_E_NOMEM : XMTP_E_IO;
     char reason[96];
-    return xmtp_fail(error, is_full ? XMTP_E_DISK_FULL : XMTP_E_IO,
-                     "%s log segment %08" PRIx32 ".seg: %s", doing, segment,
+    return xmtp_fail(error, status, "%s log segment %08" PRIx32 ".seg: %s", doing, segment,
                      strerror_r(code, reason, sizeof reason));
 }
 

@@ -23,7 +23,7 @@ struct xmtp_node_log {
     size_t fd_capacity;
 };
 
-/* XMTP_E_DISK_FULL or XMTP_E_IO with the sentence of an errno. */
+/* XMTP_E_DISK_FULL, XMTP_E_NOMEM or XMTP_E_IO with the sentence of an errno. */
 xmtp_status xmtp_node_log_errno(xmtp_error *error, int code, const char *doing, uint32_t segment);
 
 void xmtp_node_log_segment_path(const xmtp_node_log *log, uint32_t segment, char *out, size_t n);

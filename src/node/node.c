@@ -4,9 +4,29 @@
 #include "node/listener.h"
 #include "node/node_internal.h"
 
+#include <stdio.h>
+
 static void publish(void *context, const xmtp_node_entry *entry)
 {
-    xmtp_node_dispatcher_publish(context, entry);
+    const xmtp_node *node = context;
+    xmtp_node_dispatcher_publish(node->dispatcher, entry);
+}
+
+/* Clients are told too, but only an operator can do something about it. */
+static void storing_changed(void *context, xmtp_status status, const xmtp_error *error)
+{
+    const xmtp_node *node = context;
+    char line[320];
+    if (node->notice == NULL) {
+        return;
+    }
+    if (status == XMTP_OK) {
+        (void)snprintf(line, sizeof line, "storing works again");
+    } else {
+        (void)snprintf(line, sizeof line, "nothing can be stored (%s): %s",
+                       xmtp_status_text(status), error->text);
+    }
+    node->notice(node->notice_context, line);
 }
 
 static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options, xmtp_error *error)
@@ -21,8 +41,11 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
     XMTP_TRY(xmtp_node_dispatcher_new(&node->dispatcher, env, services->archive));
     XMTP_TRY(xmtp_node_inboxes_new(&services->inboxes, env, services->archive,
                                    XMTP_NODE_INBOX_STATES_MAX));
-    xmtp_node_sequencer_options sequencer_options = {
-        .env = env, .archive = services->archive, .context = node->dispatcher, .publish = publish};
+    xmtp_node_sequencer_options sequencer_options = {.env = env,
+                                                     .archive = services->archive,
+                                                     .context = node,
+                                                     .publish = publish,
+                                                     .changed = storing_changed};
     XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
     if (options->listen[0] == NULL) {
         return XMTP_OK;
@@ -36,7 +59,10 @@ xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xm
     *out = NULL;
     xmtp_node *node = env->alloc.reallocate(env->alloc.context, NULL, sizeof *node);
     XMTP_ENSURE(node != NULL, XMTP_E_NOMEM);
-    *node = (xmtp_node){.env = env, .services = {.env = env}};
+    *node = (xmtp_node){.env = env,
+                        .services = {.env = env},
+                        .notice_context = options->notice_context,
+                        .notice = options->notice};
     xmtp_status status = open_parts(node, options, error);
     if (status != XMTP_OK) {
         xmtp_node_close(node);

@@ -17,6 +17,8 @@ struct xmtp_node {
     xmtp_node_services services; /* archive, sequencer, inboxes */
     xmtp_node_dispatcher *dispatcher;
     xmtp_node_listener *listener; /* NULL: no addresses */
+    void *notice_context;
+    void (*notice)(void *context, const char *line); /* may be NULL */
 };
 
 #endif

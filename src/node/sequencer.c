@@ -16,7 +16,9 @@ struct xmtp_node_sequencer {
     size_t len;
     bool is_closing;
 
-    xmtp_node_batch *batches[XMTP_NODE_APPEND_COUNT_MAX]; /* of the thread */
+    /* Of the thread. */
+    xmtp_status last_status;
+    xmtp_node_batch *batches[XMTP_NODE_APPEND_COUNT_MAX];
 };
 
 /* Waits for jobs and cuts off as many as one append takes. NULL: closing, and nothing is left. */
@@ -76,6 +78,10 @@ static void run_jobs(xmtp_node_sequencer *s, xmtp_node_job *jobs)
     xmtp_status status = xmtp_node_archive_append(s->options.archive, s->batches, count, &error);
     if (status == XMTP_OK) {
         publish(s, jobs);
+    }
+    if (status != s->last_status) {
+        s->last_status = status;
+        s->options.changed(s->options.context, status, &error);
     }
     tell(jobs, status, &error);
 }

@@ -30,12 +30,13 @@ typedef struct xmtp_node_job {
 } xmtp_node_job;
 
 /* publish is called in the sequencer's thread for each new entry, in order of ids within a kind,
- * before done of its job. */
+ * before done of its job. changed is called when storing begins to fail, and when it works again. */
 typedef struct xmtp_node_sequencer_options {
     const xmtp_env *env;
     xmtp_node_archive *archive;
     void *context;
     void (*publish)(void *context, const xmtp_node_entry *entry);
+    void (*changed)(void *context, xmtp_status status, const xmtp_error *error);
 } xmtp_node_sequencer_options;
 
 /* XMTP_E_NOMEM, XMTP_E_INTERNAL: no thread. */

@@ -11,6 +11,7 @@
 #include "proto/mls_api.pb-c.h"
 #include "rpc/transport.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -31,12 +32,19 @@ static inline uint64_t test_clock(void *context)
     return test_now_ns;
 }
 
+static xmtp_env test_env_value;
+static pthread_once_t test_env_once = PTHREAD_ONCE_INIT;
+
+static inline void test_env_make(void)
+{
+    test_env_value = *xmtp_env_system();
+    test_env_value.now_ns = test_clock;
+}
+
 static inline const xmtp_env *test_env(void)
 {
-    static xmtp_env env;
-    env = *xmtp_env_system();
-    env.now_ns = test_clock;
-    return &env;
+    (void)pthread_once(&test_env_once, test_env_make);
+    return &test_env_value;
 }
 
 typedef struct test_node {
