@@ -46,6 +46,8 @@ typedef struct wire {
     uint64_t cut_count;
     cut how;
     bool is_streaming_cut;
+    /* changes answers to queries of messages */
+    void (*mangle)(xmtp_writer *response);
     bool is_deaf; /* queries for welcomes find nothing */
 } wire;
 
@@ -125,6 +127,9 @@ static xmtp_status wire_unary(void *context, const char *path, xmtp_bytes reques
     if (is_cut) {
         xmtp_writer_clear(response);
         return XMTP_E_NETWORK;
+    }
+    if (w->mangle != NULL && strstr(path, "QueryGroupMessages") != NULL) {
+        w->mangle(response);
     }
     return status;
 }
