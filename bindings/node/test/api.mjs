@@ -120,6 +120,13 @@ fact("init fails with E_NETWORK where no node is, and may be tried again", async
   await assert.rejects(xmtp.init(), { code: "E_CLOSED" });
 });
 
+fact("init fails with a code when the node's URL or the database's folder is wrong", async () => {
+  await assert.rejects(within(new XMTP(null, { node: "ftp://localhost" }).init(), "init"), (error) => /^E_/.test(error.code));
+  const dbPath = path.join(process.cwd(), "no such folder", "a.db");
+  await assert.rejects(within(new XMTP(null, { encryptionKey: key(), dbPath, node }).init(), "init"), (error) => /^E_/.test(error.code));
+  assert.throws(() => new XMTP(null, { node: "" }), { code: "E_ARGUMENT" });
+});
+
 fact("send checks its arguments before anything is sent", async () => {
   const { xmtp } = await open();
   const refused = (options, code) => assert.rejects(xmtp.send(options), { code });

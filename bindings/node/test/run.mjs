@@ -166,7 +166,7 @@ function bareEnvironment(folder, runtime) {
 
 async function install(runtime, folder, env) {
   writeFileSync(path.join(folder, "package.json"), JSON.stringify({ name: "fresh", private: true, type: "module" }));
-  const args = runtime.kind === "bun" ? ["add", tarball] : [npmFile(), "install", "--no-audit", "--no-fund", "--offline", tarball];
+  const args = runtime.kind === "bun" ? ["install", tarball] : [npmFile(), "install", "--no-audit", "--no-fund", "--offline", tarball];
   const { code, out, err } = await run(runtime.file, args, { cwd: folder, env });
   must(code === 0, `ended with ${code}: ${out}${err}`);
   must(existsSync(path.join(folder, "node_modules/xmtp/package.json")), "there is no node_modules/xmtp");
@@ -205,6 +205,31 @@ async function checkExample(runtime, folder, env, person) {
       must(lines.length === 3 && agent.err === "", `${agent.out}${agent.err}`);
     });
   }
+  agent.child.kill("SIGKILL");
+  await agent.ended;
+}
+
+// Killed and started again in the middle of messages: each is answered, none twice.
+async function checkKills(runtime, folder, env, person) {
+  const messages = 15;
+  const startAgent = () => start(runtime.file, ["founding-example.mjs"], { cwd: folder, env });
+  let agent = startAgent();
+  await check(`${runtime.name}: killed 4 times, the example answers each of ${messages} messages once`, async () => {
+    const address = await until("ready", () => /^ready (0x[0-9a-f]{40})$/m.exec(agent.out)?.[1]);
+    let conversation;
+    for (let i = 0; i < messages; i++) {
+      [{ conversation }] = await person.xmtp("send", address, `message ${i}`);
+      if (i % 4 === 2) {
+        agent.child.kill("SIGKILL");
+        await agent.ended;
+        agent = startAgent();
+      }
+    }
+    const count = async () => (await person.answers(conversation, address)).length;
+    await until("all answers", async () => (await count()) >= messages);
+    await pause(500);
+    must((await count()) === messages, `${await count()} answers`);
+  });
   agent.child.kill("SIGKILL");
   await agent.ended;
 }
@@ -273,7 +298,9 @@ async function checkRuntime(runtime, node) {
   mkdirSync(env.HOME);
   await checkApi(runtime, folder, env);
   env.XMTP_DATA_DIR = path.join(folder, "data");
-  await checkExample(runtime, folder, env, await new Person(slug, node.url).open());
+  const person = await new Person(slug, node.url).open();
+  await checkExample(runtime, folder, env, person);
+  await checkKills(runtime, folder, { ...env, WALLET_PRIVATE_KEY: newKey() }, person);
   await checkExits(runtime, folder, env);
 }
 
