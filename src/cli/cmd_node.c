@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <xmtp/node.h>
 
 static const char usage[] =
@@ -104,6 +105,17 @@ static void block_signals(sigset_t *set)
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file size is a full disk */
 }
 
+/* Each connection is a file descriptor, and the usual limit of 1024 is for programs that use
+ * select(2), which we do not. */
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
 int cmd_node(int argc, char **argv)
 {
     arguments a = {.options = {.data_dir = "./xmtp-node", .notice = print_notice}};
@@ -123,6 +135,7 @@ int cmd_node(int argc, char **argv)
     xmtp_node *node;
     xmtp_error error = {0};
     block_signals(&signals);
+    raise_file_limit();
     xmtp_status status = xmtp_node_open(&node, &a.options, &error);
     if (status != XMTP_OK) {
         cli_options options = {.command = "node"};

@@ -24,10 +24,29 @@ enum { PATH_LEN_MAX = 3900, REINDEX_COUNT = 20000 };
 
 /* ---- folders */
 
+/* A name is durable only when the folder that holds it is synced. */
+static int sync_parent(const char *path)
+{
+    char parent[PATH_LEN_MAX + 16];
+    (void)snprintf(parent, sizeof parent, "%s/..", path);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int result = fd < 0 ? -1 : fsync(fd);
+    int code = errno;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    errno = code;
+    return result;
+}
+
 static xmtp_status make_dir(const char *path, xmtp_error *error)
 {
     char reason[96];
-    if (mkdir(path, 0700) == 0 || errno == EEXIST) {
+    int result = mkdir(path, 0700);
+    if (result != 0 && errno == EEXIST) {
+        return XMTP_OK;
+    }
+    if (result == 0 && sync_parent(path) == 0) {
         return XMTP_OK;
     }
     return xmtp_fail(error, errno == ENOSPC ? XMTP_E_DISK_FULL : XMTP_E_IO,

@@ -21,7 +21,8 @@
 enum { READERS_MAX = 1022, BOOT_LEN = 36 };
 
 /* Address space only; the file grows as needed. */
-static const size_t map_len = (size_t)1 << 38;
+static const size_t map_len_max = (size_t)1 << 38;
+static const size_t map_len_min = (size_t)1 << 28;
 static const char clean_mark[BOOT_LEN + 1] = "clean-------------------------------";
 
 xmtp_status xmtp_node_index_status(int code)
@@ -97,9 +98,8 @@ static void remove_data(const xmtp_node_index *index)
 
 /* ---- opening */
 
-static xmtp_status open_env(xmtp_node_index *index, xmtp_error *error)
+static int try_open_env(xmtp_node_index *index, size_t map_len)
 {
-    MDB_txn *txn = NULL;
     int code = mdb_env_create(&index->mdb);
     if (code == 0) {
         code = mdb_env_set_mapsize(index->mdb, map_len);
@@ -110,16 +110,37 @@ static xmtp_status open_env(xmtp_node_index *index, xmtp_error *error)
     if (code == 0) {
         code = mdb_env_open(index->mdb, index->dir, MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600);
     }
-    if (code == 0) {
-        code = mdb_txn_begin(index->mdb, NULL, 0, &txn);
+    if (code != 0 && index->mdb != NULL) {
+        mdb_env_close(index->mdb);
+        index->mdb = NULL;
+    }
+    return code;
+}
+
+static int open_dbi(xmtp_node_index *index)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(index->mdb, NULL, 0, &txn);
+    if (code != 0) {
+        return code;
+    }
+    code = mdb_dbi_open(txn, NULL, 0, &index->dbi);
+    if (code != 0) {
+        mdb_txn_abort(txn);
+        return code;
+    }
+    return mdb_txn_commit(txn);
+}
+
+/* Where address space is limited (ulimit -v), a smaller map does. */
+static xmtp_status open_env(xmtp_node_index *index, xmtp_error *error)
+{
+    int code = ENOMEM;
+    for (size_t n = map_len_max; code == ENOMEM && n >= map_len_min; n /= 4) {
+        code = try_open_env(index, n);
     }
     if (code == 0) {
-        code = mdb_dbi_open(txn, NULL, 0, &index->dbi);
-        int ended = code == 0 ? mdb_txn_commit(txn) : 0;
-        if (code != 0) {
-            mdb_txn_abort(txn);
-        }
-        code = code != 0 ? code : ended;
+        code = open_dbi(index);
     }
     return code == 0 ? XMTP_OK : xmtp_node_index_fail(error, code, "cannot open");
 }

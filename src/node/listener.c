@@ -187,6 +187,15 @@ static xmtp_status listen_all(xmtp_node_listener *listener, const char *const *a
     return XMTP_OK;
 }
 
+xmtp_status xmtp_node_listener_check(const char *const *addresses, xmtp_error *error)
+{
+    struct sockaddr_storage ignored;
+    for (size_t i = 0; addresses[i] != NULL; i++) {
+        XMTP_TRY(read_address(addresses[i], &ignored, error));
+    }
+    return XMTP_OK;
+}
+
 static void free_listener(xmtp_node_listener *listener)
 {
     const xmtp_alloc *alloc = &listener->node->env->alloc;

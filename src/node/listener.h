@@ -10,6 +10,9 @@
 
 #include "node/node_internal.h"
 
+/* XMTP_E_ARGUMENT, with the sentence, when an address cannot be read; opens nothing. */
+xmtp_status xmtp_node_listener_check(const char *const *addresses, xmtp_error *error);
+
 /* addresses: ended by NULL, at least one, as in xmtp_node_options.
  * XMTP_E_ARGUMENT, XMTP_E_NETWORK, XMTP_E_NOMEM, XMTP_E_INTERNAL. */
 xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,

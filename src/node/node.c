@@ -37,6 +37,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
                                                  .dir = options->data_dir,
                                                  .notice_context = options->notice_context,
                                                  .notice = options->notice};
+    XMTP_TRY(xmtp_node_listener_check(options->listen, error));
     XMTP_TRY(xmtp_node_archive_open(&services->archive, &archive_options, error));
     XMTP_TRY(xmtp_node_dispatcher_new(&node->dispatcher, env, services->archive));
     XMTP_TRY(xmtp_node_inboxes_new(&services->inboxes, env, services->archive,
