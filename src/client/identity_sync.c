@@ -363,7 +363,14 @@ xmtp_status xmtp_resolve(xmtp_client *client, const char *peer,
     }
     char address[XMTP_ADDRESS_LEN + 1];
     XMTP_TRY(xmtp_address_normalize(peer, address, error));
-    XMTP_TRY(xmtp_lookup_address(client, address, inbox_id, error));
+    xmtp_status status = xmtp_lookup_address(client, address, inbox_id, error);
+    if (status == XMTP_E_NETWORK) {
+        /* Without the node, what it last said: enough to write to somebody whom we know. */
+        xmtp_status known =
+            xmtp_identifier_read(client->db, address, inbox_id, XMTP_INBOX_ID_LEN + 1);
+        return known == XMTP_OK ? XMTP_OK : status;
+    }
+    XMTP_TRY(status);
     if (inbox_id[0] == '\0') {
         return xmtp_fail(error, XMTP_E_NO_INBOX, "%s has no inbox on this network", address);
     }

@@ -208,8 +208,3 @@ void xmtp_database_rollback(xmtp_database *db)
         (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
     }
 }
-
-void xmtp_database_shrink(xmtp_database *db)
-{
-    (void)sqlite3_db_release_memory(db->handle);
-}

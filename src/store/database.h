@@ -44,7 +44,4 @@ bool xmtp_database_in_transaction(const xmtp_database *db);
 /* Why the last call failed. Never holds values of rows. */
 const xmtp_error *xmtp_database_error(const xmtp_database *db);
 
-/* Gives back memory that only speeds things up; for clients that go idle. */
-void xmtp_database_shrink(xmtp_database *db);
-
 #endif

@@ -293,3 +293,16 @@ xmtp_status xmtp_identifier_write(xmtp_database *db, const char *address, const 
     xmtp_query_bind_text(&q, inbox_id);
     return xmtp_query_run(&q);
 }
+
+xmtp_status xmtp_identifier_read(xmtp_database *db, const char *address, char *out, size_t capacity)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT inbox_id FROM identifiers WHERE address = ?");
+    xmtp_query_bind_text(&q, address);
+    xmtp_status status = xmtp_query_one(&q);
+    if (status == XMTP_OK) {
+        xmtp_bytes text = xmtp_query_view(&q, 0);
+        (void)snprintf(out, capacity, "%.*s", (int)text.n, (const char *)text.p);
+    }
+    xmtp_query_end(&q);
+    return status;
+}

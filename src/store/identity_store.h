@@ -71,5 +71,8 @@ xmtp_status xmtp_inbox_address_write(xmtp_database *db, const char *inbox_id, co
 xmtp_status xmtp_inbox_address_read(xmtp_database *db, const char *inbox_id, char *out,
                                     size_t capacity);
 xmtp_status xmtp_identifier_write(xmtp_database *db, const char *address, const char *inbox_id);
+/* What the node last said about an address. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_identifier_read(xmtp_database *db, const char *address, char *out,
+                                 size_t capacity);
 
 #endif

@@ -102,11 +102,11 @@ xmtp_status xmtp_message_dm_has_change(xmtp_database *db, const char *dm_id, xmt
 #define ONE_DM    " WHERE m.group_ref IN (SELECT id FROM groups WHERE dm_id = ?)"
 #define EVERY     " WHERE ?1 = 0"
 #define FORWARD                                                                                    \
-    " AND g.stage = 2 AND m.sent_ns > ?2 AND (m.sent_ns, m.id) > (?3, ?4)"                         \
-    " ORDER BY m.sent_ns, m.id LIMIT ?5"
+    " AND g.stage = 2 AND m.sent_ns > ?2 AND (m.sent_ns, m.sequence, m.id) > (?3, ?4, ?5)"         \
+    " ORDER BY m.sent_ns, m.sequence, m.id LIMIT ?6"
 #define BACKWARD                                                                                   \
-    " AND g.stage = 2 AND m.sent_ns > ?2 AND (m.sent_ns, m.id) < (?3, ?4)"                         \
-    " ORDER BY m.sent_ns DESC, m.id DESC LIMIT ?5"
+    " AND g.stage = 2 AND m.sent_ns > ?2 AND (m.sent_ns, m.sequence, m.id) < (?3, ?4, ?5)"         \
+    " ORDER BY m.sent_ns DESC, m.sequence DESC, m.id DESC LIMIT ?6"
 
 static const char *const listings[3][2] = {
     {MESSAGE_SELECT ONE_GROUP FORWARD, MESSAGE_SELECT ONE_GROUP BACKWARD},
@@ -117,6 +117,7 @@ static const char *const listings[3][2] = {
 void xmtp_message_page_start(xmtp_message_page *page)
 {
     page->sent_ns = page->newest_first ? INT64_MAX : page->after_ns;
+    page->sequence = page->newest_first ? INT64_MAX : 0;
     page->row = page->newest_first ? INT64_MAX : 0;
 }
 
@@ -131,6 +132,7 @@ static xmtp_query start_page(xmtp_database *db, const xmtp_message_page *page)
     }
     xmtp_query_bind_u64(&q, page->after_ns);
     xmtp_query_bind_u64(&q, page->sent_ns);
+    xmtp_query_bind_u64(&q, page->sequence);
     xmtp_query_bind_u64(&q, (uint64_t)page->row);
     xmtp_query_bind_u64(&q, page->limit);
     return q;
@@ -147,6 +149,7 @@ xmtp_status xmtp_message_page_next(xmtp_database *db, xmtp_message_page *page, x
         status = read_row(&q, arena, &rows[*count]);
         if (status == XMTP_OK) {
             page->sent_ns = rows[*count].sent_ns;
+            page->sequence = rows[*count].sequence;
             page->row = rows[*count].row;
             (*count)++;
             status = xmtp_query_step(&q, &has_row);

@@ -36,12 +36,14 @@ xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_are
 xmtp_status xmtp_message_dm_has_change(xmtp_database *db, const char *dm_id, xmtp_bytes content,
                                        bool *out);
 
-/* One page of a listing, by (sent_ns, row). */
+/* One page of a listing, by (sent_ns, sequence, row): the same order for everybody, also for messages
+ * that the node took in one moment. */
 typedef struct xmtp_message_page {
     int64_t group_ref; /* 0: all conversations */
     const char *dm_id; /* instead of group_ref: all groups of one DM; NULL: none */
     bool newest_first;
     uint64_t sent_ns; /* start behind this position */
+    uint64_t sequence;
     int64_t row;
     uint64_t after_ns; /* leave out what was sent then or earlier */
     size_t limit;      /* at most XMTP_MESSAGE_PAGE_MAX */

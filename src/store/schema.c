@@ -61,8 +61,8 @@ static const char migration_1[] =
     " kind INTEGER NOT NULL, delivery INTEGER NOT NULL, sender_inbox TEXT NOT NULL,"
     " sender_installation BLOB NOT NULL, sent_ns INTEGER NOT NULL, sequence INTEGER NOT NULL,"
     " content BLOB NOT NULL);"
-    "CREATE INDEX messages_by_group ON messages(group_ref, sent_ns);"
-    "CREATE INDEX messages_by_time ON messages(sent_ns);"
+    "CREATE INDEX messages_by_group ON messages(group_ref, sent_ns, sequence);"
+    "CREATE INDEX messages_by_time ON messages(sent_ns, sequence);"
     "CREATE INDEX messages_changes ON messages(group_ref) WHERE kind = 2;"
 
     "CREATE TABLE intents("
