@@ -160,8 +160,8 @@ function bareEnvironment(folder, runtime) {
   for (const tool of ["sh", "env"]) {
     symlinkSync(realpathSync(`/bin/${tool}`), path.join(bin, tool));
   }
-  const registry = Object.entries(process.env).filter(([name]) => /^npm_config_|^(https?|no)_proxy$|^SSL_CERT|^NODE_EXTRA/i.test(name));
-  return { ...Object.fromEntries(registry), PATH: bin, HOME: home, BUN_INSTALL_CACHE_DIR: path.join(folder, "cache"), npm_config_cache: path.join(folder, "cache") };
+  const network = Object.entries(process.env).filter(([name]) => /^npm_config_|^(https?|no)_proxy$|^SSL_CERT|^NODE_EXTRA/i.test(name));
+  return { ...Object.fromEntries(network), PATH: bin, HOME: home, BUN_INSTALL_CACHE_DIR: path.join(folder, "cache"), npm_config_cache: path.join(folder, "cache") };
 }
 
 async function install(runtime, folder, env) {
