@@ -99,6 +99,8 @@ typedef struct xmtp_mls_config {
     bool check_lifetimes;            /* lifetimes of leaves in adds, welcomes and commits */
     bool private_messages_only;      /* PublicMessage gets XMTP_E_WIRE_FORMAT */
     bool refuse_psks;                /* PSK proposals and welcomes with PSKs get XMTP_E_PSK */
+    bool openmls_verdicts; /* judge proposals of a commit as OpenMLS does, also where it is
+                                        laxer than RFC 9420: for groups shared with its users */
 } xmtp_mls_config;
 
 typedef struct xmtp_mls_extension {

@@ -24,40 +24,40 @@ xmtp_status xmtp_key_package_check_extensions(const xmtp_key_package *key_packag
     return XMTP_OK;
 }
 
-static xmtp_bytes init_key_of(const xmtp_commit *commit, size_t i)
+static xmtp_bytes init_key_of(const xmtp_proposal_or_ref *item)
 {
-    return commit->proposals[i].proposal.u.add.init_key;
+    return item->proposal.u.add.init_key;
 }
 
 /* Whether an Add before the i-th proposal has its init_key; i is entered for those behind it. */
-static bool was_seen(const xmtp_commit *commit, size_t i, xmtp_key_index *seen)
+static bool was_seen(const xmtp_proposal_or_ref *proposals, size_t i, xmtp_key_index *seen)
 {
-    const uint32_t tag = xmtp_key_tag(init_key_of(commit, i));
+    const xmtp_bytes key = init_key_of(&proposals[i]);
     uint32_t cursor = 0;
     uint32_t other;
-    while (xmtp_key_index_next(seen, tag, &cursor, &other)) {
-        if (xmtp_bytes_equal(init_key_of(commit, other), init_key_of(commit, i))) {
+    while (xmtp_key_index_next(seen, xmtp_key_tag(key), &cursor, &other)) {
+        if (xmtp_bytes_equal(init_key_of(&proposals[other]), key)) {
             return true;
         }
     }
-    xmtp_key_index_insert(seen, tag, (uint32_t)i);
+    xmtp_key_index_insert(seen, xmtp_key_tag(key), (uint32_t)i);
     return false;
 }
 
-xmtp_status xmtp_commit_check_init_keys(const xmtp_commit *commit, size_t add_count,
-                                        const xmtp_tree *next, xmtp_error *error)
+xmtp_status xmtp_check_init_keys(const xmtp_proposal_or_ref *proposals, size_t count,
+                                 const xmtp_tree *next, xmtp_error *error)
 {
     xmtp_key_index seen = {0};
     uint32_t node;
-    if (add_count == 0) {
+    bool is_unique = true;
+    if (count == 0) {
         return XMTP_OK;
     }
-    XMTP_TRY(xmtp_key_index_reserve(&seen, next->alloc, (uint32_t)add_count));
-    bool is_unique = true;
-    for (size_t i = 0; i < commit->proposal_count && is_unique; i++) {
-        if (commit->proposals[i].proposal.type == XMTP_PROPOSAL_ADD) {
-            is_unique = !was_seen(commit, i, &seen) &&
-                        !xmtp_tree_find_encryption_key(next, init_key_of(commit, i), &node);
+    XMTP_TRY(xmtp_key_index_reserve(&seen, next->alloc, (uint32_t)count));
+    for (size_t i = 0; i < count && is_unique; i++) {
+        if (proposals[i].proposal.type == XMTP_PROPOSAL_ADD) {
+            is_unique = !was_seen(proposals, i, &seen) &&
+                        !xmtp_tree_find_encryption_key(next, init_key_of(&proposals[i]), &node);
         }
     }
     xmtp_key_index_free(&seen, next->alloc);

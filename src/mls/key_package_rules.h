@@ -13,7 +13,7 @@ xmtp_status xmtp_key_package_check_extensions(const xmtp_key_package *key_packag
 
 /* No init_key of a commit's Adds appears twice, nor as an encryption key in the tree that the
  * commit makes. XMTP_E_DUPLICATE_KEY. */
-xmtp_status xmtp_commit_check_init_keys(const xmtp_commit *commit, size_t add_count,
-                                        const xmtp_tree *next, xmtp_error *error) XMTP_MUST_CHECK;
+xmtp_status xmtp_check_init_keys(const xmtp_proposal_or_ref *proposals, size_t count,
+                                 const xmtp_tree *next, xmtp_error *error) XMTP_MUST_CHECK;
 
 #endif

@@ -91,7 +91,7 @@ static xmtp_status make_path(making *m)
     XMTP_TRY(xmtp_tree_leaf(&group->tree, own, &leaf));
     XMTP_TRY(xmtp_treekem_begin(&m->next, own, &leaf, group->signature_sk, group->context.group_id,
                                 group->env, &m->path));
-    XMTP_TRY(xmtp_commit_check_init_keys(m->commit, m->applied.added_count, &m->next, m->error));
+    XMTP_TRY(xmtp_check_init_keys(m->applied.proposals, m->applied.count, &m->next, m->error));
     XMTP_TRY(xmtp_tree_hash(&m->next, tree_hash));
     return xmtp_next_context(group, &m->applied.extensions,
                              xmtp_bytes_of(tree_hash, group->suite->hash->len),

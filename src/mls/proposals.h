@@ -16,7 +16,8 @@ typedef struct xmtp_applied {
     size_t added_count;
     uint32_t *changed; /* leaves that Adds and Removes changed, as often as they did */
     size_t changed_count;
-    xmtp_mls_proposal_info *infos; /* one for each proposal, in the order of the list */
+    const xmtp_proposal_or_ref *proposals; /* as judged, see openmls_verdicts */
+    xmtp_mls_proposal_info *infos;         /* one for each of them */
     size_t count;
 } xmtp_applied;
 
@@ -31,6 +32,10 @@ typedef struct xmtp_applied {
 xmtp_status xmtp_proposals_apply(const xmtp_mls_group *group, uint32_t committer,
                                  const xmtp_commit *commit, xmtp_arena *arena, xmtp_tree *next,
                                  xmtp_applied *out, xmtp_error *error) XMTP_MUST_CHECK;
+
+/* The extensions of a group that added leaves and path leaves must support. */
+const xmtp_extensions *xmtp_extensions_for_leaves(const xmtp_mls_group *group,
+                                                  const xmtp_applied *applied);
 
 /* What GroupContext extensions must fulfil by themselves: required_capabilities can be read, and
  * each type is a default one or listed there. */

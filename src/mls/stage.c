@@ -141,7 +141,8 @@ static xmtp_status apply_path(xmtp_mls_staged *staged, const xmtp_commit *commit
     xmtp_leaf_node before;
     const xmtp_leaf_node *leaf = &commit->path.leaf_node;
     XMTP_TRY(xmtp_tree_leaf(&staged->group->tree, c->committer, &before));
-    XMTP_TRY(xmtp_path_leaf_check(staged->group, leaf, c->committer, &applied->extensions, error));
+    XMTP_TRY(xmtp_path_leaf_check(staged->group, leaf, c->committer,
+                                  xmtp_extensions_for_leaves(staged->group, applied), error));
     XMTP_TRY(xmtp_tree_apply_path(&c->next, c->committer, &commit->path, error));
     XMTP_TRY(xmtp_tree_check_keys(&c->next, error));
     c->changed_leaves[c->changed_count++] = c->committer;
@@ -251,7 +252,7 @@ static xmtp_status stage_tree(xmtp_mls_staged *staged, const xmtp_commit *commit
     } else if (applied->needs_path) {
         return xmtp_fail(error, XMTP_E_PATH_REQUIRED, "commit lacks a path");
     }
-    return xmtp_commit_check_init_keys(commit, applied->added_count, &c->next, error);
+    return xmtp_check_init_keys(applied->proposals, applied->count, &c->next, error);
 }
 
 xmtp_status xmtp_stage_commit(xmtp_mls_staged *staged, const xmtp_authenticated_content *content,

@@ -124,6 +124,7 @@ static void join_by(files *f, member *m, const cJSON *welcome)
     member_init(m, &f->world, owner);
     m->config.private_messages_only = true;
     m->config.refuse_psks = true;
+    m->config.openmls_verdicts = true;
     cJSON_ArrayForEach(key_package, vectors_field(f->key_packages, "key_packages"))
     {
         if (strcmp(cJSON_GetStringValue(vectors_field(key_package, "owner")), owner) != 0) {
