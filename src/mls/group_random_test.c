@@ -247,11 +247,87 @@ static void memory_alone_does_the_same(void **state)
     }
 }
 
+/* ---- what large groups cost ---- */
+
+enum { LARGE_MAX = 128 };
+
+/* Alice and bob, who really are there, in a group filled up by key packages of others. */
+static void fill_up(world_env *world, member *alice, member *bob, size_t total)
+{
+    static member others[LARGE_MAX];
+    static xmtp_bytes add[LARGE_MAX];
+    xmtp_mls_key_package_private keys;
+    member_init(alice, world, "alice");
+    member_init(bob, world, "bob");
+    alice->reloads = bob->reloads = false;
+    member_create(alice);
+    for (size_t i = 0; i < total - 2; i++) {
+        member_init(&others[i], world, "other");
+        blob package = member_key_package(&others[i], &keys);
+        add[i] = blob_bytes(package);
+    }
+    member_confirm(alice, member_commit(alice, &(xmtp_mls_commit_options){.add = add,
+                                                                          .add_count = total - 2}));
+    for (size_t i = 0; i < total - 2; i++) {
+        free((void *)(uintptr_t)add[i].p);
+        member_free(&others[i]);
+    }
+    blob commit = member_invite(alice, bob);
+    free(commit.p);
+}
+
+static sizes commit_sizes(member *alice, member *bob)
+{
+    xmtp_mls_pending *pending = member_commit(alice, NULL);
+    assert_ok(bob, member_take(bob, xmtp_mls_pending_message(pending)));
+    member_confirm(alice, pending);
+    members_agree(alice, bob);
+    member_check_store(alice);
+    member_check_store(bob);
+    return writes_sizes(alice->writes);
+}
+
+static void writes_grow_with_the_depth_only(void **state)
+{
+    (void)state;
+    static const size_t totals[] = {8, 32, LARGE_MAX};
+    for (size_t i = 0; i < 3; i++) {
+        world_env world;
+        member alice, bob;
+        world_env_init(&world, i);
+        fill_up(&world, &alice, &bob, totals[i]);
+        assert_int_equal(xmtp_mls_group_member_count(bob.group), totals[i]);
+        size_t depth = (size_t)__builtin_ctzll(totals[i]);
+        sizes s = commit_sizes(&alice, &bob);
+        print_message("%zu members: a commit puts %zu records, %zu nodes, %zu bytes; ", totals[i],
+                      s.puts, s.nodes, s.bytes);
+        assert_true(s.nodes <= depth + 1);
+        assert_true(s.puts <= depth + 1 + 6); /* header, epoch, leaves, secret tree, 2 ratchets */
+
+        blob text = member_send(&bob, "text");
+        s = writes_sizes(bob.writes);
+        print_message("a sent message %zu bytes\n", s.bytes);
+        assert_true(s.puts == 1 && s.bytes == 36);
+        member_expect(&alice, text, "text"); /* bob is heard for the first time */
+        s = writes_sizes(alice.writes);
+        assert_true(s.puts == 3 && s.bytes <= 4 + 2 * depth * 36 + 2 * 36);
+        free(text.p);
+        text = member_send(&bob, "text");
+        member_expect(&alice, text, "text");
+        s = writes_sizes(alice.writes);
+        assert_true(s.puts == 1 && s.bytes == 36);
+        free(text.p);
+        member_free(&alice);
+        member_free(&bob);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(members_agree_whatever_they_do),
         cmocka_unit_test(memory_alone_does_the_same),
+        cmocka_unit_test(writes_grow_with_the_depth_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
