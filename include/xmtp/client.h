@@ -44,7 +44,7 @@ typedef struct xmtp_client_options {
     const char *encryption_key;
     /* Where the node listens. NULL: http://localhost:5556 */
     const char *node_url;
-    /* Database file. NULL: with an encryption_key a file named after inbox and node in the user's
+    /* Database file. NULL: with an encryption_key a file named after address and node in the user's
      * data folder
      * ($XMTP_DATA_DIR, else $XDG_DATA_HOME/xmtp, else ~/.local/share/xmtp); without one, memory. */
     const char *database_path;
@@ -103,8 +103,9 @@ typedef struct xmtp_conversation {
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer,
                                                     xmtp_conversation_id *out, xmtp_error *error);
 
-/* A new group with these members (addresses or inbox ids; may be none). All or nothing is created.
- */
+/* A new group with these members (addresses or inbox ids; may be none). All or nothing is created:
+ * after a failure out->n is 0, unless the group is there and only the invitations still have to go
+ * out, which the next sync does. The same holds for a new DM. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_create(xmtp_client *client, const char *name,
                                                               const char *const *members,
                                                               size_t member_count,

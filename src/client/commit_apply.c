@@ -102,7 +102,10 @@ static xmtp_status fail_intents(group_work *work, xmtp_error *error)
     xmtp_error why = {0};
     (void)xmtp_fail(&why, XMTP_E_INACTIVE, "no longer a member of this conversation");
     for (size_t i = 0; i < work->intents.count; i++) {
-        XMTP_TRY(xmtp_intent_fail(work, &work->intents.items[i], XMTP_E_INACTIVE, &why, error));
+        const xmtp_intent_row *intent = &work->intents.items[i];
+        if (intent->state == XMTP_INTENT_TO_PUBLISH || intent->state == XMTP_INTENT_PUBLISHED) {
+            XMTP_TRY(xmtp_intent_fail(work, intent, XMTP_E_INACTIVE, &why, error));
+        }
     }
     return XMTP_OK;
 }

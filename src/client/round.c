@@ -86,7 +86,7 @@ static xmtp_status one_round(group_work *work, bool read_first, xmtp_error *erro
         XMTP_TRY(xmtp_work_reload(work, error));
     }
     if (!work->row.is_active || work->row.paused_for[0] != '\0') {
-        return XMTP_OK;
+        return xmtp_post_commit(work, error); /* whom we added before is still invited */
     }
     size_t sent = 0;
     xmtp_status status = xmtp_publish(work, &sent, error);

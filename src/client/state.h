@@ -74,6 +74,7 @@ typedef struct stream_state {
     bool has_synced;
     uint64_t retry_at_ns; /* not before, after a lost connection */
     uint64_t back_off_ns; /* 0 while connected */
+    xmtp_error why;       /* why the streams were closed last */
     uint64_t next_chores_ns;
 } stream_state;
 

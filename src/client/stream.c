@@ -116,10 +116,12 @@ static xmtp_status subscribe_groups(xmtp_client *client, xmtp_error *error)
     return XMTP_OK;
 }
 
-static xmtp_status lost(xmtp_client *client, xmtp_status status)
+static xmtp_status lost(xmtp_client *client, xmtp_status status, const xmtp_error *error)
 {
     stream_state *s = &client->stream;
     xmtp_stream_close(client);
+    bool is_told = error != NULL && error->status == status;
+    (void)xmtp_fail(&s->why, status, "%s", is_told ? error->text : xmtp_status_text(status));
     s->back_off_ns = s->back_off_ns == 0 ? BACK_OFF_MIN_NS : 2 * s->back_off_ns;
     s->back_off_ns = s->back_off_ns > BACK_OFF_MAX_NS ? BACK_OFF_MAX_NS : s->back_off_ns;
     s->retry_at_ns = xmtp_now_ns(client) + s->back_off_ns;
@@ -139,14 +141,14 @@ static xmtp_status open_streams(xmtp_client *client, xmtp_error *error)
     xmtp_error why = {0};
     xmtp_status status = xmtp_client_sync(client, &why);
     if (is_node_trouble(status)) {
-        return lost(client, xmtp_fail(error, XMTP_E_NETWORK, "%s", why.text));
+        return lost(client, xmtp_fail(error, XMTP_E_NETWORK, "%s", why.text), error);
     }
     status = subscribe_welcomes(client, error);
     if (status == XMTP_OK) {
         status = subscribe_groups(client, error);
     }
     if (status != XMTP_OK) {
-        return lost(client, is_node_trouble(status) ? XMTP_E_NETWORK : status);
+        return lost(client, is_node_trouble(status) ? XMTP_E_NETWORK : status, error);
     }
     client->stream.back_off_ns = 0;
     client->stream.has_synced = true;
@@ -321,7 +323,7 @@ static xmtp_status look(xmtp_client *client, bool *has_news, xmtp_error *error)
     if (status == XMTP_OK) {
         status = chores(client, error);
     }
-    return status == XMTP_OK ? XMTP_OK : lost(client, status);
+    return status == XMTP_OK ? XMTP_OK : lost(client, status, error);
 }
 
 static uint64_t until(uint64_t at_ns, uint64_t now_ns)
