@@ -3,7 +3,7 @@
 #include "base/writer.h"
 #include "rpc/transport.h"
 
-#include <assert.h>
+#include <stdlib.h>
 #include <xmtp/node.h>
 
 static const char *const paths[] = {
@@ -43,10 +43,10 @@ static void need_node(void)
     }
     if (node == NULL) {
         xmtp_node_options options = {.data_dir = NULL};
-        xmtp_status status = xmtp_node_open(&node, &options, NULL);
-        assert(status == XMTP_OK);
-        status = xmtp_node_transport(node, &transport);
-        assert(status == XMTP_OK);
+        if (xmtp_node_open(&node, &options, NULL) != XMTP_OK ||
+            xmtp_node_transport(node, &transport) != XMTP_OK) {
+            abort();
+        }
     }
 }
 
