@@ -529,6 +529,71 @@ static void welcomes_for_others_are_refused(void **state)
     pair_close(&p);
 }
 
+static void lifetimes_count_where_they_are_asked_for(void **state)
+{
+    (void)state;
+    pair p;
+    pair_open(&p);
+    member carol;
+    member_init(&carol, &p.world, "carol");
+    const uint64_t now = p.world.now_ns / 1000000000u;
+    const xmtp_mls_key_package_options expired = {.suite = 3,
+                                                  .signer = member_signer(&carol),
+                                                  .capabilities = world_capabilities(),
+                                                  .not_before = now - 10,
+                                                  .not_after = now - 1};
+    xmtp_mls_key_package_private keys;
+    xmtp_mls_key_package_info info;
+    blob package;
+    assert_ok(&carol, xmtp_mls_key_package_create(&p.world.env, &expired, &package.p, &package.n,
+                                                  &keys, &carol.error));
+    assert_int_equal(
+        xmtp_mls_key_package_verify(&p.world.env, blob_bytes(package), now, &info, &carol.error),
+        XMTP_E_LIFETIME);
+    assert_ok(&carol, xmtp_mls_key_package_verify(&p.world.env, blob_bytes(package), 0, &info,
+                                                  &carol.error));
+    const xmtp_bytes add = blob_bytes(package);
+    const xmtp_mls_commit_options options = {.add = &add, .add_count = 1};
+    p.alice.config.check_lifetimes = true;
+    assert_ok(&p.alice, member_load(&p.alice));
+    commit_refused(&p.alice, options, XMTP_E_LIFETIME);
+    p.alice.config.check_lifetimes = false;
+    assert_ok(&p.alice, member_load(&p.alice));
+    xmtp_mls_pending *pending = member_commit(&p.alice, &options);
+    p.bob.config.check_lifetimes = carol.config.check_lifetimes = true;
+    assert_ok(&p.bob, member_load(&p.bob));
+    assert_int_equal(member_take(&p.bob, xmtp_mls_pending_message(pending)), XMTP_E_LIFETIME);
+    assert_int_equal(member_join(&carol, xmtp_mls_pending_welcome(pending), package, &keys),
+                     XMTP_E_LIFETIME);
+    carol.config.check_lifetimes = false;
+    assert_ok(&carol, member_join(&carol, xmtp_mls_pending_welcome(pending), package, &keys));
+    xmtp_mls_pending_free(pending);
+    free(package.p);
+    member_free(&carol);
+    pair_close(&p);
+}
+
+static void messages_for_another_group_are_refused(void **state)
+{
+    (void)state;
+    pair p;
+    pair_open(&p);
+    blob text = member_send(&p.alice, "text");
+    xmtp_mls_message_info info;
+    assert_int_equal(xmtp_mls_message_inspect(blob_bytes(text), &info), XMTP_OK);
+    assert_int_equal(info.wire_format, XMTP_MLS_PRIVATE_MESSAGE);
+    assert_int_equal(info.content_type, XMTP_MLS_CONTENT_APPLICATION);
+    assert_int_equal(info.epoch, 1);
+    assert_true(xmtp_bytes_equal(info.group_id, xmtp_mls_group_id(p.bob.group)));
+    ((uint8_t *)(uintptr_t)info.group_id.p)[0] ^= 1;
+    assert_int_equal(member_take(&p.bob, blob_bytes(text)), XMTP_E_GROUP_ID);
+    for (size_t n = 0; n < text.n; n++) {
+        assert_int_not_equal(xmtp_mls_message_inspect(xmtp_bytes_of(text.p, n), &info), XMTP_OK);
+    }
+    free(text.p);
+    pair_close(&p);
+}
+
 /* ---- what a staged commit says ---- */
 
 static void a_staged_commit_tells_what_it_does(void **state)
@@ -616,6 +681,8 @@ int main(void)
         cmocka_unit_test(commits_against_the_rules_are_refused),
         cmocka_unit_test(an_init_key_may_not_appear_twice),
         cmocka_unit_test(welcomes_for_others_are_refused),
+        cmocka_unit_test(lifetimes_count_where_they_are_asked_for),
+        cmocka_unit_test(messages_for_another_group_are_refused),
         cmocka_unit_test(a_staged_commit_tells_what_it_does),
         cmocka_unit_test(exports_agree_and_differ_by_label),
     };

@@ -177,12 +177,83 @@ static void further_passive_cases_hold(void **state)
     }
 }
 
+/* ---- public messages ---- */
+
+/* A case of commit.json that is followed by a PublicMessage with a commit by value. */
+static void with_public_commit(void (*check)(member *m, xmtp_bytes commit))
+{
+    cJSON *json = vectors_open("mls-passive/commit.json");
+    const cJSON *one, *epoch;
+    size_t count = 0;
+    cJSON_ArrayForEach(one, json)
+    {
+        epoch = cJSON_GetArrayItem(vectors_field(one, "epochs"), 0);
+        if (vectors_u32(one, "cipher_suite") != 3 || epoch == NULL ||
+            cJSON_GetArraySize(vectors_field(epoch, "proposals")) > 0) {
+            continue;
+        }
+        xmtp_bytes commit = vectors_bytes(epoch, "commit");
+        if (commit.p[3] != XMTP_MLS_PUBLIC_MESSAGE) {
+            continue;
+        }
+        world_env world;
+        member m;
+        world_env_init(&world, 3);
+        member_init(&m, &world, "passive");
+        assert_ok(&m, join(&m, one));
+        check(&m, commit);
+        member_free(&m);
+        count++;
+    }
+    cJSON_Delete(json);
+    assert_true(count > 0);
+}
+
+static void refuse_public(member *m, xmtp_bytes commit)
+{
+    m->config.private_messages_only = true;
+    assert_ok(m, member_load(m));
+    assert_int_equal(member_take(m, commit), XMTP_E_WIRE_FORMAT);
+    m->config.private_messages_only = false;
+    assert_ok(m, member_load(m));
+    assert_int_equal(member_take(m, commit), XMTP_OK);
+}
+
+static void public_messages_are_refused_where_only_private_ones_are_wanted(void **state)
+{
+    (void)state;
+    with_public_commit(refuse_public);
+}
+
+static void refuse_flipped(member *m, xmtp_bytes commit)
+{
+    blob copy = blob_copy(commit);
+    size_t tags = 0;
+    for (size_t i = 0; i < copy.n; i++) {
+        copy.p[i] ^= (uint8_t)(1u << i % 8);
+        xmtp_status status = member_take(m, blob_bytes(copy));
+        assert_int_not_equal(status, XMTP_OK);
+        tags += status == XMTP_E_MEMBERSHIP_TAG;
+        copy.p[i] ^= (uint8_t)(1u << i % 8);
+    }
+    assert_true(tags > copy.n / 2);
+    free(copy.p);
+}
+
+static void flipped_public_messages_are_refused(void **state)
+{
+    (void)state;
+    with_public_commit(refuse_flipped);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(passive_welcomes_join),
         cmocka_unit_test(passive_clients_follow_commits),
         cmocka_unit_test(further_passive_cases_hold),
+        cmocka_unit_test(public_messages_are_refused_where_only_private_ones_are_wanted),
+        cmocka_unit_test(flipped_public_messages_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

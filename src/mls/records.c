@@ -149,8 +149,8 @@ typedef struct loader {
     uint64_t epoch; /* of the header */
 } loader;
 
-/* The epochs of a group sit newest first; those that no longer fit the configuration stay in the
- * store until the next merge, and are not loaded. */
+/* The epochs of a group sit newest first. Those that an earlier configuration with a larger
+ * past_epochs_max left behind are not loaded; they go when the group's records go. */
 static xmtp_status epoch_place(loader *l, uint64_t number, xmtp_epoch **out)
 {
     *out = NULL;
