@@ -75,6 +75,8 @@ typedef struct stream_state {
     uint64_t retry_at_ns; /* not before, after a lost connection */
     uint64_t back_off_ns; /* 0 while connected */
     xmtp_error why;       /* why the streams were closed last */
+    bool had_news;        /* since the last chores */
+    bool is_resting;      /* gave back memory, and nothing has come since */
     uint64_t next_chores_ns;
 } stream_state;
 

@@ -285,6 +285,21 @@ static xmtp_status drain_welcomes(xmtp_client *client, bool *has_news, bool *has
 
 /* ---- chores: what nobody tells us about */
 
+/* After a while without news, memory that only makes things faster is given back: a process may hold
+ * thousands of clients that have nothing to do. */
+static void rest(xmtp_client *client)
+{
+    if (!client->stream.had_news && !client->stream.is_resting) {
+        client->stream.is_resting = true;
+        xmtp_cache_forget_all(client);
+        xmtp_states_trim(client, 0);
+        xmtp_writer_free(&client->request);
+        xmtp_writer_free(&client->response);
+        xmtp_database_rest(client->db);
+    }
+    client->stream.had_news = false;
+}
+
 static xmtp_status chores(xmtp_client *client, xmtp_error *error)
 {
     uint64_t now_ns = xmtp_now_ns(client);
@@ -293,7 +308,9 @@ static xmtp_status chores(xmtp_client *client, xmtp_error *error)
     }
     client->stream.next_chores_ns = now_ns + CHORES_NS;
     XMTP_TRY(xmtp_flush_intents(client, error));
-    return xmtp_key_package_chores(client, error);
+    XMTP_TRY(xmtp_key_package_chores(client, error));
+    rest(client);
+    return XMTP_OK;
 }
 
 /* ---- poll */
@@ -366,6 +383,8 @@ xmtp_status xmtp_client_poll(xmtp_client *client, uint64_t timeout_ns, xmtp_erro
     for (;;) {
         bool has_news = false;
         XMTP_TRY(look(client, &has_news, error));
+        client->stream.had_news = client->stream.had_news || has_news;
+        client->stream.is_resting = client->stream.is_resting && !has_news;
         if (has_news || was_woken) {
             return XMTP_OK;
         }
