@@ -254,6 +254,39 @@ static void messages_cut_short_harm_no_others(void **state)
     end(&s);
 }
 
+static unsigned hidden_queries;
+
+/* A node that shows what it took only after a while. */
+static size_t late(Pb__GroupMessage **honest, size_t count, Pb__GroupMessage **out)
+{
+    if (hidden_queries > 0) {
+        hidden_queries--;
+        return 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = honest[i];
+    }
+    return count;
+}
+
+static void a_slow_node_is_waited_for_and_not_sent_everything_again(void **state)
+{
+    (void)state;
+    scene s;
+    begin(&s);
+    uint64_t sends = s.a.wire.sends;
+    hidden_queries = 3;
+    present_lie = late;
+    s.a.wire.mangle = mangle;
+    send_text(&s.a, &s.group, "after");
+    s.a.wire.mangle = NULL;
+    assert_int_equal(s.a.wire.sends, sends + 1);
+    sync_all(&s.b);
+    assert_texts(&s.b, &s.group, "0|1|2|3|4|5|after|");
+    assert_texts(&s.a, &s.group, "0|1|2|3|4|5|after|");
+    end(&s);
+}
+
 int main(void)
 {
 #define ON_NETWORK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -264,6 +297,7 @@ int main(void)
         ON_NETWORK(replayed_messages_are_not_stored_again),
         ON_NETWORK(altered_messages_are_never_shown_and_harm_no_others),
         ON_NETWORK(messages_cut_short_harm_no_others),
+        ON_NETWORK(a_slow_node_is_waited_for_and_not_sent_everything_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,7 @@ typedef struct wire {
     xmtp_transport inner;
     xmtp_transport outer;
     uint64_t calls;
+    uint64_t sends;    /* of SendGroupMessages */
     uint64_t cut_from; /* number of the first call that fails; 0: none */
     uint64_t cut_count;
     cut how;
@@ -113,6 +114,7 @@ static xmtp_status wire_unary(void *context, const char *path, xmtp_bytes reques
 {
     wire *w = context;
     w->calls++;
+    w->sends += strstr(path, "SendGroupMessages") != NULL;
     bool is_cut =
         w->cut_from != 0 && w->calls >= w->cut_from && w->calls < w->cut_from + w->cut_count;
     if (w->is_deaf && strstr(path, "QueryWelcomeMessages") != NULL) {

@@ -188,7 +188,11 @@ static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, 
     request.messages = batch->pointers + first;
     xmtp_status status = xmtp_call(work->client, XMTP_MLS_API("SendGroupMessages"), &request.base,
                                    NULL, NULL, NULL, error);
-    batch->sent += status == XMTP_OK ? count : 0;
+    for (size_t i = first; status == XMTP_OK && i < first + count; i++) {
+        int64_t id = batch->intents[i];
+        work->sent_max = id > work->sent_max ? id : work->sent_max;
+        batch->sent++;
+    }
     return status;
 }
 
@@ -315,6 +319,10 @@ static xmtp_status advance(group_work *work, xmtp_intent_row *intent, send_batch
     XMTP_TRY(xmtp_work_group(work, error));
     XMTP_TRY(check_epoch(work, intent, error));
     bool is_ready = intent->state == XMTP_INTENT_PUBLISHED;
+    if (is_ready && intent->id <= work->sent_max) {
+        *stop = is_commit(intent);
+        return XMTP_OK; /* the node has it and will show it: sending it again would double it */
+    }
     if (intent->state == XMTP_INTENT_TO_PUBLISH && is_commit(intent)) {
         XMTP_TRY(build_commit(work, intent, &is_ready, error));
     } else if (intent->state == XMTP_INTENT_TO_PUBLISH) {

@@ -9,6 +9,7 @@
 enum { ROUNDS_MAX = 8, INTENTS_PER_ROUND = 100 };
 
 static const uint64_t BACK_OFF_NS = UINT64_C(50000000);
+static const uint64_t BACK_OFF_MAX_NS = UINT64_C(2000000000);
 
 xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
 {
@@ -118,7 +119,7 @@ xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error)
         }
         if (work->row.cursor == cursor) {
             client->env.sleep_ns(client->env.context, wait_ns);
-            wait_ns *= 3;
+            wait_ns = 3 * wait_ns > BACK_OFF_MAX_NS ? BACK_OFF_MAX_NS : 3 * wait_ns;
         }
         read_first = xmtp_work_has_published(work);
     }

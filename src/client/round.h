@@ -24,6 +24,7 @@ typedef struct group_work {
     bool has_news;            /* something was applied */
     bool is_from_stream;      /* items may not be complete: anything odd is left to a query */
     bool needs_query;         /* set then */
+    int64_t sent_max;         /* newest intent whose payload the node has taken during this work */
     /* the intent that somebody waits for, and why it failed for good */
     int64_t awaited;
     xmtp_status awaited_status;
