@@ -59,7 +59,6 @@ xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client)
         .private_messages_only = true,
         .refuse_psks = true,
         .openmls_verdicts = true, /* commits are judged as the official client judges them */
-        .openmls_verdicts = true,
     };
 }
 
