@@ -130,7 +130,7 @@ build_sqlcipher() {
     archive libsqlcipher "$(echo $options)" "$dir/sqlite3.c"
     mkdir -p "$out/include/sqlcipher"
     cp "$dir/sqlite3.h" "$out/include/sqlcipher/"
-    pc sqlcipher "$version" "-I$out/include/sqlcipher -DSQLITE_HAS_CODEC" "-lsqlcipher"
+    pc sqlcipher "$version" "-I$out/include/sqlcipher -DSQLITE_HAS_CODEC" "-lsqlcipher -lcrypto"
 }
 
 # libcrypto.a and libssl.a, complete: nothing but the C library is wanted from outside.

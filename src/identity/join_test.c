@@ -12,7 +12,8 @@ static xmtp_mls_config config(void)
     return (xmtp_mls_config){.env = xmtp_env_system(),
                              .past_epochs_max = 3,
                              .private_messages_only = true,
-                             .refuse_psks = true};
+                             .refuse_psks = true,
+                             .openmls_verdicts = true};
 }
 
 static xmtp_mls_signer signer_with(const char *inbox_id, const xmtp_installation *installation)

@@ -175,9 +175,9 @@ static void a_welcome_is_searched_by_reference(void **state)
     xmtp_encrypted_group_secrets found;
     for (uint8_t i = 0; i < 3; i++) {
         const xmtp_encrypted_group_secrets secrets = {
-            .new_member = xmtp_bytes_of("abc" + i, 1),
+            .new_member = xmtp_bytes_of(&"abc"[i], 1),
             .encrypted_group_secrets = {.kem_output = xmtp_bytes_of("enc", 3),
-                                        .ciphertext = xmtp_bytes_of("xyz" + i, 1)}};
+                                        .ciphertext = xmtp_bytes_of(&"xyz"[i], 1)}};
         xmtp_encrypted_group_secrets_encode(&b.w, &secrets);
     }
     const xmtp_welcome welcome = {.cipher_suite = 3, .secrets = xmtp_writer_bytes(&b.w)};
@@ -195,8 +195,8 @@ static void external_senders_are_found_by_position(void **state)
     xmtp_external_sender sender;
     size_t mark = xmtp_writer_vec_open(&b.w);
     for (uint8_t i = 0; i < 2; i++) {
-        const xmtp_credential credential = {.type = 1, .content = xmtp_bytes_of("xy" + i, 1)};
-        xmtp_writer_vec(&b.w, xmtp_bytes_of("kl" + i, 1));
+        const xmtp_credential credential = {.type = 1, .content = xmtp_bytes_of(&"xy"[i], 1)};
+        xmtp_writer_vec(&b.w, xmtp_bytes_of(&"kl"[i], 1));
         xmtp_credential_encode(&b.w, &credential);
     }
     xmtp_writer_vec_close(&b.w, mark);

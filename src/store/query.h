@@ -16,7 +16,9 @@
 #include "base/arena.h"
 #include "store/database.h"
 
-#define SQLITE_HAS_CODEC /* declares sqlite3_key */
+#ifndef SQLITE_HAS_CODEC
+#define SQLITE_HAS_CODEC 1 /* declares sqlite3_key */
+#endif
 #include <sqlcipher/sqlite3.h>
 
 typedef struct xmtp_query {
