@@ -58,6 +58,7 @@ xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client)
         .past_epochs_max = XMTP_PAST_EPOCHS,
         .private_messages_only = true,
         .refuse_psks = true,
+        .openmls_verdicts = true, /* commits are judged as the official client judges them */
     };
 }
 
