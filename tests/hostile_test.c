@@ -287,6 +287,50 @@ static void a_slow_node_is_waited_for_and_not_sent_everything_again(void **state
     end(&s);
 }
 
+/* Randomness that makes the next group get a chosen id. */
+static xmtp_conversation_id stolen;
+
+static xmtp_status chosen_random(void *context, uint8_t *out, size_t n)
+{
+    if (n == stolen.n) {
+        memcpy(out, stolen.p, n);
+        return XMTP_OK;
+    }
+    return net.env.random(context, out, n);
+}
+
+static void a_stranger_cannot_put_another_group_in_place_of_ours(void **state)
+{
+    (void)state;
+    scene s;
+    person thief;
+    xmtp_conversation_id same;
+    begin(&s);
+    sync_all(&s.b);
+    person_open(&thief, &net);
+    stolen = s.group;
+    xmtp_env env = net.env;
+    env.random = chosen_random;
+    thief.env = &env;
+    person_reopen(&thief);
+    assert_ok(&thief, xmtp_client_group_create(thief.client, "mine", NULL, 0, &same, &thief.error));
+    assert_memory_equal(&same, &s.group, sizeof(same));
+    for (int i = 0; i < 12; i++) { /* a higher epoch than that of the real group */
+        assert_ok(&thief,
+                  xmtp_client_group_rename(thief.client, &same, i % 2 ? "x" : "y", &thief.error));
+    }
+    const char *victim[] = {xmtp_client_address(s.b.client)};
+    assert_ok(&thief, xmtp_client_group_add(thief.client, &same, victim, 1, &thief.error));
+    sync_all(&s.b);
+    assert_string_equal(conversation_of(&s.b, &s.group).name, "5");
+    assert_int_equal(conversation_of(&s.b, &s.group).member_count, 2);
+    send_text(&s.a, &s.group, "still us");
+    sync_all(&s.b);
+    assert_texts(&s.b, &s.group, "0|1|2|3|4|5|still us|");
+    person_close(&thief);
+    end(&s);
+}
+
 int main(void)
 {
 #define ON_NETWORK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -297,6 +341,7 @@ int main(void)
         ON_NETWORK(replayed_messages_are_not_stored_again),
         ON_NETWORK(altered_messages_are_never_shown_and_harm_no_others),
         ON_NETWORK(messages_cut_short_harm_no_others),
+        ON_NETWORK(a_stranger_cannot_put_another_group_in_place_of_ours),
         ON_NETWORK(a_slow_node_is_waited_for_and_not_sent_everything_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,6 +59,7 @@ typedef struct person {
     bool has_file;
     wire wire;
     xmtp_client *client;
+    const xmtp_env *env; /* NULL: the network's */
     xmtp_error error;
 } person;
 
@@ -205,7 +206,7 @@ static xmtp_status person_try_open(person *p)
         .encryption_key = p->key,
         .database_path = p->has_file ? p->path : NULL,
         .transport = &p->wire.outer,
-        .env = &p->net->env,
+        .env = p->env != NULL ? p->env : &p->net->env,
     };
     if (!p->has_file) {
         options.encryption_key = NULL;
