@@ -102,7 +102,8 @@ static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner
     uint64_t n;
     *inner_type = NULL;
     XMTP_TRY(take_varint(&f->rest, &key));
-    XMTP_ENSURE(key >> 3 != 0 && key <= UINT32_MAX, XMTP_E_MALFORMED); /* field numbers have 29 bits */
+    XMTP_ENSURE(key >> 3 != 0 && key <= UINT32_MAX,
+                XMTP_E_MALFORMED); /* field numbers have 29 bits */
     switch (key & 7) {
     case 0:
         return take_varint(&f->rest, &n);
@@ -141,10 +142,19 @@ static xmtp_status check_shape(const ProtobufCMessageDescriptor *type, xmtp_byte
     return XMTP_OK;
 }
 
+/* protobuf-c does not say why it failed: the allocator remembers whether memory was the reason. */
+typedef struct arena_allocator {
+    xmtp_arena *arena;
+    xmtp_status status;
+} arena_allocator;
+
 static void *arena_allocate(void *context, size_t n)
 {
+    arena_allocator *a = context;
     void *p;
-    return xmtp_arena_take(context, n, &p) == XMTP_OK ? p : NULL;
+    xmtp_status status = xmtp_arena_take(a->arena, n, &p);
+    a->status = a->status == XMTP_OK ? status : a->status;
+    return p;
 }
 
 static void arena_ignore_free(void *context, void *p)
@@ -158,19 +168,18 @@ xmtp_status xmtp_proto_decode(const ProtobufCMessageDescriptor *type, xmtp_arena
 {
     *out = NULL;
     XMTP_TRY(check_shape(type, in));
+    arena_allocator a = {.arena = arena};
     ProtobufCAllocator allocator = {
-        .alloc = arena_allocate, .free = arena_ignore_free, .allocator_data = arena};
+        .alloc = arena_allocate, .free = arena_ignore_free, .allocator_data = &a};
     static const uint8_t nothing[1];
     const uint8_t *p = in.n == 0 ? nothing : in.p;
-    size_t used_before = arena->used;
     *out = protobuf_c_message_unpack(type, &allocator, in.n, p);
     if (*out != NULL) {
         return XMTP_OK;
     }
-    /* protobuf-c does not say why. A nearly full arena means that the ceiling was the reason. */
-    bool is_full =
-        arena->used_max - arena->used < in.n + sizeof(frame) && arena->used > used_before;
-    return is_full ? XMTP_E_LIMIT : XMTP_E_MALFORMED;
+    /* Input that asks for more than the ceiling and input that is malformed are verdicts on the
+     * input; no memory is not, and must never be taken for one. */
+    return a.status == XMTP_OK ? XMTP_E_MALFORMED : a.status;
 }
 
 xmtp_status xmtp_proto_encode(const ProtobufCMessage *message, xmtp_writer *w)
