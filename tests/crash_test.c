@@ -10,7 +10,7 @@
 #include "network.h"
 #include "store/query.h"
 
-enum { TRIES_MAX = 8 };
+enum { TRIES_MAX = 8, REFUSALS = 100 };
 
 static network net;
 
@@ -20,6 +20,9 @@ typedef struct story {
     uint64_t commits;  /* so far */
     uint64_t crash_at; /* 0: never */
     bool has_crashed;
+    uint64_t allocations; /* so far */
+    uint64_t refuse_at;   /* the allocation that gets no memory; 0: none */
+    xmtp_env env;         /* of a, when memory runs out */
     xmtp_conversation_id dm;
     xmtp_conversation_id group;
 } story;
@@ -39,6 +42,16 @@ static int count_commit(void *context)
 static void watch(story *s)
 {
     (void)sqlite3_commit_hook(xmtp_database_handle(s->a.client->db), count_commit, s);
+}
+
+static void *refuse_one(void *context, void *p, size_t n)
+{
+    story *s = context;
+    if (n > 0 && s->refuse_at != 0 && ++s->allocations == s->refuse_at) {
+        s->has_crashed = true;
+        return NULL;
+    }
+    return net.env.alloc.reallocate(net.env.alloc.context, p, n);
 }
 
 static void restart(story *s)
@@ -117,8 +130,8 @@ static void answer_all(story *s)
         memcpy(id, entry.message.id, sizeof(id));
         status = xmtp_client_queue_acknowledge(s->a.client, id, &answer, 1, &s->a.error);
         assert_true(status == XMTP_OK || s->has_crashed);
-        if (s->has_crashed && s->crash_at != 0) {
-            restart(s);
+        if (status != XMTP_OK || (s->has_crashed && s->crash_at != 0)) {
+            restart(s); /* what was handed out is offered again */
         }
     }
     fail_msg("the queue does not end");
@@ -176,6 +189,40 @@ static uint64_t tell_with_crash(uint64_t crash_at)
     return commits;
 }
 
+static uint64_t tell_without_memory(uint64_t refuse_at)
+{
+    story *s = calloc(1, sizeof(*s));
+    network_open(&net);
+    person_open(&s->a, &net);
+    person_open(&s->b, &net);
+    s->env = net.env;
+    s->env.alloc = (xmtp_alloc){.context = s, .reallocate = refuse_one};
+    s->a.env = &s->env;
+    person_reopen(&s->a);
+    s->refuse_at = refuse_at;
+    tell(s);
+    s->refuse_at = 0;
+    check(s);
+    uint64_t allocations = s->allocations;
+    person_close(&s->a);
+    person_close(&s->b);
+    network_close(&net);
+    free(s);
+    return allocations;
+}
+
+/* Every so many allocations: all of them would take minutes. */
+static void memory_that_runs_out_once_loses_and_doubles_nothing(void **state)
+{
+    (void)state;
+    uint64_t allocations = tell_without_memory(UINT64_MAX);
+    assert_true(allocations > 300);
+    uint64_t step = allocations / REFUSALS + 1;
+    for (uint64_t i = 1; i <= allocations; i += step) {
+        (void)tell_without_memory(i);
+    }
+}
+
 static void a_crash_before_any_commit_loses_and_doubles_nothing(void **state)
 {
     (void)state;
@@ -190,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_before_any_commit_loses_and_doubles_nothing),
+        cmocka_unit_test(memory_that_runs_out_once_loses_and_doubles_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
