@@ -295,22 +295,47 @@ xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *con
 
 /* ---- queries */
 
+Pb__QueryGroupMessagesRequest *xmtp_group_query(const group_work *work, group_query *out)
+{
+    out->paging = (Pb__PagingInfo)PB__PAGING_INFO__INIT;
+    out->paging.has_direction = 1;
+    out->paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
+    out->paging.has_limit = 1;
+    out->paging.limit = XMTP_PAGE_MAX;
+    out->paging.has_id_cursor = work->row.cursor != 0;
+    out->paging.id_cursor = work->row.cursor;
+    out->request = (Pb__QueryGroupMessagesRequest)PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
+    out->request.has_group_id = 1;
+    out->request.group_id = xmtp_proto_data(work->row.group_id);
+    out->request.paging_info = &out->paging;
+    return &out->request;
+}
+
+/* The page that came with the answer to a send, once; *out is NULL when there is none. */
+static void take_read_back(group_work *work, xmtp_arena *arena,
+                           const Pb__QueryGroupMessagesResponse **out)
+{
+    void *answer;
+    *out = NULL;
+    if (work->read_back.n > 0 && work->read_back.status == XMTP_OK &&
+        xmtp_proto_decode(&pb__send_group_messages_response__descriptor, arena,
+                          xmtp_writer_bytes(&work->read_back), &answer) == XMTP_OK) {
+        *out = ((const Pb__SendGroupMessagesResponse *)answer)->read_back;
+    }
+    xmtp_writer_clear(&work->read_back);
+}
+
 static xmtp_status query_page(group_work *work, xmtp_arena *arena,
                               const Pb__QueryGroupMessagesResponse **out, xmtp_error *error)
 {
-    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
-    paging.has_direction = 1;
-    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
-    paging.has_limit = 1;
-    paging.limit = XMTP_PAGE_MAX;
-    paging.has_id_cursor = work->row.cursor != 0;
-    paging.id_cursor = work->row.cursor;
-    Pb__QueryGroupMessagesRequest request = PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
-    request.has_group_id = 1;
-    request.group_id = xmtp_proto_data(work->row.group_id);
-    request.paging_info = &paging;
+    group_query query;
     void *answer;
-    XMTP_TRY(xmtp_call(work->client, XMTP_MLS_API("QueryGroupMessages"), &request.base,
+    take_read_back(work, arena, out);
+    if (*out != NULL) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_call(work->client, XMTP_MLS_API("QueryGroupMessages"),
+                       &xmtp_group_query(work, &query)->base,
                        &pb__query_group_messages_response__descriptor, arena, &answer, error));
     *out = answer;
     return XMTP_OK;

@@ -25,6 +25,7 @@ typedef struct group_work {
     bool is_from_stream;      /* items may not be complete: anything odd is left to a query */
     bool needs_query;         /* set then */
     int64_t sent_max;         /* newest intent whose payload the node has taken during this work */
+    xmtp_writer read_back; /* the node's answer to a send when it holds the next page; else empty */
     /* the intent that somebody waits for, and why it failed for good */
     int64_t awaited;
     xmtp_status awaited_status;
@@ -60,6 +61,12 @@ xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xm
                              const xmtp_error *why_error, xmtp_error *error);
 
 /* ---- receive.c */
+/* The question for the next page behind the cursor, in parts that the caller holds. */
+typedef struct group_query {
+    Pb__PagingInfo paging;
+    Pb__QueryGroupMessagesRequest request;
+} group_query;
+Pb__QueryGroupMessagesRequest *xmtp_group_query(const group_work *work, group_query *out);
 /* Queries from the cursor until a page is not full, applying everything in order. */
 xmtp_status xmtp_receive(group_work *work, xmtp_error *error);
 /* Applies messages in the order given; those at or before the cursor are ignored. */

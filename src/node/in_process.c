@@ -102,6 +102,7 @@ static xmtp_status unary(void *context, const char *path, xmtp_bytes request, xm
         (void)pthread_cond_wait(&w.changed, &w.lock);
     }
     (void)pthread_mutex_unlock(&w.lock);
+    xmtp_node_call_complete(&w.call);
     xmtp_status status = take_answer(&w.call, response, error);
     xmtp_node_call_free(&w.call);
     (void)pthread_cond_destroy(&w.changed);

@@ -66,6 +66,7 @@ static void end_call(xmtp_node_net_call *net)
 {
     xmtp_node_listener *listener = net->listener;
     if (net->rpc != NULL) {
+        xmtp_node_call_complete(&net->call);
         answer(net);
     }
     xmtp_node_call_free(&net->call);

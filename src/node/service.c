@@ -170,6 +170,24 @@ xmtp_status xmtp_node_call_store(xmtp_node_call *call)
     return status == XMTP_OK ? XMTP_E_RETRY : status;
 }
 
+/* The messages are stored whatever happens here: when they cannot be read back now, the sender will ask again. */
+void xmtp_node_call_complete(xmtp_node_call *call)
+{
+    enum { FIELD_READ_BACK = 15001 };
+    if (!call->has_read_back || call->grpc_status != 0) {
+        return;
+    }
+    xmtp_writer page;
+    xmtp_writer_init(&page, call->scratch.alloc, XMTP_WRITER_MAX);
+    if (xmtp_node_query_run(call, &call->read_back, 1, 2, &page) == XMTP_OK) {
+        xmtp_node_wire_field(&call->reply, FIELD_READ_BACK, xmtp_writer_bytes(&page));
+    }
+    if (xmtp_writer_status(&page) != XMTP_OK || xmtp_writer_status(&call->reply) != XMTP_OK) {
+        xmtp_writer_clear(&call->reply);
+    }
+    xmtp_writer_free(&page);
+}
+
 /* ---- pages */
 
 void xmtp_node_query_paging(xmtp_node_query *query, const Pb__PagingInfo *paging)

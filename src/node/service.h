@@ -25,6 +25,15 @@ typedef struct xmtp_node_services {
     xmtp_node_inboxes *inboxes;
 } xmtp_node_services;
 
+/* A page of one topic, as several methods read it. */
+typedef struct xmtp_node_query {
+    xmtp_node_kind kind;
+    xmtp_bytes topic;
+    bool is_ascending;
+    size_t limit; /* as it will be used */
+    uint64_t cursor;
+} xmtp_node_query;
+
 /* One unary call. Whoever made it sets done and context, and reads the answer in done. */
 typedef struct xmtp_node_call {
     void *context;
@@ -41,6 +50,8 @@ typedef struct xmtp_node_call {
     xmtp_node_job job;
     xmtp_node_inbox_visit *visit;
     bool replies_with_topic; /* RegisterInstallation: the installation key */
+    bool has_read_back;      /* SendGroupMessages: the page to be read after storing */
+    xmtp_node_query read_back;
 } xmtp_node_call;
 
 /* env must outlive the call. */
@@ -50,6 +61,10 @@ void xmtp_node_call_free(xmtp_node_call *call);
 /* Does what path and request say; both are used during this call only. Calls done exactly once,
  * before or after returning. */
 void xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request);
+
+/* What is left of a call that ended: reading back what it stored. In the driver's own thread, between done and the use of
+ * reply, so that the sequencer does not wait for it. */
+void xmtp_node_call_complete(xmtp_node_call *call);
 
 /* ---- for the methods */
 
@@ -95,14 +110,6 @@ xmtp_status xmtp_node_call_store(xmtp_node_call *call);
 void xmtp_node_call_end(xmtp_node_call *call, xmtp_status status);
 
 /* ---- pages, shared by several methods */
-
-typedef struct xmtp_node_query {
-    xmtp_node_kind kind;
-    xmtp_bytes topic;
-    bool is_ascending;
-    size_t limit; /* as it will be used */
-    uint64_t cursor;
-} xmtp_node_query;
 
 struct Pb__PagingInfo;
 

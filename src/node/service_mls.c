@@ -84,6 +84,16 @@ static xmtp_status make_entry(xmtp_node_call *call, const Pb__GroupMessageInput 
     return xmtp_node_call_body(call, entry);
 }
 
+static xmtp_status make_query(xmtp_node_call *call, const Pb__QueryGroupMessagesRequest *request,
+                              xmtp_node_query *out)
+{
+    *out = (xmtp_node_query){.kind = XMTP_NODE_GROUP_MESSAGE,
+                             .topic = xmtp_proto_bytes(request->group_id)};
+    XMTP_TRY(xmtp_node_call_topic(call, out->topic, "group id"));
+    xmtp_node_query_paging(out, request->paging_info);
+    return XMTP_OK;
+}
+
 static xmtp_status send_group_messages(xmtp_node_call *call, xmtp_bytes bytes)
 {
     void *p;
@@ -95,6 +105,10 @@ static xmtp_status send_group_messages(xmtp_node_call *call, xmtp_bytes bytes)
     for (size_t i = 0; i < request->n_messages; i++) {
         XMTP_TRY(make_entry(call, request->messages[i], &call->job.batch.entries[i]));
     }
+    if (request->read_back != NULL) {
+        call->has_read_back = true;
+        XMTP_TRY(make_query(call, request->read_back, &call->read_back));
+    }
     return xmtp_node_call_store(call);
 }
 
@@ -102,11 +116,8 @@ static xmtp_status query_group_messages(xmtp_node_call *call, xmtp_bytes bytes)
 {
     void *p;
     XMTP_TRY(xmtp_node_call_decode(call, &pb__query_group_messages_request__descriptor, bytes, &p));
-    const Pb__QueryGroupMessagesRequest *request = p;
-    xmtp_node_query query = {.kind = XMTP_NODE_GROUP_MESSAGE,
-                             .topic = xmtp_proto_bytes(request->group_id)};
-    XMTP_TRY(xmtp_node_call_topic(call, query.topic, "group id"));
-    xmtp_node_query_paging(&query, request->paging_info);
+    xmtp_node_query query;
+    XMTP_TRY(make_query(call, p, &query));
     return xmtp_node_query_run(call, &query, 1, 2, &call->reply);
 }
 

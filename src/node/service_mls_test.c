@@ -148,6 +148,65 @@ static void a_stored_message_is_read_back_as_it_was_sent(void **state)
     test_node_close(&t);
 }
 
+static xmtp_status send_and_read_back(test_node *t, const char *group_id, uint64_t cursor)
+{
+    xmtp_writer message;
+    xmtp_writer_init(&message, &test_env()->alloc, XMTP_WRITER_MAX);
+    test_message(&message, "group", TEST_APPLICATION, 77, 30);
+    Pb__SendGroupMessagesRequest request = PB__SEND_GROUP_MESSAGES_REQUEST__INIT;
+    Pb__QueryGroupMessagesRequest query = PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
+    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
+    Pb__GroupMessageInput input = PB__GROUP_MESSAGE_INPUT__INIT;
+    Pb__GroupMessageInput__V1 v1 = PB__GROUP_MESSAGE_INPUT__V1__INIT;
+    Pb__GroupMessageInput *inputs[] = {&input};
+    v1.has_data = true;
+    v1.data = xmtp_proto_data(xmtp_writer_bytes(&message));
+    input.version_case = PB__GROUP_MESSAGE_INPUT__VERSION_V1;
+    input.v1 = &v1;
+    request.n_messages = 1;
+    request.messages = inputs;
+    paging.has_direction = paging.has_id_cursor = true;
+    paging.direction = ASCENDING;
+    paging.id_cursor = cursor;
+    query.has_group_id = true;
+    query.group_id = xmtp_proto_data(xmtp_bytes_of_string(group_id));
+    query.paging_info = &paging;
+    request.read_back = &query;
+    xmtp_status status = test_call(t, MLS "SendGroupMessages", &request.base, NULL, NULL);
+    xmtp_writer_free(&message);
+    return status;
+}
+
+static void who_asks_for_it_gets_the_page_behind_the_cursor_with_the_answer(void **state)
+{
+    (void)state;
+    test_node t;
+    Pb__SendGroupMessagesResponse *response;
+    test_node_open(&t, NULL);
+    assert_int_equal(test_send(&t, "group", TEST_APPLICATION, 1, 3), XMTP_OK);
+    assert_int_equal(t.answer.n, 0); /* others are told nothing */
+    assert_int_equal(send_and_read_back(&t, "", 2), XMTP_E_RPC_INVALID);
+    assert_int_equal(test_count(&t, "group"), 3);
+    assert_int_equal(send_and_read_back(&t, "group", 2), XMTP_OK);
+    assert_int_equal(xmtp_proto_decode(&pb__send_group_messages_response__descriptor, &t.arena,
+                                       xmtp_writer_bytes(&t.answer), (void **)&response),
+                     XMTP_OK);
+    assert_int_equal(response->read_back->n_messages, 2);
+    assert_int_equal(response->read_back->messages[0]->v1->id, 3);
+    assert_int_equal(response->read_back->messages[1]->v1->id, 4);
+    xmtp_writer asked;
+    xmtp_writer answered;
+    xmtp_writer_init(&asked, &test_env()->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&answered, &test_env()->alloc, XMTP_WRITER_MAX);
+    const Pb__QueryGroupMessagesResponse *page = test_query(&t, "group", ASCENDING, 0, 2);
+    assert_int_equal(xmtp_proto_encode(&page->base, &asked), XMTP_OK);
+    assert_int_equal(xmtp_proto_encode(&response->read_back->base, &answered), XMTP_OK);
+    assert_true(xmtp_bytes_equal(xmtp_writer_bytes(&asked), xmtp_writer_bytes(&answered)));
+    xmtp_writer_free(&asked);
+    xmtp_writer_free(&answered);
+    test_node_close(&t);
+}
+
 static void commits_and_proposals_are_marked(void **state)
 {
     (void)state;
@@ -475,6 +534,7 @@ int main(void)
         cmocka_unit_test(limits_and_directions_that_are_left_out_or_wrong_get_their_defaults),
         cmocka_unit_test(a_page_that_would_be_too_long_to_decode_is_shortened),
         cmocka_unit_test(a_stored_message_is_read_back_as_it_was_sent),
+        cmocka_unit_test(who_asks_for_it_gets_the_page_behind_the_cursor_with_the_answer),
         cmocka_unit_test(commits_and_proposals_are_marked),
         cmocka_unit_test(the_same_message_again_is_accepted_and_stored_once),
         cmocka_unit_test(one_bad_message_and_nothing_of_the_batch_is_stored),
