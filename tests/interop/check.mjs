@@ -7,8 +7,19 @@ const show = (value) => {
     return text?.length > 1500 ? `${text.slice(0, 1500)}...` : text;
 };
 
+// Of two long lists only the part around the first difference is worth printing.
+function difference(actual, expected) {
+    const at = actual.findIndex((value, i) => !isDeepStrictEqual(value, expected[i]));
+    const first = at === -1 ? actual.length : at;
+    const part = (list) => show(list.slice(first, first + 3));
+    return `${actual.length} and ${expected.length} entries, from entry ${first} on: got ${part(actual)}, expected ${part(expected)}`;
+}
+
 export function same(what, actual, expected) {
     if (!isDeepStrictEqual(actual, expected)) {
+        if (Array.isArray(actual) && Array.isArray(expected) && actual.length + expected.length > 12) {
+            throw new Error(`${what}: ${difference(actual, expected)}`);
+        }
         throw new Error(`${what}: got ${show(actual)}, expected ${show(expected)}`);
     }
 }
