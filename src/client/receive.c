@@ -151,12 +151,13 @@ static xmtp_status apply_application(group_work *work, const Pb__GroupMessage__V
     const char *idempotency_key = "";
     xmtp_status status = xmtp_envelope_decode(arena, xmtp_mls_staged_application_data(staged),
                                               &has_v1, &content, &idempotency_key);
-    if (status == XMTP_E_CONTENT || !has_v1) {
-        return XMTP_OK; /* authentic, but nothing that we store; its key is burned all the same */
-    }
-    XMTP_TRY(status);
     xmtp_mls_member sender = xmtp_mls_staged_sender(staged);
-    return store_message(work, message, &sender, content, idempotency_key, arena, error);
+    if (status == XMTP_OK && has_v1) {
+        status = store_message(work, message, &sender, content, idempotency_key, arena, error);
+    }
+    /* What is authentic but nothing that we can store is stepped over; its key is burned all the
+     * same. Trouble of our own is not: the message is read again. */
+    return xmtp_is_our_trouble(status) ? status : XMTP_OK;
 }
 
 static xmtp_status merge(group_work *work, xmtp_mls_staged *staged, xmtp_error *error)

@@ -167,14 +167,17 @@ typedef struct turn {
     bool has_news;
 } turn;
 
-static void decode_item(turn *t, xmtp_bytes bytes)
+static xmtp_status decode_item(turn *t, xmtp_bytes bytes)
 {
     void *message;
-    /* Undecodable items cannot be told from noise; a query would find the same bytes. */
-    if (xmtp_proto_decode(&pb__group_message__descriptor, &t->arena, bytes, &message) == XMTP_OK &&
+    xmtp_status status =
+        xmtp_proto_decode(&pb__group_message__descriptor, &t->arena, bytes, &message);
+    if (status == XMTP_OK &&
         ((Pb__GroupMessage *)message)->version_case == PB__GROUP_MESSAGE__VERSION_V1) {
         t->items[t->count++] = ((Pb__GroupMessage *)message)->v1;
     }
+    /* An undecodable item cannot be told from noise; a query would find the same bytes. */
+    return status == XMTP_E_MALFORMED ? XMTP_OK : status;
 }
 
 static void collect(turn *t)
@@ -188,7 +191,10 @@ static void collect(turn *t)
             t->has_ended = status != XMTP_E_RETRY;
             return;
         }
-        decode_item(t, bytes);
+        if (decode_item(t, bytes) != XMTP_OK) {
+            t->has_ended = true; /* not applied, so a new subscription brings it again */
+            return;
+        }
     }
 }
 
@@ -367,7 +373,9 @@ static xmtp_status open_or_wait(xmtp_client *client, uint64_t timeout_ns, xmtp_e
         uint64_t left_ns = timeout_ns;
         xmtp_status status = wait_some(client, back_off_ns, &left_ns);
         if (status == XMTP_OK || left_ns == 0) {
-            return status == XMTP_OK ? XMTP_OK : xmtp_fail(error, XMTP_E_NETWORK, "node is away");
+            return status == XMTP_OK
+                       ? XMTP_OK
+                       : xmtp_fail(error, client->stream.why.status, "%s", client->stream.why.text);
         }
     }
     return open_streams(client, error);
