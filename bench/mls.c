@@ -1,0 +1,797 @@
+/* mls.c - `./dev bench mls`: what every MLS operation costs, beside what it must cost.
+ *
+ *     bench_mls                     the table, for 2, 10, 100 and 1,000 members, or for the sizes in
+ *                                   the environment variable XMTP_BENCH_MEMBERS
+ *     bench_mls --members 2,10000   for these sizes
+ *     bench_mls --json              one JSON object a row
+ *     bench_mls --count             primitives and allocations instead of times (needs no quiet machine)
+ *     bench_mls --loop ROW N S      one operation again and again for S seconds: for a profiler
+ *
+ * Trees are cold (everybody was added by one commit of leaf 0) or warm (parents filled by commits of
+ * members). Up to 100 members every parent is filled. In larger trees it is every parent that the
+ * measured members' commits look at: filling all of them takes a join of half of the members.
+ *
+ * Every change of a group is measured from the same stored state, loaded anew each time; then one
+ * discarded call, as a group in use has its hashes cached. Prices of primitives are taken between
+ * the repetitions. "create" is commit + stage_pending + merge; "process" is process + merge.
+ */
+#include "mls_floor.h"
+#include "mls_people.h"
+
+enum { COMMITTER = 1, SIZES_MAX = 16, FULLY_WARM_MAX = 128, BATCH = 20 };
+
+static struct {
+    bool is_json;
+    bool is_count;
+    double row_us;    /* time for one row */
+    const char *loop; /* the only row to measure, without end */
+    double loop_us;
+} options = {.row_us = 4e5};
+
+/* ---- counting primitives ----
+ *
+ * The linker sends the library's calls of xmtp_suite_by_id here (--wrap), so that a counting copy
+ * of the suite can be handed out. Nothing else of the library is touched. */
+
+typedef struct work {
+    size_t sign, verify, dh, dh_base, aead;
+} work;
+
+static work worked;
+
+const xmtp_suite *__real_xmtp_suite_by_id(uint16_t id);
+const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id);
+
+#define REAL xmtp_suite_x25519_chacha
+
+static xmtp_status count_sign(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
+                              uint8_t *signature, size_t *signature_len)
+{
+    worked.sign++;
+    return REAL.signature->sign(sk, pk, message, signature, signature_len);
+}
+
+static xmtp_status count_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes signature)
+{
+    worked.verify++;
+    return REAL.signature->verify(pk, message, signature);
+}
+
+static xmtp_status count_derive(xmtp_bytes ikm, uint8_t *sk, uint8_t *pk)
+{
+    worked.dh_base++;
+    return REAL.kem->derive_key_pair(ikm, sk, pk);
+}
+
+static xmtp_status count_public_key(const uint8_t *sk, uint8_t *pk)
+{
+    worked.dh_base++;
+    return REAL.kem->public_key(sk, pk);
+}
+
+static xmtp_status count_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)
+{
+    worked.dh++;
+    worked.dh_base++;
+    return REAL.kem->encap(pk, seed, enc, ss);
+}
+
+static xmtp_status count_decap(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc,
+                               uint8_t *ss)
+{
+    worked.dh++;
+    worked.dh_base += pk == NULL;
+    return REAL.kem->decap(sk, pk, enc, ss);
+}
+
+static xmtp_status count_seal(const uint8_t *key, const uint8_t *nonce, xmtp_bytes aad,
+                              xmtp_bytes plaintext, uint8_t *out)
+{
+    worked.aead++;
+    return REAL.aead->seal(key, nonce, aad, plaintext, out);
+}
+
+static xmtp_status count_open(const uint8_t *key, const uint8_t *nonce, xmtp_bytes aad,
+                              xmtp_bytes ciphertext, uint8_t *out)
+{
+    worked.aead++;
+    return REAL.aead->open(key, nonce, aad, ciphertext, out);
+}
+
+const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id)
+{
+    static xmtp_signature signature;
+    static xmtp_kem kem;
+    static xmtp_aead aead;
+    static xmtp_suite suite;
+    if (!options.is_count || id != REAL.id) {
+        return __real_xmtp_suite_by_id(id);
+    }
+    if (suite.id == 0) {
+        signature = *REAL.signature;
+        signature.sign = count_sign;
+        signature.verify = count_verify;
+        kem = *REAL.kem;
+        kem.derive_key_pair = count_derive;
+        kem.public_key = count_public_key;
+        kem.encap = count_encap;
+        kem.decap = count_decap;
+        aead = *REAL.aead;
+        aead.seal = count_seal;
+        aead.open = count_open;
+        suite = REAL;
+        suite.signature = &signature;
+        suite.kem = &kem;
+        suite.aead = &aead;
+    }
+    return &suite;
+}
+
+/* ---- rows ---- */
+
+typedef struct row {
+    const char *name;
+    const char *tree;
+    uint32_t members;
+    counts floor;
+    samples us;
+    samples part_us; /* the call that makes bytes or reads them, without making it true */
+    prices prices;
+    work work;
+    size_t allocations;
+    double started_us;
+} row;
+
+static prices all_prices;
+
+static row *row_new(const char *name, const char *tree, uint32_t members)
+{
+    row *r = must_have(calloc(1, sizeof *r));
+    *r = (row){.name = name, .tree = tree, .members = members, .started_us = now_us()};
+    return r;
+}
+
+static bool row_is_wanted(const row *r)
+{
+    return options.loop == NULL || strcmp(options.loop, r->name) == 0;
+}
+
+static bool row_wants_more(const row *r)
+{
+    double elapsed = now_us() - r->started_us;
+    if (options.is_count) {
+        return r->us.count == 0;
+    }
+    if (options.loop != NULL) {
+        return row_is_wanted(r) ? elapsed < options.loop_us : r->us.count == 0;
+    }
+    size_t least = r->members > 1000 ? 3 : 7;
+    return r->us.count < least || (elapsed < options.row_us && r->us.count < SAMPLES_MAX);
+}
+
+static void row_sample_prices(row *r)
+{
+    if (options.loop == NULL && !options.is_count) {
+        prices_sample(&r->prices);
+        prices_sample(&all_prices);
+    }
+}
+
+static void row_begin(row *r)
+{
+    r->allocations = bench_tally()->allocations;
+    worked = (work){0};
+}
+
+static void row_end(row *r, double start, double middle)
+{
+    double end = now_us();
+    r->work = worked;
+    r->allocations = bench_tally()->allocations - r->allocations;
+    samples_add(&r->us, end - start);
+    samples_add(&r->part_us, middle - start);
+}
+
+static const char *in_units(double us, char out[16])
+{
+    if (us < 1000) {
+        (void)snprintf(out, 16, us < 100 ? "%.1f us" : "%.0f us", us);
+    } else if (us < 1e6) {
+        (void)snprintf(out, 16, us < 1e5 ? "%.2f ms" : "%.0f ms", us / 1e3);
+    } else {
+        (void)snprintf(out, 16, "%.2f s", us / 1e6);
+    }
+    return out;
+}
+
+static void row_print_time(row *r)
+{
+    char median[16], least[16], high[16], part[16], floor_time[16];
+    double us = samples_at(&r->us, 0.5);
+    double floor_us = counts_price(&r->floor, &r->prices, 0.5);
+    double ratio = floor_us > 0 ? us / floor_us : 0;
+    if (options.is_json) {
+        printf("{\"row\":\"%s\",\"tree\":\"%s\",\"members\":%u,\"us\":%.2f,\"min_us\":%.2f,"
+               "\"p90_us\":%.2f,\"part_us\":%.2f,\"floor_us\":%.2f}\n",
+               r->name, r->tree, r->members, us, samples_at(&r->us, 0), samples_at(&r->us, 0.9),
+               samples_at(&r->part_us, 0.5), floor_us);
+        return;
+    }
+    printf("%-36s %-5s %6u %10s %10s %10s %10s %10s %7.2f%s\n", r->name, r->tree, r->members,
+           in_units(us, median), in_units(samples_at(&r->us, 0), least),
+           in_units(samples_at(&r->us, 0.9), high), in_units(samples_at(&r->part_us, 0.5), part),
+           in_units(floor_us, floor_time), ratio, ratio < 1 ? "  BELOW THE FLOOR" : "");
+}
+
+static void row_print_count(const row *r)
+{
+    const work *w = &r->work;
+    const counts *f = &r->floor;
+    bool is_equal = (double)w->sign == f->sign && (double)w->verify == f->verify &&
+                    (double)w->dh == f->dh && (double)w->dh_base == f->dh_base;
+    printf("%-36s %-5s %6u %5zu/%-5.0f %6zu/%-6.0f %6zu/%-6.0f %6zu/%-6.0f %6zu/%-6.0f %8zu%s\n",
+           r->name, r->tree, r->members, w->sign, f->sign, w->verify, f->verify, w->dh, f->dh,
+           w->dh_base, f->dh_base, w->aead, f->aead, r->allocations, is_equal ? "" : "  DIFFERS");
+}
+
+/* Prints and frees. */
+static void row_done(row *r)
+{
+    if (options.is_count) {
+        row_print_count(r);
+    } else if (row_is_wanted(r)) {
+        row_print_time(r);
+    }
+    (void)fflush(stdout);
+    free(r);
+}
+
+static void print_heading(void)
+{
+    if (options.is_count) {
+        printf("counted/forced%-24s %-5s %6s %11s %13s %13s %13s %13s %8s\n", "", "tree", "N",
+               "sign", "verify", "X25519", "X25519 base", "AEAD", "allocs");
+    } else if (!options.is_json) {
+        printf("%-36s %-5s %6s %10s %10s %10s %10s %10s %7s\n", "operation", "tree", "N", "median",
+               "min", "p90", "1st call", "floor", "ratio");
+    }
+}
+
+/* ---- a scene: a group and who is in it ---- */
+
+typedef struct scene {
+    uint32_t n;
+    person *people; /* n members and one newcomer */
+    bool *joined;
+    shape shape;
+    uint8_t *welcome; /* of the first commit */
+    size_t welcome_len;
+    const char *tree;
+} scene;
+
+static void scene_free(scene *s)
+{
+    for (uint32_t i = 0; i <= s->n; i++) {
+        person_free(&s->people[i]);
+    }
+    free(s->people);
+    free(s->joined);
+    free(s->shape.filled);
+    free(s->welcome);
+}
+
+static uint32_t receiver_of_commits(const scene *s)
+{
+    return s->n == 2 ? 0 : s->n - 1;
+}
+
+/* ---- creating and joining ---- */
+
+static void measure_key_package(scene *s)
+{
+    row *r = row_new("create KeyPackage", "-", s->n);
+    person *newcomer = &s->people[s->n];
+    r->floor = counts_key_package();
+    while (row_wants_more(r)) {
+        row_sample_prices(r);
+        row_begin(r);
+        double start = now_us();
+        for (int i = 0; i < BATCH; i++) {
+            person_key_package(newcomer);
+        }
+        double each = (now_us() - start) / BATCH;
+        r->work = worked;
+        samples_add(&r->us, each);
+        samples_add(&r->part_us, each);
+    }
+    r->work.sign /= BATCH;
+    r->work.dh_base /= BATCH;
+    r->allocations = (bench_tally()->allocations - r->allocations) / BATCH;
+    row_done(r);
+}
+
+static void create_once(scene *s, row *r, const xmtp_bytes *add)
+{
+    person *creator = &s->people[0];
+    shape alone;
+    shape all = s->shape;
+    row_sample_prices(r);
+    row_begin(r);
+    double start = now_us();
+    person_create(creator);
+    double middle = now_us();
+    xmtp_mls_pending *pending =
+        person_commit(creator, &(xmtp_mls_commit_options){.add = add, .add_count = s->n - 1});
+    if (r->us.count == 0) {
+        person_store(creator);
+        xmtp_bytes welcome = xmtp_mls_pending_welcome(pending);
+        s->welcome = must_have(malloc(welcome.n));
+        s->welcome_len = welcome.n;
+        memcpy(s->welcome, welcome.p, welcome.n);
+    }
+    person_confirm(creator, pending);
+    row_end(r, start, middle);
+    if (r->us.count == 1) {
+        person_store(creator);
+        shape_init(&alone, 1);
+        r->floor = counts_commit(&(step){.before = &alone,
+                                         .after = &all,
+                                         .added = s->n - 1,
+                                         .gone = -1,
+                                         .message = xmtp_mls_pending_message(pending).n,
+                                         .welcome = s->welcome_len});
+        r->floor.sign += 1; /* the creator's first leaf */
+        r->floor.dh_base += 1;
+        free(alone.filled);
+    }
+    xmtp_mls_pending_free(pending);
+}
+
+static void measure_create(scene *s)
+{
+    row *r = row_new("create group, add N-1", "new", s->n);
+    xmtp_bytes *add = must_have(calloc(s->n, sizeof *add));
+    for (uint32_t i = 1; i < s->n; i++) {
+        add[i - 1] = xmtp_bytes_of(s->people[i].key_package, s->people[i].key_package_len);
+    }
+    while (row_wants_more(r)) {
+        create_once(s, r, add);
+    }
+    shape_commit(&s->shape, 0);
+    s->joined[0] = true;
+    free(add);
+    row_done(r);
+}
+
+static void join_stored(scene *s, uint32_t leaf)
+{
+    if (!s->joined[leaf]) {
+        person_join(&s->people[leaf], xmtp_bytes_of(s->welcome, s->welcome_len));
+        person_store(&s->people[leaf]);
+        s->joined[leaf] = true;
+    }
+}
+
+static void measure_joins(const char *tree, scene *s, person *who, xmtp_bytes welcome,
+                          const counts *floor)
+{
+    row *r = row_new("join from Welcome", tree, s->n);
+    r->floor = *floor;
+    while (row_wants_more(r)) {
+        row_sample_prices(r);
+        row_begin(r);
+        double start = now_us();
+        person_join(who, welcome);
+        row_end(r, start, now_us());
+    }
+    row_done(r);
+}
+
+static void measure_join_new(scene *s)
+{
+    const counts floor = counts_join(&(step){.before = &s->shape,
+                                             .after = &s->shape,
+                                             .sender = 0,
+                                             .added = s->n - 1,
+                                             .welcome = s->welcome_len},
+                                     COMMITTER);
+    measure_joins("new", s, &s->people[COMMITTER], xmtp_bytes_of(s->welcome, s->welcome_len),
+                  &floor);
+    person_store(&s->people[COMMITTER]);
+    s->joined[COMMITTER] = true;
+}
+
+/* The newcomer joins by a commit that adds one to the warm group. */
+static void measure_join_warm(scene *s)
+{
+    person *newcomer = &s->people[s->n];
+    xmtp_bytes add = xmtp_bytes_of(newcomer->key_package, newcomer->key_package_len);
+    person_load(&s->people[COMMITTER]);
+    xmtp_mls_pending *pending = person_commit(
+        &s->people[COMMITTER], &(xmtp_mls_commit_options){.add = &add, .add_count = 1});
+    xmtp_bytes welcome = xmtp_mls_pending_welcome(pending);
+    shape grown;
+    shape_grown(&s->shape, &grown);
+    shape_commit(&grown, COMMITTER);
+    const counts floor = counts_join(&(step){.before = &s->shape,
+                                             .after = &grown,
+                                             .sender = COMMITTER,
+                                             .added = 1,
+                                             .welcome = welcome.n},
+                                     s->n);
+    measure_joins("warm", s, newcomer, welcome, &floor);
+    xmtp_mls_pending_free(pending);
+    free(grown.filled);
+}
+
+/* ---- commits ---- */
+
+typedef struct commit_case {
+    const char *create_name;
+    const char *process_name;
+    const char *without_path_name; /* NULL: the path is required */
+    xmtp_mls_commit_options options;
+    uint32_t receiver;
+    int64_t gone;
+} commit_case;
+
+static void create_commit(scene *s, const commit_case *c, row *r, xmtp_mls_pending **out)
+{
+    person *committer = &s->people[COMMITTER];
+    person_load(committer);
+    xmtp_mls_pending_free(person_commit(committer, &c->options));
+    row_sample_prices(r);
+    row_begin(r);
+    double start = now_us();
+    xmtp_mls_pending *pending = person_commit(committer, &c->options);
+    double middle = now_us();
+    person_confirm(committer, pending);
+    row_end(r, start, middle);
+    *out = pending;
+}
+
+static void process_commit(scene *s, const commit_case *c, row *r, xmtp_bytes message)
+{
+    person *receiver = &s->people[c->receiver];
+    person_load(receiver);
+    xmtp_mls_staged_free(person_process(receiver, message));
+    row_sample_prices(r);
+    row_begin(r);
+    double start = now_us();
+    xmtp_mls_staged *staged = person_process(receiver, message);
+    double middle = now_us();
+    person_merge(receiver, staged);
+    row_end(r, start, middle);
+    people_agree(receiver, &s->people[COMMITTER]);
+}
+
+static step step_of(const scene *s, const commit_case *c, const shape *grown,
+                    const xmtp_mls_pending *pending)
+{
+    bool is_add = c->options.add_count > 0;
+    return (step){.before = &s->shape,
+                  .after = is_add ? grown : &s->shape,
+                  .sender = COMMITTER,
+                  .added = is_add,
+                  .gone = c->gone,
+                  .message = xmtp_mls_pending_message(pending).n,
+                  .welcome = xmtp_mls_pending_welcome(pending).n};
+}
+
+static void measure_commit(scene *s, const commit_case *c)
+{
+    row *create = row_new(c->create_name, s->tree, s->n);
+    row *process = row_new(c->process_name, s->tree, s->n);
+    row *other = row_new(c->without_path_name, s->tree, s->n);
+    shape grown;
+    shape_grown(&s->shape, &grown);
+    while (row_wants_more(create) ||
+           (options.loop != NULL && row_is_wanted(process) && row_wants_more(process))) {
+        xmtp_mls_pending *pending;
+        create_commit(s, c, create, &pending);
+        if (create->us.count == 1) {
+            step p = step_of(s, c, &grown, pending);
+            create->floor = counts_commit(&p);
+            process->floor = counts_process(&p, c->receiver);
+            other->floor = counts_add_without_path(&p);
+        }
+        do {
+            process_commit(s, c, process, xmtp_mls_pending_message(pending));
+        } while (options.loop != NULL && row_is_wanted(process) && row_wants_more(process));
+        xmtp_mls_pending_free(pending);
+    }
+    other->us = create->us;
+    other->part_us = create->part_us;
+    other->prices = create->prices;
+    row_done(create);
+    if (c->without_path_name != NULL && !options.is_count) {
+        row_done(other);
+    } else {
+        free(other);
+    }
+    row_done(process);
+    free(grown.filled);
+}
+
+static void measure_commits(scene *s)
+{
+    const person *newcomer = &s->people[s->n];
+    const xmtp_bytes add = xmtp_bytes_of(newcomer->key_package, newcomer->key_package_len);
+    const uint32_t gone = s->n - 1;
+    const commit_case update = {.create_name = "full commit, create",
+                                .process_name = "full commit, process",
+                                .receiver = receiver_of_commits(s),
+                                .gone = -1};
+    const commit_case adding = {.create_name = "add one, create",
+                                .process_name = "add one, process",
+                                .without_path_name = "  against an add without a path",
+                                .options = {.add = &add, .add_count = 1},
+                                .receiver = receiver_of_commits(s),
+                                .gone = -1};
+    const commit_case removing = {.create_name = "remove one, create",
+                                  .process_name = "remove one, process",
+                                  .options = {.remove = &gone, .remove_count = 1},
+                                  .receiver = s->n / 2,
+                                  .gone = gone};
+    measure_commit(s, &update);
+    measure_commit(s, &adding);
+    if (s->n >= 10) {
+        measure_commit(s, &removing);
+    }
+}
+
+/* ---- a warm tree ---- */
+
+static void everybody_takes(scene *s, uint32_t sender, xmtp_bytes message)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (s->joined[i] && i != sender) {
+            person_merge(&s->people[i], person_process(&s->people[i], message));
+            person_store(&s->people[i]);
+        }
+    }
+}
+
+static void commit_stored(scene *s, uint32_t leaf)
+{
+    person *p = &s->people[leaf];
+    xmtp_mls_pending *pending = person_commit(p, &(xmtp_mls_commit_options){0});
+    person_confirm(p, pending);
+    person_store(p);
+    everybody_takes(s, leaf, xmtp_mls_pending_message(pending));
+    xmtp_mls_pending_free(pending);
+    shape_commit(&s->shape, leaf);
+}
+
+/* One leaf below each copath child of this leaf: their commits fill what a commit of it looks at. */
+static void mark_cover(const scene *s, uint32_t leaf, bool *marks)
+{
+    marks[leaf] = true;
+    for (uint32_t h = 1; h <= shape_depth(&s->shape); h++) {
+        uint32_t first = ((leaf ^ (1u << (h - 1))) >> (h - 1)) << (h - 1);
+        if (first < s->n) {
+            marks[first] = true;
+        }
+    }
+}
+
+static void warm_up(scene *s)
+{
+    bool *marks = must_have(calloc(s->n, sizeof *marks));
+    mark_cover(s, COMMITTER, marks);
+    mark_cover(s, s->n - 1, marks);
+    for (uint32_t i = 0; i < s->n && s->n <= FULLY_WARM_MAX; i++) {
+        marks[i] = true;
+    }
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (s->joined[i] || marks[i]) {
+            join_stored(s, i);
+            person_load(&s->people[i]);
+        }
+    }
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (marks[i]) {
+            commit_stored(s, i);
+        }
+    }
+    free(marks);
+    s->tree = "warm";
+}
+
+/* ---- messages ---- */
+
+static void one_message(scene *s, xmtp_bytes text, double *send_us, double *receive_us,
+                        row *sending, row *receiving)
+{
+    xmtp_error error = {0};
+    const xmtp_env *env = bench_env();
+    person *a = &s->people[COMMITTER];
+    person *b = &s->people[receiver_of_commits(s)];
+    uint8_t *message;
+    size_t message_len;
+    xmtp_mls_writes_clear(a->writes);
+    row_begin(sending);
+    double start = now_us();
+    must(xmtp_mls_group_protect(a->group, (xmtp_bytes){0}, text, &message, &message_len, a->writes,
+                                &error),
+         &error, "protecting");
+    *send_us += now_us() - start;
+    sending->work = worked;
+    sending->allocations = bench_tally()->allocations - sending->allocations;
+    xmtp_mls_writes_clear(b->writes);
+    row_begin(receiving);
+    start = now_us();
+    xmtp_mls_staged *staged = person_process(b, xmtp_bytes_of(message, message_len));
+    person_merge(b, staged);
+    *receive_us += now_us() - start;
+    receiving->work = worked;
+    receiving->allocations = bench_tally()->allocations - receiving->allocations;
+    (void)env->alloc.reallocate(env->alloc.context, message, 0);
+}
+
+static void measure_messages(scene *s, size_t length, const char *sending, const char *receiving)
+{
+    static const uint8_t text[1024] = {'m'};
+    row *send = row_new(sending, s->tree, s->n);
+    row *receive = row_new(receiving, s->tree, s->n);
+    send->floor = counts_message(true, length);
+    receive->floor = counts_message(false, length);
+    person_load(&s->people[COMMITTER]);
+    person_load(&s->people[receiver_of_commits(s)]);
+    double unused = 0; /* the first message of an epoch walks down the secret tree */
+    one_message(s, xmtp_bytes_of(text, length), &unused, &unused, send, receive);
+    while (row_wants_more(send) || (options.loop != NULL && row_wants_more(receive))) {
+        double send_us = 0;
+        double receive_us = 0;
+        row_sample_prices(send);
+        row_sample_prices(receive);
+        for (int i = 0; i < BATCH; i++) {
+            one_message(s, xmtp_bytes_of(text, length), &send_us, &receive_us, send, receive);
+        }
+        samples_add(&send->us, send_us / BATCH);
+        samples_add(&send->part_us, send_us / BATCH);
+        samples_add(&receive->us, receive_us / BATCH);
+        samples_add(&receive->part_us, receive_us / BATCH);
+    }
+    row_done(send);
+    row_done(receive);
+}
+
+/* ---- sizes ---- */
+
+static size_t writes_bytes(const xmtp_mls_writes *writes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < xmtp_mls_writes_count(writes); i++) {
+        xmtp_mls_write w = xmtp_mls_writes_at(writes, i);
+        n += w.key.n + (w.is_delete ? 0 : w.value.n);
+    }
+    return n;
+}
+
+static void print_sizes(scene *s)
+{
+    xmtp_error error = {0};
+    const xmtp_env *env = bench_env();
+    person *p = &s->people[COMMITTER];
+    uint8_t *message;
+    size_t message_len;
+    xmtp_mls_group_free(p->group);
+    p->group = NULL;
+    size_t before = bench_tally()->bytes;
+    double start = now_us();
+    person_load(p);
+    double load_us = now_us() - start;
+    size_t memory = bench_tally()->bytes - before;
+    must(xmtp_mls_group_protect(p->group, (xmtp_bytes){0}, xmtp_bytes_of("m", 1), &message,
+                                &message_len, p->writes, &error),
+         &error, "protecting");
+    size_t message_writes = writes_bytes(p->writes);
+    (void)env->alloc.reallocate(env->alloc.context, message, 0);
+    xmtp_mls_pending *pending = person_commit(p, &(xmtp_mls_commit_options){0});
+    person_confirm(p, pending);
+    printf("# N = %u: %zu bytes of memory a group (%zu a member), loaded in %.2f ms; stored for a "
+           "message %zu bytes, for a warm commit %zu in %zu records; warm commit %zu bytes\n",
+           s->n, memory, memory / s->n, load_us / 1e3, message_writes, writes_bytes(p->writes),
+           xmtp_mls_writes_count(p->writes), xmtp_mls_pending_message(pending).n);
+    xmtp_mls_pending_free(pending);
+}
+
+/* ---- all of it ---- */
+
+static void run_size(uint32_t n)
+{
+    scene s = {.n = n, .tree = "cold"};
+    s.people = must_have(calloc((size_t)n + 1, sizeof *s.people));
+    s.joined = must_have(calloc((size_t)n + 1, sizeof *s.joined));
+    shape_init(&s.shape, n);
+    for (uint32_t i = 0; i <= n; i++) {
+        person_init(&s.people[i], i);
+    }
+    measure_key_package(&s);
+    measure_create(&s);
+    measure_join_new(&s);
+    join_stored(&s, receiver_of_commits(&s));
+    join_stored(&s, n / 2);
+    measure_commits(&s);
+    warm_up(&s);
+    measure_join_warm(&s);
+    measure_commits(&s);
+    measure_messages(&s, 64, "protect 64 B", "unprotect 64 B");
+    measure_messages(&s, 1024, "protect 1 KiB", "unprotect 1 KiB");
+    if (!options.is_json && options.loop == NULL) {
+        print_sizes(&s);
+    }
+    scene_free(&s);
+}
+
+static void print_prices(void)
+{
+    printf("\n%-36s %10s %10s %10s\n", "primitive, as this library calls it", "median us", "p10",
+           "p90");
+    for (int i = 0; i < PRICE_COUNT; i++) {
+        samples *p = &all_prices.of[i];
+        printf("%-36s %10.3f %10.3f %10.3f\n", price_names[i], samples_at(p, 0.5),
+               samples_at(p, 0.1), samples_at(p, 0.9));
+    }
+}
+
+static size_t parse_sizes(const char *text, uint32_t sizes[SIZES_MAX])
+{
+    size_t count = 0;
+    char *end = NULL;
+    while (count < SIZES_MAX) {
+        unsigned long n = strtoul(text, &end, 10);
+        if (n < 2 || n > 100000 || end == text) {
+            return 0;
+        }
+        sizes[count++] = (uint32_t)n;
+        if (*end == 0) {
+            return count;
+        }
+        text = end + 1;
+    }
+    return 0;
+}
+
+static int usage(void)
+{
+    fprintf(stderr, "usage: bench_mls [--members N,N...] [--json] [--count] [--seconds-per-row S]\n"
+                    "       bench_mls --loop ROW N SECONDS\n");
+    return 2;
+}
+
+int main(int argc, char **argv)
+{
+    const char *wanted = getenv("XMTP_BENCH_MEMBERS");
+    uint32_t sizes[SIZES_MAX];
+    size_t count = parse_sizes(wanted == NULL ? "2,10,100,1000" : wanted, sizes);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            options.is_json = true;
+        } else if (strcmp(argv[i], "--count") == 0) {
+            options.is_count = true;
+        } else if (strcmp(argv[i], "--members") == 0 && i + 1 < argc) {
+            count = parse_sizes(argv[++i], sizes);
+        } else if (strcmp(argv[i], "--seconds-per-row") == 0 && i + 1 < argc) {
+            options.row_us = strtod(argv[++i], NULL) * 1e6;
+        } else if (strcmp(argv[i], "--loop") == 0 && i + 3 < argc) {
+            options.loop = argv[++i];
+            count = parse_sizes(argv[++i], sizes);
+            options.loop_us = strtod(argv[++i], NULL) * 1e6;
+        } else {
+            return usage();
+        }
+    }
+    if (count == 0) {
+        return usage();
+    }
+    print_heading();
+    for (size_t i = 0; i < count; i++) {
+        run_size(sizes[i]);
+    }
+    if (!options.is_json && !options.is_count && options.loop == NULL) {
+        print_prices();
+    }
+    return 0;
+}
