@@ -89,6 +89,33 @@ typedef struct xmtp_mls_records {
 /* ---- configuration and small types
  * ------------------------------------------------------------------------------- */
 
+typedef struct xmtp_mls_u16_list {
+    const uint16_t *items;
+    size_t count;
+} xmtp_mls_u16_list;
+
+/* Which pre-shared key is meant (section 8.4). */
+typedef enum xmtp_mls_psk_type {
+    XMTP_MLS_PSK_EXTERNAL = 1,
+    XMTP_MLS_PSK_RESUMPTION = 2,
+} xmtp_mls_psk_type;
+
+typedef enum xmtp_mls_psk_usage {
+    XMTP_MLS_PSK_APPLICATION = 1,
+    XMTP_MLS_PSK_REINIT = 2,
+    XMTP_MLS_PSK_BRANCH = 3,
+} xmtp_mls_psk_usage;
+
+typedef struct xmtp_mls_psk {
+    uint8_t type;        /* xmtp_mls_psk_type */
+    xmtp_bytes id;       /* EXTERNAL */
+    uint8_t usage;       /* RESUMPTION: xmtp_mls_psk_usage */
+    xmtp_bytes group_id; /* RESUMPTION */
+    uint64_t epoch;      /* RESUMPTION */
+} xmtp_mls_psk;
+
+enum { XMTP_MLS_PSK_MAX = 256 };
+
 /* The same for create, join and load. Numbers of 0 mean the default in brackets. */
 typedef struct xmtp_mls_config {
     const xmtp_env *env;
@@ -101,17 +128,23 @@ typedef struct xmtp_mls_config {
     bool refuse_psks;                /* PSK proposals and welcomes with PSKs get XMTP_E_PSK */
     bool openmls_verdicts; /* judge proposals of a commit as OpenMLS does, also where it is
                                         laxer than RFC 9420: for groups shared with its users */
+    bool keep_proposals;   /* proposals sent alone are kept until the epoch ends, and commits may
+                              refer to them; otherwise they are opened and dropped, and a commit
+                              by reference gets XMTP_E_PROPOSAL_REF */
+    uint32_t resumption_psks_max;       /* [0] resumption secrets of past epochs kept */
+    xmtp_mls_u16_list custom_proposals; /* types beyond RFC 9420 that the application handles */
+    /* Looks up a pre-shared key that the group does not know by itself: writes at most
+     * XMTP_MLS_PSK_MAX bytes. XMTP_E_NOT_FOUND: not known. NULL: none is known. */
+    xmtp_status (*find_psk)(void *context, const xmtp_mls_psk *psk, uint8_t *out, size_t *out_len);
+    void *psk_context;
+    bool public_handshakes; /* proposals and commits go out as PublicMessage */
+    uint32_t padding;       /* [1] plaintexts of private messages are padded to multiples of this */
 } xmtp_mls_config;
 
 typedef struct xmtp_mls_extension {
     uint16_t type;
     xmtp_bytes data;
 } xmtp_mls_extension;
-
-typedef struct xmtp_mls_u16_list {
-    const uint16_t *items;
-    size_t count;
-} xmtp_mls_u16_list;
 
 typedef struct xmtp_mls_capabilities {
     xmtp_mls_u16_list versions;
@@ -256,7 +289,8 @@ typedef struct xmtp_mls_join_options {
     xmtp_bytes key_package; /* our bare KeyPackage */
     const xmtp_mls_key_package_private *private_keys;
     xmtp_mls_signer signer;
-    xmtp_bytes ratchet_tree; /* when the GroupInfo has no ratchet_tree extension; else empty */
+    xmtp_bytes ratchet_tree;      /* when the GroupInfo has no ratchet_tree extension; else empty */
+    const xmtp_mls_group *parent; /* of a branch or re-initialised group; NULL for none */
 } xmtp_mls_join_options;
 
 /* Joins by a Welcome (section 12.4.3.1), verifying every leaf signature, parent hash and the
@@ -375,19 +409,25 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_merge(xmtp_mls_group *group,
 /* What a staged object says. */
 XMTP_API xmtp_mls_content_type xmtp_mls_staged_content_type(const xmtp_mls_staged *staged);
 XMTP_API xmtp_mls_member
-xmtp_mls_staged_sender(const xmtp_mls_staged *staged); /* as in the epoch it was sent in */
+xmtp_mls_staged_sender(const xmtp_mls_staged *staged); /* as in the epoch it was sent in; leaf is
+                                                           UINT32_MAX when it is no member */
 XMTP_API uint64_t xmtp_mls_staged_message_epoch(const xmtp_mls_staged *staged);
 XMTP_API xmtp_bytes xmtp_mls_staged_authenticated_data(const xmtp_mls_staged *staged);
 XMTP_API xmtp_bytes xmtp_mls_staged_application_data(const xmtp_mls_staged *staged);
 
-/* One proposal of a staged commit. */
+/* One proposal: of a staged commit, or the one that was sent alone (with keep_proposals). */
 typedef struct xmtp_mls_proposal_info {
     uint16_t type;
     uint32_t sender_leaf;   /* the member that proposed it; UINT32_MAX for other senders */
     xmtp_mls_member member; /* Add: of the key package (leaf: where it goes); Remove: who is
                                removed; Update: new leaf */
     xmtp_bytes extensions;  /* GroupContextExtensions: content of the extensions vector */
+    xmtp_bytes data;        /* types beyond RFC 9420: what the proposal holds */
+    uint8_t sender_type;    /* 1 member, 2 external sender, 3 new member, 4 external committer */
 } xmtp_mls_proposal_info;
+
+/* ProposalRef of a staged proposal, by which a commit can refer to it; empty for other contents. */
+XMTP_API xmtp_bytes xmtp_mls_staged_proposal_ref(const xmtp_mls_staged *staged);
 
 XMTP_API size_t xmtp_mls_staged_proposal_count(const xmtp_mls_staged *staged);
 XMTP_API xmtp_mls_proposal_info xmtp_mls_staged_proposal_at(const xmtp_mls_staged *staged,

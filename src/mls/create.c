@@ -118,7 +118,7 @@ static xmtp_status fill(xmtp_mls_group *group, const xmtp_mls_create_options *op
     xmtp_extensions extensions;
     XMTP_TRY(xmtp_convert_extensions(arena, options->context_extensions,
                                      options->context_extension_count, &extensions));
-    XMTP_TRY(xmtp_context_extensions_check(&extensions, error));
+    XMTP_TRY(xmtp_context_extensions_check(&group->config, &extensions, error));
     memcpy(group->signature_sk, options->signer.signature_sk.p, options->signer.signature_sk.n);
     memcpy(group->signature_pk, options->signer.signature_pk.p, options->signer.signature_pk.n);
     XMTP_TRY(first_leaf(group, options, &extensions, arena, error));

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/kept.h"
 
 /* ---- buffers ---- */
 
@@ -112,6 +113,44 @@ xmtp_status xmtp_group_leaf_at_epoch(const xmtp_mls_group *group, const xmtp_epo
     return status == XMTP_E_NOT_FOUND ? XMTP_E_SENDER : status;
 }
 
+/* ---- resumption secrets ---- */
+
+void xmtp_resumption_free(xmtp_mls_group *group)
+{
+    if (group->resumption != NULL) {
+        xmtp_wipe(group->resumption, group->config.resumption_psks_max * sizeof *group->resumption);
+        group->alloc->reallocate(group->alloc->context, group->resumption, 0);
+    }
+    group->resumption = NULL;
+    group->resumption_count = 0;
+}
+
+xmtp_status xmtp_resumption_add(xmtp_mls_group *group, uint64_t epoch, const xmtp_secret *secret,
+                                uint64_t *dropped, bool *has_dropped)
+{
+    const uint32_t places = group->config.resumption_psks_max;
+    *has_dropped = false;
+    if (group->resumption == NULL) {
+        group->resumption = group->alloc->reallocate(group->alloc->context, NULL,
+                                                     places * sizeof *group->resumption);
+        XMTP_ENSURE(group->resumption != NULL, XMTP_E_NOMEM);
+    }
+    if (group->resumption_count == places) {
+        *dropped = group->resumption[0].epoch;
+        *has_dropped = true;
+        memmove(&group->resumption[0], &group->resumption[1],
+                (places - 1) * sizeof *group->resumption);
+        group->resumption_count--;
+    }
+    uint32_t at = group->resumption_count++;
+    while (at > 0 && group->resumption[at - 1].epoch > epoch) { /* while loading */
+        group->resumption[at] = group->resumption[at - 1];
+        at--;
+    }
+    group->resumption[at] = (xmtp_resumption){.epoch = epoch, .secret = *secret};
+    return XMTP_OK;
+}
+
 /* ---- making and freeing ---- */
 
 static xmtp_status fill_config(xmtp_mls_config *config, xmtp_error *error)
@@ -124,7 +163,8 @@ static xmtp_status fill_config(xmtp_mls_config *config, xmtp_error *error)
     }
     if (config->out_of_order_tolerance > XMTP_MLS_TOLERANCE_MAX ||
         config->forward_distance_max > XMTP_MLS_FORWARD_MAX ||
-        config->past_epochs_max > XMTP_MLS_PAST_EPOCHS_MAX) {
+        config->past_epochs_max > XMTP_MLS_PAST_EPOCHS_MAX ||
+        config->resumption_psks_max > XMTP_MLS_RESUMPTION_MAX) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "configuration asks for more than the limits");
     }
     return XMTP_OK;
@@ -157,6 +197,7 @@ xmtp_status xmtp_group_new(xmtp_mls_group **out, const xmtp_mls_config *config,
                               .epochs = epochs,
                               .scratch = scratch};
     xmtp_tree_init(&group->tree, suite, alloc);
+    group->tree.suite_unlisted_ok = !filled.openmls_verdicts;
     *out = group;
     return XMTP_OK;
 }
@@ -170,6 +211,9 @@ void xmtp_mls_group_free(xmtp_mls_group *group)
     for (uint32_t i = 0; i < group->epoch_count; i++) {
         xmtp_epoch_free(alloc, &group->epochs[i]);
     }
+    xmtp_kept_drop(group, NULL);
+    xmtp_resumption_free(group);
+    xmtp_buffer_free(alloc, &group->reinit);
     xmtp_tree_free(&group->tree);
     xmtp_framing_scratch_free(group->scratch);
     alloc->reallocate(alloc->context, group->scratch, 0);

@@ -5,6 +5,7 @@
  *   protect.c     sending                       process.c  opening a message into a staged object
  *   stage.c       what a commit would make      merge.c    making it so
  *   make_commit.c, pending.c  own commits       proposals.c  checking and applying proposals
+ *   kept.c        proposals sent alone          psk.c      pre-shared keys of a commit or welcome
  *
  *     epochs[0]    the current epoch      epochs[1], [2] ...  the ones before, newest first
  *
@@ -70,6 +71,20 @@ typedef struct xmtp_epoch {
 
 void xmtp_epoch_free(const xmtp_alloc *alloc, xmtp_epoch *epoch);
 
+/* A proposal that was sent alone (sections 12.1, 5.2), kept until its epoch ends. */
+typedef struct xmtp_kept_proposal {
+    uint32_t number; /* in the key of its record */
+    xmtp_digest ref;
+    xmtp_buffer content;   /* encoded AuthenticatedContent */
+    xmtp_buffer update_sk; /* of our own Update: private key of the new leaf */
+} xmtp_kept_proposal;
+
+/* The resumption secret of a past epoch (section 8.6). */
+typedef struct xmtp_resumption {
+    uint64_t epoch;
+    xmtp_secret secret;
+} xmtp_resumption;
+
 struct xmtp_mls_group {
     xmtp_mls_config config; /* defaults filled in */
     const xmtp_env *env;
@@ -90,6 +105,13 @@ struct xmtp_mls_group {
     uint32_t epoch_count;
     xmtp_group_context context; /* decoded view of epochs[0].context */
 
+    xmtp_kept_proposal *kept; /* of the current epoch */
+    uint32_t kept_count;
+    uint32_t kept_capacity;
+    xmtp_resumption *resumption; /* config.resumption_psks_max places, rising epochs */
+    uint32_t resumption_count;
+    xmtp_buffer reinit; /* the ReInit proposal that ended this group; empty: it goes on */
+
     xmtp_framing_scratch *scratch; /* memory between messages, no state */
 };
 
@@ -104,7 +126,9 @@ typedef struct xmtp_staged_commit {
     xmtp_digest interim_transcript_hash;
     bool removes_us;
     bool has_path;
+    bool is_external;
     uint32_t committer;
+    xmtp_bytes reinit; /* encoded ReInit proposal, empty without one */
     xmtp_mls_proposal_info *proposals;
     size_t proposal_count;
     uint32_t *changed_leaves; /* of the old tree and of the new one */
@@ -121,6 +145,9 @@ struct xmtp_mls_staged {
     xmtp_mls_member sender;
     xmtp_bytes authenticated_data;
     xmtp_bytes application_data;
+    xmtp_bytes proposal_content; /* of a proposal to be kept: encoded AuthenticatedContent */
+    xmtp_digest proposal_ref;
+    xmtp_mls_proposal_info proposal;
     bool has_change; /* of the secret tree of message_epoch */
     xmtp_secret_tree_change change;
     xmtp_staged_commit *commit; /* NULL for other contents */
@@ -134,6 +161,7 @@ struct xmtp_mls_pending {
     xmtp_buffer message;
     xmtp_buffer welcome;
     xmtp_secret commit_secret;
+    xmtp_secret psk_secret;
     xmtp_tree_private private_keys;
 };
 
@@ -163,6 +191,12 @@ xmtp_status xmtp_epoch_start(xmtp_epoch *out, const xmtp_suite *suite, const xmt
                              xmtp_bytes context, uint64_t number, uint32_t leaf_count,
                              uint32_t own_leaf, xmtp_epoch_secrets *secrets) XMTP_MUST_CHECK;
 
+/* Keeps the resumption secret of an epoch that has passed; places must be above 0. *dropped: the
+ * epoch of the one that had to go for it. */
+xmtp_status xmtp_resumption_add(xmtp_mls_group *group, uint64_t epoch, const xmtp_secret *secret,
+                                uint64_t *dropped, bool *has_dropped) XMTP_MUST_CHECK;
+void xmtp_resumption_free(xmtp_mls_group *group); /* wipes */
+
 /* Takes over a staged, joined or created state as the first epoch of a group. */
 xmtp_status xmtp_group_first_epoch(xmtp_mls_group *group, xmtp_bytes context, uint64_t number,
                                    xmtp_mls_writes *writes) XMTP_MUST_CHECK;
@@ -176,6 +210,9 @@ void xmtp_records_put_ratchet(const xmtp_suite *suite, uint64_t epoch, const xmt
                               xmtp_mls_writes *writes);
 void xmtp_records_put_node(const xmtp_suite *suite, uint32_t index, const xmtp_node *node,
                            xmtp_mls_writes *writes);
+void xmtp_records_put_proposal(const xmtp_kept_proposal *kept, xmtp_mls_writes *writes);
+void xmtp_records_put_resumption(const xmtp_resumption *resumption, xmtp_mls_writes *writes);
+void xmtp_records_put_reinit(const xmtp_mls_group *group, xmtp_mls_writes *writes);
 /* Everything: for a group that was just made. */
 void xmtp_records_put_all(const xmtp_mls_group *group, xmtp_mls_writes *writes);
 /* All records of an epoch go. */

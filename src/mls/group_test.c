@@ -440,11 +440,15 @@ static void commits_against_the_rules_are_refused(void **state)
                    XMTP_E_PROPOSAL_LIST);
     commit_refused(&p.alice, (xmtp_mls_commit_options){.add = &bad_package, .add_count = 1},
                    XMTP_E_KEY_PACKAGE);
+    p.alice.config.openmls_verdicts = true;
+    assert_ok(&p.alice, member_load(&p.alice));
     commit_refused(&p.alice,
                    (xmtp_mls_commit_options){.context_extensions = &uncovered,
                                              .context_extension_count = 1,
                                              .set_context_extensions = true},
                    XMTP_E_EXTENSION);
+    p.alice.config.openmls_verdicts = false;
+    assert_ok(&p.alice, member_load(&p.alice));
     commit_refused(&p.alice,
                    (xmtp_mls_commit_options){.context_extensions = &required,
                                              .context_extension_count = 1,

@@ -7,6 +7,7 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/psk.h"
 #include "mls/transcript.h"
 #include "mls/welcome.h"
 
@@ -24,6 +25,8 @@ typedef struct joining {
     xmtp_key_package key_package;
     xmtp_group_secrets group_secrets;
     xmtp_secret joiner_secret;
+    xmtp_secret psk_secret;
+    const xmtp_psk_id *lineage; /* of a branch or re-initialisation, or NULL */
     xmtp_group_info info;
     xmtp_mls_group *group;
 } joining;
@@ -71,24 +74,75 @@ static xmtp_status read_inputs(joining *j)
 
 /* ---- what the welcome holds ---- */
 
+/* Section 8.6: at most one PSK says that the group continues another one. */
+static xmtp_status check_psks(joining *j)
+{
+    for (size_t i = 0; i < j->group_secrets.psk_count; i++) {
+        const xmtp_psk_id *id = &j->group_secrets.psks[i];
+        if (id->type != XMTP_PSK_RESUMPTION || id->usage == XMTP_PSK_USAGE_APPLICATION) {
+            continue;
+        }
+        if (j->lineage != NULL) {
+            return xmtp_fail(j->error, XMTP_E_PSK, "welcome continues more than one group");
+        }
+        j->lineage = id;
+    }
+    return XMTP_OK;
+}
+
+/* Sections 11.2 and 11.3: the new group is what the old one announced. */
+static xmtp_status check_lineage(joining *j)
+{
+    const xmtp_mls_group *parent = j->options->parent;
+    const xmtp_group_context *context = &j->info.group_context;
+    xmtp_proposal reinit;
+    if (j->lineage == NULL) {
+        return XMTP_OK;
+    }
+    if (context->epoch != 1) {
+        return xmtp_fail(j->error, XMTP_E_WELCOME, "continued group is at epoch %" PRIu64,
+                         context->epoch);
+    }
+    if (parent == NULL || !xmtp_bytes_equal(parent->context.group_id, j->lineage->psk_group_id)) {
+        return XMTP_OK; /* the caller answered for the secret in find_psk */
+    }
+    if (j->lineage->usage == XMTP_PSK_USAGE_BRANCH) {
+        bool is_same = context->version == parent->context.version &&
+                       context->cipher_suite == parent->context.cipher_suite;
+        return is_same ? XMTP_OK
+                       : xmtp_fail(j->error, XMTP_E_SUITE, "branch has another version or suite");
+    }
+    xmtp_reader r = xmtp_reader_of(xmtp_buffer_bytes(&parent->reinit));
+    if (parent->reinit.n == 0 || xmtp_proposal_decode(&r, &reinit) != XMTP_OK) {
+        return xmtp_fail(j->error, XMTP_E_WELCOME, "the group was not re-initialised");
+    }
+    if (j->lineage->psk_epoch != parent->context.epoch ||
+        context->version != reinit.u.reinit.version ||
+        context->cipher_suite != reinit.u.reinit.cipher_suite ||
+        !xmtp_bytes_equal(context->group_id, reinit.u.reinit.group_id) ||
+        !xmtp_bytes_equal(context->extensions.raw, reinit.u.reinit.extensions.raw)) {
+        return xmtp_fail(j->error, XMTP_E_WELCOME, "group is not the one that ReInit announced");
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status open_welcome(joining *j)
 {
     const xmtp_welcome *welcome = &j->message->u.welcome;
-    const xmtp_secret no_psk = {.n = j->suite->hash->len};
+    const xmtp_psk_source source = {
+        .config = j->config, .suite = j->suite, .parent = j->options->parent};
     uint8_t ref[XMTP_HASH_MAX];
     xmtp_secret welcome_secret;
     xmtp_key_package_ref(j->suite, j->key_package.raw, ref);
     XMTP_TRY(xmtp_welcome_open_secrets(j->suite, welcome, xmtp_bytes_of(ref, j->suite->hash->len),
                                        j->options->private_keys->init_sk, &j->arena,
                                        &j->group_secrets, j->error));
-    if (j->group_secrets.psk_count > 0) {
-        return xmtp_fail(j->error, XMTP_E_PSK,
-                         j->config->refuse_psks ? "pre-shared keys are not accepted"
-                                                : "pre-shared key is not known");
-    }
+    XMTP_TRY(check_psks(j));
+    XMTP_TRY(xmtp_psk_secret_of(&source, j->group_secrets.psks, j->group_secrets.psk_count,
+                                &j->psk_secret, j->error));
     j->joiner_secret.n = j->suite->hash->len;
     memcpy(j->joiner_secret.p, j->group_secrets.joiner_secret.p, j->joiner_secret.n);
-    XMTP_TRY(xmtp_welcome_secret(j->suite, &j->joiner_secret, &no_psk, &welcome_secret));
+    XMTP_TRY(xmtp_welcome_secret(j->suite, &j->joiner_secret, &j->psk_secret, &welcome_secret));
     xmtp_status status = xmtp_welcome_open_group_info(j->suite, welcome, &welcome_secret, &j->arena,
                                                       &j->info, j->error);
     xmtp_secret_wipe(&welcome_secret);
@@ -198,11 +252,10 @@ static xmtp_status take_private_keys(joining *j)
 static xmtp_status take_secrets(joining *j)
 {
     const xmtp_suite *suite = j->suite;
-    const xmtp_secret no_psk = {.n = suite->hash->len};
     const xmtp_group_context *context = &j->info.group_context;
     xmtp_mls_group *group = j->group;
     xmtp_bytes tag = j->info.confirmation_tag;
-    XMTP_TRY(xmtp_epoch_secrets_derive(suite, &j->joiner_secret, &no_psk, context->raw,
+    XMTP_TRY(xmtp_epoch_secrets_derive(suite, &j->joiner_secret, &j->psk_secret, context->raw,
                                        &group->secrets));
     group->confirmation_tag.n = suite->hash->len;
     xmtp_confirmation_tag(suite, &group->secrets.confirmation_key,
@@ -221,6 +274,7 @@ static xmtp_status join(joining *j, xmtp_mls_writes *writes)
     XMTP_TRY(read_inputs(j));
     XMTP_TRY(open_welcome(j));
     XMTP_TRY(check_group_info(j));
+    XMTP_TRY(check_lineage(j));
     XMTP_TRY(xmtp_group_new(&j->group, j->config, j->suite, j->error));
     XMTP_TRY(take_tree(j));
     if (j->config->check_lifetimes) {
@@ -252,5 +306,6 @@ xmtp_status xmtp_mls_group_join(xmtp_mls_group **out, const xmtp_mls_config *con
     }
     xmtp_arena_reset(&j.arena);
     xmtp_secret_wipe(&j.joiner_secret);
+    xmtp_secret_wipe(&j.psk_secret);
     return status;
 }

@@ -170,12 +170,15 @@ static xmtp_status check_own_extensions(const xmtp_leaf_node *leaf, xmtp_error *
 
 /* Section 7.2: a member supports version and suite of the group and every extension in its
  * GroupContext; section 11.1: and whatever required_capabilities lists. */
-static xmtp_status check_group(const xmtp_leaf_node *leaf, const xmtp_suite *suite,
-                               const xmtp_extensions *group, xmtp_error *error)
+static xmtp_status check_group(const xmtp_leaf_node *leaf, const xmtp_leaf_node_rules *rules,
+                               xmtp_error *error)
 {
+    const xmtp_suite *suite = rules->suite;
+    const xmtp_extensions *group = rules->group_extensions;
     xmtp_required_capabilities required;
     if (!xmtp_u16_list_has(leaf->capabilities.versions, XMTP_PROTOCOL_MLS10) ||
-        !xmtp_u16_list_has(leaf->capabilities.cipher_suites, suite->id)) {
+        (!rules->suite_unlisted_ok &&
+         !xmtp_u16_list_has(leaf->capabilities.cipher_suites, suite->id))) {
         return xmtp_fail(error, XMTP_E_CAPABILITIES,
                          "leaf does not support MLS 1.0 with suite 0x%04x", suite->id);
     }
@@ -215,7 +218,5 @@ xmtp_status xmtp_leaf_node_validate(const xmtp_leaf_node *leaf, const xmtp_leaf_
                          leaf->credential.type);
     }
     XMTP_TRY(check_own_extensions(leaf, error));
-    return rules->group_extensions == NULL
-               ? XMTP_OK
-               : check_group(leaf, rules->suite, rules->group_extensions, error);
+    return rules->group_extensions == NULL ? XMTP_OK : check_group(leaf, rules, error);
 }

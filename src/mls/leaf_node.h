@@ -63,7 +63,9 @@ typedef struct xmtp_leaf_node_rules {
     const xmtp_suite *suite;                 /* lengths of keys; must be set */
     uint8_t source;                          /* required source, 0: any */
     const xmtp_extensions *group_extensions; /* NULL: no group */
-    bool check_lifetime;                     /* only where a fetched key package is judged */
+    bool suite_unlisted_ok; /* the group's suite may be absent from capabilities: no rule of
+                               RFC 9420 asks for it, and groups of peers have such leaves */
+    bool check_lifetime;    /* only where a fetched key package is judged */
     uint64_t now_s;
 } xmtp_leaf_node_rules;
 

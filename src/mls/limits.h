@@ -23,6 +23,13 @@ enum {
     /* PSKs named in one GroupSecrets; psk_secret costs two Extracts each (section 8.4). */
     XMTP_MLS_PSKS_MAX = 256,
 
+    /* Proposals sent alone that a group keeps during one epoch, and their bytes together. */
+    XMTP_MLS_KEPT_PROPOSALS_MAX = 4096,
+    XMTP_MLS_KEPT_BYTES_MAX = 16 << 20,
+
+    /* Resumption secrets of past epochs that a configuration may ask for. */
+    XMTP_MLS_RESUMPTION_MAX = 1000,
+
     /* One serialised LeafNode. Leaves are kept whole in memory and in the store. */
     XMTP_MLS_LEAF_NODE_LEN_MAX = 1 << 16,
 };

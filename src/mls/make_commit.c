@@ -34,6 +34,7 @@ typedef struct making {
     xmtp_group_context context;
     xmtp_epoch_secrets secrets;
     xmtp_secret joiner_secret;
+    xmtp_secret psk_secret;
     xmtp_authenticated_content *content;
     uint8_t signature[XMTP_SIGNATURE_MAX];
     uint8_t confirmation_tag[XMTP_HASH_MAX];
@@ -150,8 +151,11 @@ static xmtp_status authenticate(making *m)
     m->content->auth.signature.p = m->signature;
     XMTP_TRY(xmtp_group_sign(m->group, &m->content->content, m->signature,
                              &m->content->auth.signature.n));
-    XMTP_TRY(xmtp_next_secrets(m->group, m->content, &m->provisional, &m->path.commit_secret,
-                               &m->arena, &m->context, &m->secrets, &m->joiner_secret));
+    const xmtp_schedule_inputs inputs = {.init_secret = &m->group->secrets.init_secret,
+                                         .commit_secret = &m->path.commit_secret,
+                                         .psk_secret = &m->psk_secret};
+    XMTP_TRY(xmtp_next_secrets(m->group, m->content, &m->provisional, &inputs, &m->arena,
+                               &m->context, &m->secrets, &m->joiner_secret));
     xmtp_confirmation_tag(suite, &m->secrets.confirmation_key, m->context.confirmed_transcript_hash,
                           m->confirmation_tag);
     m->content->auth.confirmation_tag = xmtp_bytes_of(m->confirmation_tag, suite->hash->len);
@@ -220,6 +224,7 @@ static xmtp_status make(making *m)
     XMTP_TRY(list_proposals(m));
     XMTP_TRY(xmtp_proposals_apply(group, group->private_keys.leaf_index, m->commit, &m->arena,
                                   &m->next, &m->applied, m->error));
+    m->psk_secret = (xmtp_secret){.n = group->suite->hash->len};
     XMTP_TRY(make_path(m));
     XMTP_TRY(frame(m));
     XMTP_TRY(authenticate(m));
@@ -228,6 +233,7 @@ static xmtp_status make(making *m)
     XMTP_TRY(put_content(m));
     XMTP_TRY(put_welcome(m));
     m->pending->commit_secret = m->path.commit_secret;
+    m->pending->psk_secret = m->psk_secret;
     xmtp_treekem_adopt(&m->path, group->suite, &m->pending->private_keys);
     return XMTP_OK;
 }
@@ -255,5 +261,6 @@ xmtp_status xmtp_mls_group_commit(const xmtp_mls_group *group,
     xmtp_treekem_path_wipe(&m.path);
     xmtp_epoch_secrets_wipe(&m.secrets);
     xmtp_secret_wipe(&m.joiner_secret);
+    xmtp_secret_wipe(&m.psk_secret);
     return status;
 }

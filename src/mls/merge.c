@@ -11,7 +11,7 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
-#include "mls/group.h"
+#include "mls/kept.h"
 
 /* ---- ratchets ---- */
 
@@ -130,6 +130,29 @@ static void put_new_epoch(const xmtp_mls_group *group, xmtp_mls_writes *writes)
 
 /* ---- commits ---- */
 
+/* What of the epoch that ends is kept for later, and what may not be. */
+static xmtp_status end_epoch(xmtp_mls_group *group, const xmtp_staged_commit *commit,
+                             xmtp_mls_writes *writes)
+{
+    uint64_t dropped;
+    bool has_dropped;
+    xmtp_kept_drop(group, writes);
+    if (commit->reinit.n > 0) {
+        XMTP_TRY(xmtp_buffer_copy(group->alloc, commit->reinit, &group->reinit));
+        xmtp_records_put_reinit(group, writes);
+    }
+    if (group->config.resumption_psks_max == 0) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_resumption_add(group, group->context.epoch, &group->secrets.resumption_psk,
+                                 &dropped, &has_dropped));
+    if (has_dropped) {
+        xmtp_writes_delete(writes, xmtp_record_key_epoch(XMTP_RECORD_RESUMPTION, dropped));
+    }
+    xmtp_records_put_resumption(&group->resumption[group->resumption_count - 1], writes);
+    return XMTP_OK;
+}
+
 static void take_commit(xmtp_mls_group *group, const xmtp_staged_commit *commit)
 {
     xmtp_epoch_secrets_wipe(&group->secrets);
@@ -150,6 +173,7 @@ static xmtp_status merge_commit(xmtp_mls_group *group, xmtp_staged_commit *commi
     XMTP_TRY(xmtp_epoch_start(&next, group->suite, group->alloc, commit->context.raw,
                               commit->context.epoch, commit->next.leaf_count,
                               commit->private_keys.leaf_index, &commit->secrets));
+    XMTP_TRY(end_epoch(group, commit, writes));
     close_epoch(group, ending, writes);
     shift_epochs(group, writes);
     group->epochs[0] = next;
@@ -165,6 +189,12 @@ static xmtp_status merge_removal(xmtp_mls_group *group, xmtp_staged_commit *comm
 {
     uint32_t own = group->private_keys.leaf_index;
     put_tree_changes(&group->tree, &commit->next, writes);
+    xmtp_kept_drop(group, writes);
+    for (uint32_t i = 0; i < group->resumption_count; i++) {
+        xmtp_writes_delete(
+            writes, xmtp_record_key_epoch(XMTP_RECORD_RESUMPTION, group->resumption[i].epoch));
+    }
+    xmtp_resumption_free(group);
     for (uint32_t i = 0; i < group->epoch_count; i++) {
         xmtp_records_delete_epoch(&group->epochs[i], writes);
         xmtp_epoch_free(group->alloc, &group->epochs[i]);
@@ -187,6 +217,9 @@ static xmtp_status merge(xmtp_mls_group *group, xmtp_mls_staged *staged, xmtp_ml
     group->revision++;
     if (staged->has_change) {
         XMTP_TRY(merge_change(group, staged, writes));
+    }
+    if (staged->proposal_content.n > 0) {
+        XMTP_TRY(xmtp_kept_add(group, staged->proposal_content, (xmtp_bytes){0}, writes));
     }
     if (staged->commit != NULL) {
         XMTP_TRY(staged->commit->removes_us ? merge_removal(group, staged->commit, writes)

@@ -1,7 +1,7 @@
 /* pending.c - own commits: kept, stored, and followed when they come back.
  *
  *     encoded = version, suite, epoch, AuthenticatedContent<V>, commit_secret<V>, private keys<V>,
- *               message<V>, welcome<V>
+ *               message<V>, welcome<V>, psk_secret<V>
  *
  * Not the state after the commit is stored but what it takes to compute it again, so that a commit
  * that lost its race costs nothing but these bytes.
@@ -14,7 +14,10 @@
 
 #include <inttypes.h>
 
-enum { PENDING_VERSION = 1 };
+enum {
+    PENDING_VERSION = 2,
+    PENDING_VERSION_WITHOUT_PSK = 1, /* ends before psk_secret, which is zeros */
+};
 
 xmtp_status xmtp_pending_new(xmtp_mls_pending **out, const xmtp_mls_group *group)
 {
@@ -73,6 +76,7 @@ xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending, uint8_t **o
     xmtp_writer_vec_close(&w, mark);
     xmtp_writer_vec(&w, xmtp_buffer_bytes(&pending->message));
     xmtp_writer_vec(&w, xmtp_buffer_bytes(&pending->welcome));
+    xmtp_writer_vec(&w, xmtp_secret_bytes(&pending->psk_secret));
     xmtp_status status = xmtp_writer_status(&w);
     if (status == XMTP_OK) {
         status = xmtp_writer_detach(&w, out, out_len);
@@ -99,7 +103,7 @@ static xmtp_status check_epoch(const xmtp_mls_group *group, uint64_t epoch, xmtp
     return XMTP_OK;
 }
 
-static xmtp_status read_body(xmtp_mls_pending *pending, xmtp_reader *r)
+static xmtp_status read_body(xmtp_mls_pending *pending, uint8_t version, xmtp_reader *r)
 {
     xmtp_bytes private_keys;
     XMTP_TRY(read_buffer(r, pending->alloc, &pending->authenticated_content));
@@ -109,6 +113,10 @@ static xmtp_status read_body(xmtp_mls_pending *pending, xmtp_reader *r)
     XMTP_TRY(xmtp_tree_private_decode(private_keys, pending->suite, &pending->private_keys));
     XMTP_TRY(read_buffer(r, pending->alloc, &pending->message));
     XMTP_TRY(read_buffer(r, pending->alloc, &pending->welcome));
+    pending->psk_secret = (xmtp_secret){.n = pending->suite->hash->len};
+    if (version != PENDING_VERSION_WITHOUT_PSK) {
+        XMTP_TRY(xmtp_reader_vec_exact(r, pending->psk_secret.p, pending->psk_secret.n));
+    }
     return xmtp_reader_end(r);
 }
 
@@ -122,10 +130,12 @@ static xmtp_status decode(xmtp_mls_pending **out, const xmtp_mls_group *group, x
     XMTP_TRY(xmtp_reader_u8(&r, &version));
     XMTP_TRY(xmtp_reader_u16(&r, &suite_id));
     XMTP_TRY(xmtp_reader_u64(&r, &epoch));
-    XMTP_ENSURE(version == PENDING_VERSION && suite_id == group->suite->id, XMTP_E_CORRUPT);
+    XMTP_ENSURE(version >= PENDING_VERSION_WITHOUT_PSK && version <= PENDING_VERSION,
+                XMTP_E_CORRUPT);
+    XMTP_ENSURE(suite_id == group->suite->id, XMTP_E_CORRUPT);
     XMTP_TRY(check_epoch(group, epoch, error));
     XMTP_TRY(xmtp_pending_new(out, group));
-    return read_body(*out, &r);
+    return read_body(*out, version, &r);
 }
 
 static xmtp_status as_corrupt(xmtp_status status)
@@ -187,6 +197,7 @@ static xmtp_status stage(xmtp_mls_staged *staged, const xmtp_mls_pending *pendin
     staged->authenticated_data = content->content.authenticated_data;
     (void)xmtp_member_at(&group->tree, group->private_keys.leaf_index, &staged->sender);
     const xmtp_own_path own = {.commit_secret = &pending->commit_secret,
+                               .psk_secret = &pending->psk_secret,
                                .private_keys = &pending->private_keys};
     return xmtp_stage_commit(staged, content, &own, error);
 }

@@ -11,6 +11,7 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/kept.h"
 #include "mls/stage.h"
 
 #include <inttypes.h>
@@ -26,6 +27,10 @@ static xmtp_status check_address(const xmtp_mls_group *group, xmtp_bytes group_i
     }
     if (!group->is_active) {
         return xmtp_fail(error, XMTP_E_REMOVED, "this member was removed at epoch %" PRIu64,
+                         current);
+    }
+    if (group->reinit.n > 0 && !is_application) { /* section 12.1.5 */
+        return xmtp_fail(error, XMTP_E_STATE, "the group was re-initialised at epoch %" PRIu64,
                          current);
     }
     if (epoch > current) {
@@ -158,6 +163,49 @@ static xmtp_status check_membership_tag(const xmtp_mls_group *group,
     return XMTP_OK;
 }
 
+/* Senders outside of the group (sections 12.1.8 and 12.4.3.2): their key is in the group's
+ * extensions, in the key package that they propose, or in the path that brings them in. leaf
+ * receives what is known of them. */
+static xmtp_status external_sender(const xmtp_mls_group *group, uint32_t index,
+                                   xmtp_leaf_node *leaf, xmtp_error *error)
+{
+    xmtp_external_sender sender;
+    xmtp_bytes senders;
+    if (!xmtp_extensions_find(&group->context.extensions, XMTP_EXTENSION_EXTERNAL_SENDERS,
+                              &senders) ||
+        xmtp_external_sender_at(senders, index, &sender) != XMTP_OK) {
+        return xmtp_fail(error, XMTP_E_SENDER, "the group has no external sender %" PRIu32, index);
+    }
+    leaf->signature_key = sender.signature_key;
+    leaf->credential = sender.credential;
+    return XMTP_OK;
+}
+
+static xmtp_status outside_sender(const xmtp_mls_group *group, const xmtp_framed_content *content,
+                                  xmtp_leaf_node *leaf, xmtp_error *error)
+{
+    const xmtp_proposal *proposal = &content->content.proposal;
+    bool is_commit = content->content.type == XMTP_CONTENT_COMMIT;
+    *leaf = (xmtp_leaf_node){0};
+    if (is_commit != (content->sender.type == XMTP_SENDER_NEW_MEMBER_COMMIT)) {
+        return xmtp_fail(error, XMTP_E_SENDER, "a sender of type %u may not send this",
+                         (unsigned)content->sender.type);
+    }
+    if (is_commit) {
+        if (!content->content.commit.has_path) {
+            return xmtp_fail(error, XMTP_E_PATH_REQUIRED, "external commit lacks a path");
+        }
+        *leaf = content->content.commit.path.leaf_node;
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_proposal_check_sender(&content->sender, proposal, error));
+    if (content->sender.type == XMTP_SENDER_EXTERNAL) {
+        return external_sender(group, content->sender.index, leaf, error);
+    }
+    *leaf = proposal->u.add.leaf_node;
+    return XMTP_OK;
+}
+
 static xmtp_status open_public(xmtp_mls_staged *staged, const xmtp_public_message *message,
                                xmtp_authenticated_content *out, const xmtp_epoch **epoch,
                                xmtp_leaf_node *leaf, xmtp_error *error)
@@ -171,18 +219,40 @@ static xmtp_status open_public(xmtp_mls_staged *staged, const xmtp_public_messag
         return xmtp_fail(error, XMTP_E_WIRE_FORMAT, "application data in a public message");
     }
     XMTP_TRY(check_address(group, content->group_id, content->epoch, false, epoch, error));
-    if (content->sender.type != XMTP_SENDER_MEMBER) {
-        return xmtp_fail(error, XMTP_E_UNSUPPORTED,
-                         "messages from outside of the group are not supported");
-    }
-    XMTP_TRY(sender_leaf(group, *epoch, content->sender.index, leaf, error));
     out->wire_format = XMTP_WIRE_PUBLIC_MESSAGE;
     out->content = message->content;
     out->auth = message->auth;
+    if (content->sender.type != XMTP_SENDER_MEMBER) {
+        return outside_sender(group, content, leaf, error);
+    }
+    XMTP_TRY(sender_leaf(group, *epoch, content->sender.index, leaf, error));
     return check_membership_tag(group, out, message->membership_tag, error);
 }
 
 /* ---- the content ---- */
+
+/* Without keep_proposals it ends here: a commit that refers to it is refused. */
+static xmtp_status take_proposal(xmtp_mls_staged *staged, const xmtp_authenticated_content *content,
+                                 xmtp_error *error)
+{
+    const xmtp_mls_group *group = staged->group;
+    xmtp_writer w;
+    if (!group->config.keep_proposals) {
+        return XMTP_OK;
+    }
+    xmtp_writer_init(&w, staged->alloc, XMTP_WRITER_MAX);
+    xmtp_authenticated_content_encode(&w, content);
+    xmtp_status status = xmtp_writer_status(&w);
+    if (status == XMTP_OK) {
+        status = xmtp_arena_copy(&staged->arena, xmtp_writer_bytes(&w), &staged->proposal_content);
+    }
+    xmtp_writer_free(&w);
+    XMTP_TRY(status);
+    staged->proposal_ref = xmtp_kept_ref(group->suite, staged->proposal_content);
+    staged->proposal =
+        xmtp_proposal_info_of(group, &content->content.sender, &content->content.content.proposal);
+    return xmtp_kept_check(group, staged->proposal_content.n, error);
+}
 
 static xmtp_status take_content(xmtp_mls_staged *staged, const xmtp_authenticated_content *content,
                                 const xmtp_leaf_node *leaf, xmtp_error *error)
@@ -191,13 +261,14 @@ static xmtp_status take_content(xmtp_mls_staged *staged, const xmtp_authenticate
     staged->content_type = (xmtp_mls_content_type)framed->content.type;
     staged->message_epoch = framed->epoch;
     staged->authenticated_data = framed->authenticated_data;
-    staged->sender = xmtp_member_of(framed->sender.index, leaf);
+    bool is_member = framed->sender.type == XMTP_SENDER_MEMBER;
+    staged->sender = xmtp_member_of(is_member ? framed->sender.index : UINT32_MAX, leaf);
     switch (framed->content.type) {
     case XMTP_CONTENT_APPLICATION:
         staged->application_data = framed->content.application_data;
         return XMTP_OK;
     case XMTP_CONTENT_PROPOSAL:
-        return XMTP_OK; /* not kept: a commit that refers to it is refused */
+        return take_proposal(staged, content, error);
     default:
         return xmtp_stage_commit(staged, content, NULL, error);
     }

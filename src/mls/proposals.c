@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/kept.h"
 #include "mls/key_package_rules.h"
 
 #include <inttypes.h>
@@ -32,6 +33,10 @@ typedef struct list_check {
     const xmtp_proposal *context_extensions; /* the one proposal that sets them, or NULL */
     size_t add_count;
     size_t remove_count;
+    size_t update_count;
+    size_t external_init_count;
+    size_t reinit_count;
+    uint8_t *touched; /* one per leaf: an Update or Remove was for it; NULL without Updates */
 } list_check;
 
 const xmtp_extensions *xmtp_extensions_for_leaves(const xmtp_mls_group *group,
@@ -45,7 +50,7 @@ const xmtp_extensions *xmtp_extensions_for_leaves(const xmtp_mls_group *group,
 /* XMTP: OpenMLS refuses extensions of the GroupContext that the proposal's own
  * required_capabilities does not list, although RFC 9420 section 12.1.7 asks only that members
  * support them. Members that judge differently would fork, so we refuse them too. */
-xmtp_status xmtp_context_extensions_check(const xmtp_extensions *extensions, xmtp_error *error)
+static xmtp_status check_listed(const xmtp_extensions *extensions, xmtp_error *error)
 {
     xmtp_required_capabilities required;
     xmtp_extension extension;
@@ -56,8 +61,28 @@ xmtp_status xmtp_context_extensions_check(const xmtp_extensions *extensions, xmt
             !xmtp_u16_list_has(required.extensions, extension.type)) {
             return xmtp_fail(error, XMTP_E_EXTENSION,
                              "extension 0x%04x of the group is not a required capability",
-                             extension.type);
+                             (unsigned)extension.type);
         }
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_context_extensions_check(const xmtp_mls_config *config,
+                                          const xmtp_extensions *extensions, xmtp_error *error)
+{
+    xmtp_required_capabilities required;
+    xmtp_external_sender sender;
+    xmtp_bytes senders;
+    if (config->openmls_verdicts) {
+        return check_listed(extensions, error);
+    }
+    if (xmtp_required_capabilities_of(extensions, &required) != XMTP_OK) {
+        return xmtp_fail(error, XMTP_E_EXTENSION, "required_capabilities cannot be read");
+    }
+    /* the walk ends where the list does: the entry behind the last is not found */
+    if (xmtp_extensions_find(extensions, XMTP_EXTENSION_EXTERNAL_SENDERS, &senders) &&
+        xmtp_external_sender_at(senders, UINT32_MAX, &sender) != XMTP_E_NOT_FOUND) {
+        return xmtp_fail(error, XMTP_E_EXTENSION, "external_senders cannot be read");
     }
     return XMTP_OK;
 }
@@ -69,7 +94,8 @@ static xmtp_status check_context_extensions(list_check *c, const xmtp_proposal *
                          "commit has more than one GroupContextExtensions proposal");
     }
     c->context_extensions = proposal;
-    return xmtp_context_extensions_check(&proposal->u.group_context_extensions, c->error);
+    return xmtp_context_extensions_check(&c->group->config, &proposal->u.group_context_extensions,
+                                         c->error);
 }
 
 static xmtp_status check_remove(list_check *c, const xmtp_proposal *proposal)
@@ -84,9 +110,66 @@ static xmtp_status check_remove(list_check *c, const xmtp_proposal *proposal)
     return XMTP_OK;
 }
 
-/* By value every proposal is the committer's own, so an Update would be one by the committer, which
- * section 12.2 forbids. External commits are not accepted here, nor is what replaces the group. */
-static xmtp_status check_type(list_check *c, const xmtp_proposal *proposal)
+/* An Update by the committer is forbidden (section 12.2); by value each would be one. */
+static xmtp_status check_update(list_check *c, const xmtp_sender *sender)
+{
+    if (sender->type != XMTP_SENDER_MEMBER || sender->index == c->committer) {
+        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "commit holds an Update by its committer");
+    }
+    c->update_count++;
+    return XMTP_OK;
+}
+
+/* Usages REINIT and BRANCH stand only in the commit by which a member starts the new group
+ * (sections 8.6 and 12.1.4); nobody else sees that commit. */
+static xmtp_status check_psk(list_check *c, const xmtp_psk_id *id)
+{
+    const xmtp_mls_group *group = c->group;
+    bool is_start = group->context.epoch == 0 && c->committer == group->private_keys.leaf_index;
+    if (group->config.refuse_psks) {
+        return xmtp_fail(c->error, XMTP_E_PSK, "pre-shared keys are not accepted");
+    }
+    if (id->type == XMTP_PSK_RESUMPTION && id->usage != XMTP_PSK_USAGE_APPLICATION && !is_start) {
+        return xmtp_fail(c->error, XMTP_E_PSK, "a commit may not use a pre-shared key for usage %u",
+                         (unsigned)id->usage);
+    }
+    if (id->psk_nonce.n != group->suite->hash->len) {
+        return xmtp_fail(c->error, XMTP_E_PSK, "nonce of a pre-shared key has %zu bytes",
+                         id->psk_nonce.n);
+    }
+    XMTP_ENSURE(c->out->psk_count < XMTP_MLS_PSKS_MAX, XMTP_E_LIMIT);
+    c->out->psk_count++;
+    return XMTP_OK;
+}
+
+static xmtp_status check_reinit(list_check *c, const xmtp_proposal *proposal)
+{
+    if (c->group->config.openmls_verdicts) {
+        return XMTP_OK;
+    }
+    if (proposal->u.reinit.version < c->group->context.version) { /* section 12.1.5 */
+        return xmtp_fail(c->error, XMTP_E_VERSION, "ReInit to protocol version %u",
+                         (unsigned)proposal->u.reinit.version);
+    }
+    c->reinit_count++;
+    return XMTP_OK;
+}
+
+/* Types of later documents: the application says which it handles (section 12.1). */
+static xmtp_status check_custom(list_check *c, uint16_t type)
+{
+    const xmtp_mls_u16_list *custom = &c->group->config.custom_proposals;
+    for (size_t i = 0; i < custom->count; i++) {
+        if (custom->items[i] == type) {
+            return XMTP_OK;
+        }
+    }
+    return xmtp_fail(c->error, XMTP_E_PROPOSAL,
+                     "a member may not commit a proposal of type %" PRIu16, type);
+}
+
+static xmtp_status check_type(list_check *c, const xmtp_proposal *proposal,
+                              const xmtp_sender *sender)
 {
     switch (proposal->type) {
     case XMTP_PROPOSAL_ADD:
@@ -97,19 +180,34 @@ static xmtp_status check_type(list_check *c, const xmtp_proposal *proposal)
     case XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         return check_context_extensions(c, proposal);
     case XMTP_PROPOSAL_UPDATE:
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "commit holds an Update by its committer");
+        return check_update(c, sender);
     case XMTP_PROPOSAL_PSK:
-        return xmtp_fail(c->error, XMTP_E_PSK,
-                         c->group->config.refuse_psks ? "pre-shared keys are not accepted"
-                                                      : "pre-shared key is not known");
+        return check_psk(c, &proposal->u.psk);
     case XMTP_PROPOSAL_REINIT:
-        if (c->group->config.openmls_verdicts) {
-            return XMTP_OK;
-        }
-        return xmtp_fail(c->error, XMTP_E_UNSUPPORTED, "re-initialising a group is not supported");
+        return check_reinit(c, proposal);
     default:
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL,
-                         "a member may not commit a proposal of type %" PRIu16, proposal->type);
+        return check_custom(c, proposal->type);
+    }
+}
+
+/* Section 12.2, the list of an external commit: one ExternalInit, at most one Remove, PSKs. */
+static xmtp_status check_external_type(list_check *c, const xmtp_proposal *proposal)
+{
+    switch (proposal->type) {
+    case XMTP_PROPOSAL_EXTERNAL_INIT:
+        c->external_init_count++;
+        c->out->external_init = proposal->u.external_init;
+        return XMTP_OK;
+    case XMTP_PROPOSAL_REMOVE:
+        if (c->remove_count > 0) {
+            return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "external commit removes twice");
+        }
+        return check_remove(c, proposal);
+    case XMTP_PROPOSAL_PSK:
+        return check_psk(c, &proposal->u.psk);
+    default:
+        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+                         "external commit holds a proposal of type %" PRIu16, proposal->type);
     }
 }
 
@@ -120,12 +218,15 @@ static xmtp_status check_key_package(list_check *c, const xmtp_key_package *key_
     const xmtp_mls_group *group = c->group;
     xmtp_leaf_node_rules rules = {.suite = group->suite,
                                   .group_extensions = xmtp_extensions_for_leaves(group, c->out),
+                                  .suite_unlisted_ok = !group->config.openmls_verdicts,
                                   .check_lifetime = group->config.check_lifetimes};
     if (rules.check_lifetime) {
         rules.now_s = group->env->now_ns(group->env->context) / 1000000000u;
     }
     XMTP_TRY(xmtp_key_package_validate(key_package, &rules, c->error));
-    XMTP_TRY(xmtp_key_package_check_extensions(key_package, c->error));
+    if (group->config.openmls_verdicts) { /* the RFC asks this of leaf extensions only */
+        XMTP_TRY(xmtp_key_package_check_extensions(key_package, c->error));
+    }
     xmtp_status status = xmtp_key_package_verify(group->suite, key_package, &c->scratch);
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "a signature of an added key package is wrong");
@@ -140,12 +241,76 @@ static void note_changed(list_check *c, uint32_t leaf)
     c->out->changed[c->out->changed_count++] = leaf;
 }
 
-static xmtp_status apply_remove(list_check *c, const xmtp_proposal *proposal,
-                                xmtp_mls_proposal_info *info)
+static xmtp_sender sender_of(const list_check *c, size_t i)
 {
-    uint32_t leaf = proposal->u.remove;
-    info->member.leaf = leaf;
-    (void)xmtp_member_at(&c->group->tree, leaf, &info->member); /* as it was; absent fails below */
+    if (c->out->sources != NULL && c->out->sources[i].kept != NULL) {
+        return c->out->sources[i].sender;
+    }
+    if (c->committer == XMTP_EXTERNAL_COMMITTER) {
+        return (xmtp_sender){.type = XMTP_SENDER_NEW_MEMBER_COMMIT};
+    }
+    return (xmtp_sender){.type = XMTP_SENDER_MEMBER, .index = c->committer};
+}
+
+/* Section 12.2: no leaf may be updated twice, or updated and removed. */
+static xmtp_status touch(list_check *c, uint32_t leaf)
+{
+    if (c->touched == NULL || leaf >= c->group->tree.leaf_count) {
+        return XMTP_OK;
+    }
+    if (c->touched[leaf] != 0) {
+        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+                         "commit updates leaf %" PRIu32 " and changes it again", leaf);
+    }
+    c->touched[leaf] = 1;
+    return XMTP_OK;
+}
+
+/* Section 12.1.2: valid for an Update (section 7.3), with a new encryption key. */
+static xmtp_status check_updated_leaf(list_check *c, const xmtp_leaf_node *leaf, uint32_t index)
+{
+    const xmtp_mls_group *group = c->group;
+    xmtp_leaf_node before;
+    const xmtp_leaf_node_rules rules = {.suite = group->suite,
+                                        .source = XMTP_LEAF_NODE_UPDATE,
+                                        .suite_unlisted_ok = !group->config.openmls_verdicts,
+                                        .group_extensions =
+                                            xmtp_extensions_for_leaves(group, c->out)};
+    if (xmtp_tree_leaf(&group->tree, index, &before) != XMTP_OK) {
+        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+                         "commit updates leaf %" PRIu32 " which holds no member", index);
+    }
+    XMTP_TRY(xmtp_leaf_node_validate(leaf, &rules, c->error));
+    if (xmtp_bytes_equal(before.encryption_key, leaf->encryption_key)) {
+        return xmtp_fail(c->error, XMTP_E_LEAF_NODE,
+                         "update keeps the encryption key of leaf %" PRIu32, index);
+    }
+    xmtp_status status =
+        xmtp_leaf_node_verify(group->suite, leaf, group->context.group_id, index, &c->scratch);
+    if (status != XMTP_OK) {
+        return xmtp_fail(c->error, status, "the signature of an updated leaf is wrong");
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status apply_update(list_check *c, size_t i)
+{
+    const xmtp_leaf_node *leaf = &c->out->proposals[i].proposal.u.update;
+    uint32_t index = c->out->sources[i].sender.index;
+    XMTP_TRY(touch(c, index));
+    XMTP_TRY(check_updated_leaf(c, leaf, index));
+    XMTP_TRY(xmtp_tree_update_leaf(c->next, index, leaf->raw));
+    if (index == c->group->private_keys.leaf_index) {
+        c->out->own_update = c->out->sources[i].kept;
+    }
+    note_changed(c, index);
+    return XMTP_OK;
+}
+
+static xmtp_status apply_remove(list_check *c, size_t i)
+{
+    uint32_t leaf = c->out->proposals[i].proposal.u.remove;
+    XMTP_TRY(touch(c, leaf));
     xmtp_status status = xmtp_tree_remove_leaf(c->next, leaf);
     if (status == XMTP_E_NOT_FOUND) {
         return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
@@ -155,14 +320,13 @@ static xmtp_status apply_remove(list_check *c, const xmtp_proposal *proposal,
     return status;
 }
 
-static xmtp_status apply_add(list_check *c, const xmtp_proposal *proposal,
-                             xmtp_mls_proposal_info *info)
+static xmtp_status apply_add(list_check *c, size_t i)
 {
-    const xmtp_key_package *key_package = &proposal->u.add;
+    const xmtp_key_package *key_package = &c->out->proposals[i].proposal.u.add;
     uint32_t leaf;
     XMTP_TRY(check_key_package(c, key_package));
     XMTP_TRY(xmtp_tree_add_leaf(c->next, key_package->leaf_node.raw, &leaf));
-    info->member = xmtp_member_of(leaf, &key_package->leaf_node);
+    c->out->infos[i].member.leaf = leaf;
     c->out->added[c->out->added_count++] = leaf;
     note_changed(c, leaf);
     return XMTP_OK;
@@ -170,12 +334,11 @@ static xmtp_status apply_add(list_check *c, const xmtp_proposal *proposal,
 
 /* All proposals of one type, in the order of the list. */
 static xmtp_status apply_type(list_check *c, uint16_t type,
-                              xmtp_status (*apply)(list_check *, const xmtp_proposal *,
-                                                   xmtp_mls_proposal_info *))
+                              xmtp_status (*apply)(list_check *, size_t))
 {
     for (size_t i = 0; i < c->out->count; i++) {
         if (c->out->proposals[i].proposal.type == type) {
-            XMTP_TRY(apply(c, &c->out->proposals[i].proposal, &c->out->infos[i]));
+            XMTP_TRY(apply(c, i));
         }
     }
     return XMTP_OK;
@@ -222,15 +385,106 @@ static xmtp_status drop_repeated(list_check *c, const xmtp_commit *commit)
     return XMTP_OK;
 }
 
+static bool has_reference(const xmtp_commit *commit)
+{
+    for (size_t i = 0; i < commit->proposal_count; i++) {
+        if (commit->proposals[i].kind == XMTP_BY_REFERENCE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a reference means takes its place; an unknown one stays. */
+static xmtp_status resolve_one(list_check *c, xmtp_proposal_or_ref *item,
+                               xmtp_listed_source *source)
+{
+    xmtp_authenticated_content *content;
+    const xmtp_kept_proposal *kept = xmtp_kept_find(c->group, item->reference);
+    if (kept == NULL) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_kept_open(kept, c->arena, &content));
+    item->kind = XMTP_BY_VALUE;
+    item->proposal = content->content.content.proposal;
+    *source = (xmtp_listed_source){.sender = content->content.sender, .kept = kept};
+    return XMTP_OK;
+}
+
+static xmtp_status resolve(list_check *c, const xmtp_commit *commit)
+{
+    const size_t count = commit->proposal_count;
+    xmtp_proposal_or_ref *items;
+    xmtp_listed_source *sources;
+    XMTP_TRY(xmtp_arena_take_array(c->arena, count, sizeof *items, (void **)&items));
+    XMTP_TRY(xmtp_arena_take_array(c->arena, count, sizeof *sources, (void **)&sources));
+    for (size_t i = 0; i < count; i++) {
+        items[i] = commit->proposals[i];
+        sources[i] = (xmtp_listed_source){0};
+        if (items[i].kind == XMTP_BY_REFERENCE) {
+            XMTP_TRY(resolve_one(c, &items[i], &sources[i]));
+        }
+    }
+    c->out->proposals = items;
+    c->out->sources = sources;
+    return XMTP_OK;
+}
+
 static xmtp_status take_list(list_check *c, const xmtp_commit *commit)
 {
     c->out->proposals = commit->proposals;
     c->out->count = commit->proposal_count;
-    if (c->group->config.openmls_verdicts && commit->proposal_count > 1) {
+    if (c->group->config.keep_proposals && has_reference(commit)) {
+        XMTP_TRY(resolve(c, commit));
+    }
+    if (c->group->config.openmls_verdicts && c->out->sources == NULL &&
+        commit->proposal_count > 1) {
         XMTP_TRY(drop_repeated(c, commit));
     }
     return xmtp_arena_take_array(c->arena, c->out->count, sizeof *c->out->infos,
                                  (void **)&c->out->infos);
+}
+
+static bool requires_path(uint16_t type)
+{
+    return type != XMTP_PROPOSAL_ADD && type != XMTP_PROPOSAL_REINIT && type != XMTP_PROPOSAL_PSK;
+}
+
+static xmtp_status check_item(list_check *c, size_t i)
+{
+    const xmtp_proposal_or_ref *item = &c->out->proposals[i];
+    const xmtp_sender sender = sender_of(c, i);
+    const bool is_external = c->committer == XMTP_EXTERNAL_COMMITTER;
+    bool by_reference = c->out->sources != NULL && c->out->sources[i].kept != NULL;
+    if (item->kind != XMTP_BY_VALUE) {
+        return xmtp_fail(c->error, XMTP_E_PROPOSAL_REF,
+                         "commit refers to a proposal that is not kept");
+    }
+    if (is_external && by_reference) { /* section 12.4.3.2 */
+        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "external commit refers to a proposal");
+    }
+    XMTP_TRY(is_external ? check_external_type(c, &item->proposal)
+                         : check_type(c, &item->proposal, &sender));
+    c->out->needs_path |= requires_path(item->proposal.type);
+    c->out->infos[i] = xmtp_proposal_info_of(c->group, &sender, &item->proposal);
+    return XMTP_OK;
+}
+
+/* Section 12.2: each PSK once. */
+static xmtp_status check_psks(list_check *c)
+{
+    const xmtp_applied *out = c->out;
+    for (size_t i = 0; out->psk_count > 1 && i < out->count; i++) {
+        for (size_t k = 0; out->infos[i].type == XMTP_PROPOSAL_PSK && k < i; k++) {
+            if (out->infos[k].type == XMTP_PROPOSAL_PSK &&
+                xmtp_bytes_equal(out->proposals[k].proposal.u.psk.raw,
+                                 out->proposals[i].proposal.u.psk.raw)) {
+                return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+                                 "commit names a pre-shared key twice");
+            }
+        }
+    }
+    return XMTP_OK;
 }
 
 static xmtp_status check_list(list_check *c)
@@ -238,17 +492,19 @@ static xmtp_status check_list(list_check *c)
     xmtp_applied *out = c->out;
     out->needs_path = out->count == 0;
     for (size_t i = 0; i < out->count; i++) {
-        const xmtp_proposal_or_ref *item = &out->proposals[i];
-        if (item->kind != XMTP_BY_VALUE) {
-            return xmtp_fail(c->error, XMTP_E_PROPOSAL_REF,
-                             "commit refers to a proposal, and none are kept");
-        }
-        uint16_t type = item->proposal.type;
-        XMTP_TRY(check_type(c, &item->proposal));
-        out->needs_path |= type != XMTP_PROPOSAL_ADD && type != XMTP_PROPOSAL_REINIT;
-        out->infos[i] = (xmtp_mls_proposal_info){.type = type, .sender_leaf = c->committer};
+        XMTP_TRY(check_item(c, i));
     }
-    return XMTP_OK;
+    if (c->committer == XMTP_EXTERNAL_COMMITTER && c->external_init_count != 1) {
+        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "external commit has %zu ExternalInit",
+                         c->external_init_count);
+    }
+    if (c->reinit_count > 0) {
+        if (out->count > 1) {
+            return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "ReInit does not stand alone");
+        }
+        out->reinit = out->proposals[0].proposal.raw;
+    }
+    return check_psks(c);
 }
 
 static xmtp_status supports_types(const xmtp_leaf_node *leaf, xmtp_u16_list types)
@@ -285,11 +541,6 @@ static xmtp_status take_extensions(list_check *c)
     }
     c->out->extensions = c->context_extensions->u.group_context_extensions;
     c->out->sets_extensions = true;
-    for (size_t i = 0; i < c->out->count; i++) {
-        if (c->out->infos[i].type == XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS) {
-            c->out->infos[i].extensions = c->out->extensions.raw;
-        }
-    }
     return c->group->config.openmls_verdicts ? check_members_loosely(c) : XMTP_OK;
 }
 
@@ -304,7 +555,12 @@ static xmtp_status check_members(list_check *c)
 
 static xmtp_status take_arrays(list_check *c)
 {
-    size_t changes = c->add_count + c->remove_count;
+    size_t changes = c->add_count + c->remove_count + c->update_count;
+    if (c->update_count > 0) {
+        const uint32_t leaves = c->group->tree.leaf_count;
+        XMTP_TRY(xmtp_arena_take(c->arena, leaves, (void **)&c->touched));
+        memset(c->touched, 0, leaves);
+    }
     XMTP_TRY(xmtp_arena_take_array(c->arena, c->add_count, sizeof *c->out->added,
                                    (void **)&c->out->added));
     return xmtp_arena_take_array(c->arena, changes, sizeof *c->out->changed,
@@ -317,10 +573,13 @@ static xmtp_status apply(list_check *c, const xmtp_commit *commit)
     XMTP_TRY(check_list(c));
     XMTP_TRY(take_arrays(c));
     XMTP_TRY(take_extensions(c));
+    if (c->update_count > 0) {
+        XMTP_TRY(apply_type(c, XMTP_PROPOSAL_UPDATE, apply_update));
+    }
     XMTP_TRY(apply_type(c, XMTP_PROPOSAL_REMOVE, apply_remove));
     XMTP_TRY(apply_type(c, XMTP_PROPOSAL_ADD, apply_add));
     XMTP_TRY(check_members(c));
-    if (c->add_count == 0) {
+    if (c->add_count + c->update_count == 0) {
         return XMTP_OK;
     }
     XMTP_TRY(xmtp_tree_check_keys(c->next, c->error));

@@ -5,6 +5,15 @@
 
 #include "mls/group.h"
 
+/* The committer of an external commit: a leaf that is not there yet. */
+#define XMTP_EXTERNAL_COMMITTER UINT32_MAX
+
+/* Who proposed what a list refers to. */
+typedef struct xmtp_listed_source {
+    xmtp_sender sender;
+    const xmtp_kept_proposal *kept; /* NULL: by value */
+} xmtp_listed_source;
+
 /* What a list of proposals makes of a group. Arrays and views are in the arena, the message or the
  * tree. */
 typedef struct xmtp_applied {
@@ -16,17 +25,24 @@ typedef struct xmtp_applied {
     size_t added_count;
     uint32_t *changed; /* leaves that Adds and Removes changed, as often as they did */
     size_t changed_count;
-    const xmtp_proposal_or_ref *proposals; /* as judged, see openmls_verdicts */
-    xmtp_mls_proposal_info *infos;         /* one for each of them */
+    const xmtp_proposal_or_ref *proposals; /* as judged: references resolved, and see
+                                              openmls_verdicts */
+    const xmtp_listed_source *sources;     /* one for each; NULL when all came by value */
+    size_t psk_count;
+    xmtp_bytes external_init;             /* kem_output; empty in commits of members */
+    xmtp_bytes reinit;                    /* encoded ReInit proposal; empty without one */
+    const xmtp_kept_proposal *own_update; /* ours, committed by another member; or NULL */
+    xmtp_mls_proposal_info *infos;        /* one for each of them */
     size_t count;
 } xmtp_applied;
 
-/* Checks a list that the member committer sent by value, and applies it to next, an overlay on the
- * group's tree: GroupContextExtensions, then Remove, then Add (section 12.3).
+/* Checks the list of a commit by the member committer, or by XMTP_EXTERNAL_COMMITTER, and applies it
+ * to next, an overlay on the group's tree: GroupContextExtensions, then Update, Remove, Add (section
+ * 12.3). The leaf of an external committer is not added here: it comes with the path.
  *
  * XMTP_E_PROPOSAL       a type that may not stand here, or one that is wrong in itself
  * XMTP_E_PROPOSAL_LIST  the list contradicts itself or the group
- * XMTP_E_PROPOSAL_REF   by reference: we keep no proposals
+ * XMTP_E_PROPOSAL_REF   by reference, and no such proposal is kept
  * XMTP_E_PSK, XMTP_E_KEY_PACKAGE, XMTP_E_CAPABILITIES, XMTP_E_EXTENSION, ... as the rules say
  */
 xmtp_status xmtp_proposals_apply(const xmtp_mls_group *group, uint32_t committer,
@@ -37,9 +53,10 @@ xmtp_status xmtp_proposals_apply(const xmtp_mls_group *group, uint32_t committer
 const xmtp_extensions *xmtp_extensions_for_leaves(const xmtp_mls_group *group,
                                                   const xmtp_applied *applied);
 
-/* What GroupContext extensions must fulfil by themselves: required_capabilities can be read, and
- * each type is a default one or listed there. */
-xmtp_status xmtp_context_extensions_check(const xmtp_extensions *extensions,
+/* What GroupContext extensions must fulfil by themselves: required_capabilities and
+ * external_senders can be read; with openmls_verdicts, each type is a default one or required. */
+xmtp_status xmtp_context_extensions_check(const xmtp_mls_config *config,
+                                          const xmtp_extensions *extensions,
                                           xmtp_error *error) XMTP_MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/kept.h"
 
 enum { HEADER_VERSION = 1 };
 
@@ -107,6 +108,42 @@ void xmtp_records_put_node(const xmtp_suite *suite, uint32_t index, const xmtp_n
     xmtp_writes_close(writes);
 }
 
+void xmtp_records_put_proposal(const xmtp_kept_proposal *kept, xmtp_mls_writes *writes)
+{
+    xmtp_writer *w = xmtp_writes_open(writes, xmtp_record_key_proposal(kept->number));
+    xmtp_writer_vec(w, xmtp_buffer_bytes(&kept->content));
+    xmtp_writer_vec(w, xmtp_buffer_bytes(&kept->update_sk));
+    xmtp_writes_close(writes);
+}
+
+void xmtp_records_put_resumption(const xmtp_resumption *resumption, xmtp_mls_writes *writes)
+{
+    xmtp_writer *w =
+        xmtp_writes_open(writes, xmtp_record_key_epoch(XMTP_RECORD_RESUMPTION, resumption->epoch));
+    put_secret(w, &resumption->secret);
+    xmtp_writes_close(writes);
+}
+
+void xmtp_records_put_reinit(const xmtp_mls_group *group, xmtp_mls_writes *writes)
+{
+    xmtp_writer *w = xmtp_writes_open(writes, xmtp_record_key_reinit());
+    xmtp_writer_put(w, xmtp_buffer_bytes(&group->reinit));
+    xmtp_writes_close(writes);
+}
+
+static void put_extras(const xmtp_mls_group *group, xmtp_mls_writes *writes)
+{
+    for (uint32_t i = 0; i < group->kept_count; i++) {
+        xmtp_records_put_proposal(&group->kept[i], writes);
+    }
+    for (uint32_t i = 0; i < group->resumption_count; i++) {
+        xmtp_records_put_resumption(&group->resumption[i], writes);
+    }
+    if (group->reinit.n > 0) {
+        xmtp_records_put_reinit(group, writes);
+    }
+}
+
 void xmtp_records_put_all(const xmtp_mls_group *group, xmtp_mls_writes *writes)
 {
     const xmtp_epoch *epoch = &group->epochs[0];
@@ -123,6 +160,7 @@ void xmtp_records_put_all(const xmtp_mls_group *group, xmtp_mls_writes *writes)
             xmtp_records_put_node(group->suite, i, node, writes);
         }
     }
+    put_extras(group, writes);
 }
 
 void xmtp_records_delete_epoch(const xmtp_epoch *epoch, xmtp_mls_writes *writes)
@@ -348,6 +386,56 @@ static xmtp_status visit_leaves(void *visitor, xmtp_bytes key, xmtp_bytes value)
     return xmtp_buffer_copy(l->group->alloc, value, &epoch->leaves_before);
 }
 
+static xmtp_status visit_proposal(void *visitor, xmtp_bytes key, xmtp_bytes value)
+{
+    loader *l = visitor;
+    xmtp_reader k = xmtp_reader_of(key);
+    xmtp_reader r = xmtp_reader_of(value);
+    uint8_t type;
+    uint32_t number;
+    xmtp_bytes content, update_sk;
+    XMTP_TRY(xmtp_reader_u8(&k, &type));
+    XMTP_TRY(xmtp_reader_u32(&k, &number));
+    XMTP_TRY(xmtp_reader_end(&k));
+    XMTP_TRY(xmtp_reader_vec(&r, &content));
+    XMTP_TRY(xmtp_reader_vec(&r, &update_sk));
+    XMTP_TRY(xmtp_reader_end(&r));
+    XMTP_ENSURE(update_sk.n == 0 || update_sk.n == l->group->suite->kem->sk_len, XMTP_E_CORRUPT);
+    return xmtp_kept_load(l->group, number, content, update_sk);
+}
+
+/* With fewer places than records the newest stay. */
+static xmtp_status visit_resumption(void *visitor, xmtp_bytes key, xmtp_bytes value)
+{
+    loader *l = visitor;
+    xmtp_reader k = xmtp_reader_of(key);
+    xmtp_reader r = xmtp_reader_of(value);
+    xmtp_mls_group *group = l->group;
+    uint8_t type;
+    xmtp_resumption item = {0};
+    uint64_t dropped;
+    bool has_dropped;
+    XMTP_TRY(xmtp_reader_u8(&k, &type));
+    XMTP_TRY(xmtp_reader_u64(&k, &item.epoch));
+    XMTP_TRY(xmtp_reader_end(&k));
+    XMTP_TRY(read_secret(&r, &item.secret));
+    XMTP_TRY(xmtp_reader_end(&r));
+    XMTP_ENSURE(item.epoch < l->epoch, XMTP_E_CORRUPT);
+    const uint32_t places = group->config.resumption_psks_max;
+    bool is_full = group->resumption_count == places;
+    if (places == 0 || (is_full && group->resumption[0].epoch > item.epoch)) {
+        return XMTP_OK;
+    }
+    return xmtp_resumption_add(group, item.epoch, &item.secret, &dropped, &has_dropped);
+}
+
+static xmtp_status visit_reinit(void *visitor, xmtp_bytes key, xmtp_bytes value)
+{
+    loader *l = visitor;
+    XMTP_ENSURE(key.n == 1 && l->group->reinit.n == 0 && value.n > 0, XMTP_E_CORRUPT);
+    return xmtp_buffer_copy(l->group->alloc, value, &l->group->reinit);
+}
+
 /* Epochs are there without a gap, from the current one back. */
 static xmtp_status count_epochs(xmtp_mls_group *group)
 {
@@ -387,9 +475,11 @@ static xmtp_status load(loader *l, const xmtp_mls_records *records)
         char type;
         xmtp_status (*visit)(void *visitor, xmtp_bytes key, xmtp_bytes value);
     } rounds[] = {
-        {XMTP_RECORD_HEADER, visit_header},   {XMTP_RECORD_NODE, visit_node},
-        {XMTP_RECORD_EPOCH, visit_epoch},     {XMTP_RECORD_SECRET_TREE, visit_secret_tree},
-        {XMTP_RECORD_RATCHET, visit_ratchet}, {XMTP_RECORD_LEAVES, visit_leaves},
+        {XMTP_RECORD_HEADER, visit_header},     {XMTP_RECORD_NODE, visit_node},
+        {XMTP_RECORD_EPOCH, visit_epoch},       {XMTP_RECORD_SECRET_TREE, visit_secret_tree},
+        {XMTP_RECORD_RATCHET, visit_ratchet},   {XMTP_RECORD_LEAVES, visit_leaves},
+        {XMTP_RECORD_PROPOSAL, visit_proposal}, {XMTP_RECORD_RESUMPTION, visit_resumption},
+        {XMTP_RECORD_REINIT, visit_reinit},
     };
     for (size_t i = 0; i < sizeof rounds / sizeof rounds[0]; i++) {
         xmtp_bytes prefix = xmtp_bytes_of(&rounds[i].type, 1);

@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "mls/key_package_rules.h"
+#include "mls/psk.h"
 #include "mls/transcript.h"
 
 #include <inttypes.h>
@@ -85,25 +86,43 @@ xmtp_status xmtp_next_context(const xmtp_mls_group *group, const xmtp_extensions
 
 xmtp_status xmtp_next_secrets(const xmtp_mls_group *group, const xmtp_authenticated_content *commit,
                               const xmtp_group_context *provisional,
-                              const xmtp_secret *commit_secret, xmtp_arena *arena,
+                              const xmtp_schedule_inputs *inputs, xmtp_arena *arena,
                               xmtp_group_context *context, xmtp_epoch_secrets *secrets,
                               xmtp_secret *joiner_secret)
 {
     const xmtp_suite *suite = group->suite;
-    const xmtp_secret no_psk = {.n = suite->hash->len};
     uint8_t confirmed[XMTP_HASH_MAX];
     xmtp_secret joiner;
     XMTP_TRY(xmtp_confirmed_transcript_hash(
         suite, xmtp_digest_bytes(&group->interim_transcript_hash), commit, confirmed));
     XMTP_TRY(xmtp_next_context(group, &provisional->extensions, provisional->tree_hash,
                                xmtp_bytes_of(confirmed, suite->hash->len), arena, context));
-    XMTP_TRY(xmtp_joiner_secret(suite, &group->secrets.init_secret, commit_secret, context->raw,
+    XMTP_TRY(xmtp_joiner_secret(suite, inputs->init_secret, inputs->commit_secret, context->raw,
                                 &joiner));
-    xmtp_status status = xmtp_epoch_secrets_derive(suite, &joiner, &no_psk, context->raw, secrets);
+    xmtp_status status =
+        xmtp_epoch_secrets_derive(suite, &joiner, inputs->psk_secret, context->raw, secrets);
     if (joiner_secret != NULL) {
         *joiner_secret = joiner;
     }
     xmtp_secret_wipe(&joiner);
+    return status;
+}
+
+xmtp_status xmtp_external_init_open(const xmtp_mls_group *group, xmtp_bytes kem_output,
+                                    xmtp_secret *init_secret)
+{
+    const xmtp_suite *suite = group->suite;
+    uint8_t sk[XMTP_KEM_SK_MAX], pk[XMTP_KEM_PK_MAX];
+    xmtp_hpke hpke;
+    XMTP_TRY(xmtp_external_key(suite, &group->secrets.external_secret, sk, pk));
+    xmtp_status status =
+        xmtp_hpke_setup_receiver(&hpke, suite, sk, pk, kem_output, (xmtp_bytes){0});
+    xmtp_wipe(sk, sizeof sk);
+    XMTP_TRY(status);
+    init_secret->n = suite->hash->len;
+    status = xmtp_hpke_export(&hpke, suite, xmtp_bytes_of_string("MLS 1.0 external init secret"),
+                              init_secret->p, init_secret->n);
+    xmtp_hpke_wipe(&hpke);
     return status;
 }
 
@@ -113,8 +132,10 @@ xmtp_status xmtp_path_leaf_check(const xmtp_mls_group *group, const xmtp_leaf_no
                                  uint32_t committer, const xmtp_extensions *extensions,
                                  xmtp_error *error)
 {
-    xmtp_leaf_node_rules rules = {
-        .suite = group->suite, .source = XMTP_LEAF_NODE_COMMIT, .group_extensions = extensions};
+    xmtp_leaf_node_rules rules = {.suite = group->suite,
+                                  .source = XMTP_LEAF_NODE_COMMIT,
+                                  .group_extensions = extensions,
+                                  .suite_unlisted_ok = !group->config.openmls_verdicts};
     XMTP_TRY(xmtp_leaf_node_validate(leaf, &rules, error));
     xmtp_status status = xmtp_leaf_node_verify(group->suite, leaf, group->context.group_id,
                                                committer, &group->scratch->label);
@@ -140,13 +161,17 @@ static xmtp_status apply_path(xmtp_mls_staged *staged, const xmtp_commit *commit
     xmtp_staged_commit *c = staged->commit;
     xmtp_leaf_node before;
     const xmtp_leaf_node *leaf = &commit->path.leaf_node;
-    XMTP_TRY(xmtp_tree_leaf(&staged->group->tree, c->committer, &before));
+    if (c->is_external) { /* takes the leftmost free leaf, after the proposals (section 12.4.3.2) */
+        XMTP_TRY(xmtp_tree_add_leaf(&c->next, leaf->raw, &c->committer));
+    } else {
+        XMTP_TRY(xmtp_tree_leaf(&staged->group->tree, c->committer, &before));
+    }
     XMTP_TRY(xmtp_path_leaf_check(staged->group, leaf, c->committer,
                                   xmtp_extensions_for_leaves(staged->group, applied), error));
     XMTP_TRY(xmtp_tree_apply_path(&c->next, c->committer, &commit->path, error));
     XMTP_TRY(xmtp_tree_check_keys(&c->next, error));
     c->changed_leaves[c->changed_count++] = c->committer;
-    if (credential_changed(&before, leaf)) {
+    if (c->is_external || credential_changed(&before, leaf)) {
         return xmtp_tree_check_credentials(&c->next, error);
     }
     return XMTP_OK;
@@ -163,6 +188,11 @@ static xmtp_status commit_secret_of(xmtp_mls_staged *staged, const xmtp_commit *
         return xmtp_tree_private_check(&c->private_keys, &c->next);
     }
     c->private_keys = staged->group->private_keys;
+    if (applied->own_update != NULL) {
+        XMTP_ENSURE(applied->own_update->update_sk.n > 0, XMTP_E_KEY);
+        xmtp_tree_private_set_leaf(&c->private_keys, staged->group->suite,
+                                   applied->own_update->update_sk.p);
+    }
     xmtp_tree_private_prune(&c->private_keys, &c->next);
     if (!commit->has_path) {
         *out = (xmtp_secret){.n = staged->group->suite->hash->len};
@@ -215,19 +245,42 @@ static xmtp_status context_without_us(xmtp_mls_staged *staged,
                              &staged->commit->context);
 }
 
+static xmtp_status psk_secret_of(xmtp_mls_staged *staged, const xmtp_applied *applied,
+                                 const xmtp_own_path *own, xmtp_secret *out, xmtp_error *error)
+{
+    const xmtp_psk_source source = {
+        .config = &staged->group->config, .suite = staged->group->suite, .group = staged->group};
+    if (own != NULL) {
+        *out = *own->psk_secret;
+        return XMTP_OK;
+    }
+    return xmtp_psk_secret_of_list(&source, applied, &staged->arena, out, error);
+}
+
 static xmtp_status stage_secrets(xmtp_mls_staged *staged, const xmtp_authenticated_content *content,
                                  const xmtp_applied *applied, const xmtp_group_context *provisional,
                                  const xmtp_own_path *own, xmtp_error *error)
 {
     xmtp_staged_commit *c = staged->commit;
-    xmtp_secret commit_secret = {0};
-    xmtp_status status = commit_secret_of(staged, &content->content.content.commit, applied,
-                                          provisional->raw, own, &commit_secret, error);
+    xmtp_secret commit_secret = {0}, psk_secret = {0},
+                init_secret = staged->group->secrets.init_secret;
+    const xmtp_schedule_inputs inputs = {
+        .init_secret = &init_secret, .commit_secret = &commit_secret, .psk_secret = &psk_secret};
+    xmtp_status status = psk_secret_of(staged, applied, own, &psk_secret, error);
+    if (status == XMTP_OK && c->is_external) {
+        status = xmtp_external_init_open(staged->group, applied->external_init, &init_secret);
+    }
     if (status == XMTP_OK) {
-        status = xmtp_next_secrets(staged->group, content, provisional, &commit_secret,
-                                   &staged->arena, &c->context, &c->secrets, NULL);
+        status = commit_secret_of(staged, &content->content.content.commit, applied,
+                                  provisional->raw, own, &commit_secret, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_next_secrets(staged->group, content, provisional, &inputs, &staged->arena,
+                                   &c->context, &c->secrets, NULL);
     }
     xmtp_secret_wipe(&commit_secret);
+    xmtp_secret_wipe(&psk_secret);
+    xmtp_secret_wipe(&init_secret);
     XMTP_TRY(status);
     return check_tag(c, staged->group->suite, error);
 }
@@ -241,6 +294,7 @@ static xmtp_status stage_tree(xmtp_mls_staged *staged, const xmtp_commit *commit
     c->proposals = applied->infos;
     c->proposal_count = applied->count;
     c->removes_us = applied->removes_us;
+    c->reinit = applied->reinit;
     c->has_path = commit->has_path;
     XMTP_TRY(xmtp_arena_take_array(&staged->arena, applied->changed_count + 1,
                                    sizeof *c->changed_leaves, (void **)&c->changed_leaves));
@@ -266,7 +320,8 @@ xmtp_status xmtp_stage_commit(xmtp_mls_staged *staged, const xmtp_authenticated_
 
     XMTP_TRY(staged_commit_new(staged));
     xmtp_staged_commit *c = staged->commit;
-    c->committer = content->content.sender.index;
+    c->is_external = content->content.sender.type == XMTP_SENDER_NEW_MEMBER_COMMIT;
+    c->committer = c->is_external ? XMTP_EXTERNAL_COMMITTER : content->content.sender.index;
     XMTP_TRY(take_tag(c, suite, content, error));
     XMTP_TRY(stage_tree(staged, &content->content.content.commit, &applied, error));
     XMTP_TRY(xmtp_tree_hash(&c->next, tree_hash));

@@ -7,6 +7,7 @@
 /* The part of an own commit that nobody else can compute. */
 typedef struct xmtp_own_path {
     const xmtp_secret *commit_secret;
+    const xmtp_secret *psk_secret;
     const xmtp_tree_private *private_keys;
 } xmtp_own_path;
 
@@ -26,11 +27,22 @@ xmtp_status xmtp_next_context(const xmtp_mls_group *group, const xmtp_extensions
                               xmtp_bytes tree_hash, xmtp_bytes confirmed_transcript_hash,
                               xmtp_arena *arena, xmtp_group_context *out) XMTP_MUST_CHECK;
 
+/* What goes into the key schedule of the next epoch (section 8). */
+typedef struct xmtp_schedule_inputs {
+    const xmtp_secret *init_secret;
+    const xmtp_secret *commit_secret;
+    const xmtp_secret *psk_secret;
+} xmtp_schedule_inputs;
+
+/* The init_secret that an external commit brings (section 8.3), for members. */
+xmtp_status xmtp_external_init_open(const xmtp_mls_group *group, xmtp_bytes kem_output,
+                                    xmtp_secret *init_secret) XMTP_MUST_CHECK;
+
 /* From the commit to the secrets of its epoch: the new confirmed transcript hash, the new context,
  * joiner_secret (may be NULL) and all secrets. provisional is the context with the old hash. */
 xmtp_status xmtp_next_secrets(const xmtp_mls_group *group, const xmtp_authenticated_content *commit,
                               const xmtp_group_context *provisional,
-                              const xmtp_secret *commit_secret, xmtp_arena *arena,
+                              const xmtp_schedule_inputs *inputs, xmtp_arena *arena,
                               xmtp_group_context *context, xmtp_epoch_secrets *secrets,
                               xmtp_secret *joiner_secret) XMTP_MUST_CHECK;
 

@@ -29,12 +29,20 @@ xmtp_bytes xmtp_mls_staged_application_data(const xmtp_mls_staged *staged)
 
 size_t xmtp_mls_staged_proposal_count(const xmtp_mls_staged *staged)
 {
-    return staged->commit == NULL ? 0 : staged->commit->proposal_count;
+    if (staged->commit == NULL) {
+        return staged->proposal_content.n > 0 ? 1 : 0;
+    }
+    return staged->commit->proposal_count;
 }
 
 xmtp_mls_proposal_info xmtp_mls_staged_proposal_at(const xmtp_mls_staged *staged, size_t index)
 {
-    return staged->commit->proposals[index];
+    return staged->commit == NULL ? staged->proposal : staged->commit->proposals[index];
+}
+
+xmtp_bytes xmtp_mls_staged_proposal_ref(const xmtp_mls_staged *staged)
+{
+    return xmtp_digest_bytes(&staged->proposal_ref);
 }
 
 bool xmtp_mls_staged_path_leaf(const xmtp_mls_staged *staged, xmtp_mls_member *out)

@@ -70,6 +70,7 @@ typedef struct xmtp_tree {
     uint32_t leaf_count;          /* power of two, or 0 for a tree without nodes */
     uint32_t member_count;        /* leaves that are not blank */
     uint32_t first_blank;         /* no blank leaf lies left of this one */
+    bool suite_unlisted_ok;       /* see xmtp_leaf_node_rules */
     uint16_t uniform_credential;  /* type that all members have and support; 0: not known */
 
     /* base */

@@ -322,7 +322,9 @@ static xmtp_status check_key_lengths(const xmtp_tree *tree, xmtp_error *error)
 static xmtp_status check_leaves(xmtp_tree *tree, const xmtp_extensions *group_extensions,
                                 xmtp_error *error)
 {
-    const xmtp_leaf_node_rules rules = {.suite = tree->suite, .group_extensions = group_extensions};
+    const xmtp_leaf_node_rules rules = {.suite = tree->suite,
+                                        .group_extensions = group_extensions,
+                                        .suite_unlisted_ok = tree->suite_unlisted_ok};
     for (uint32_t i = 0; xmtp_tree_next_member(tree, &i); i++) {
         xmtp_leaf_node leaf;
         XMTP_TRY(xmtp_tree_leaf(tree, i, &leaf));

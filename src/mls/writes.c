@@ -86,6 +86,18 @@ xmtp_record_key xmtp_record_key_header(void)
     return key_of(XMTP_RECORD_HEADER);
 }
 
+xmtp_record_key xmtp_record_key_reinit(void)
+{
+    return key_of(XMTP_RECORD_REINIT);
+}
+
+xmtp_record_key xmtp_record_key_proposal(uint32_t number)
+{
+    xmtp_record_key key = key_of(XMTP_RECORD_PROPOSAL);
+    key_number(&key, number, 4);
+    return key;
+}
+
 xmtp_record_key xmtp_record_key_node(uint32_t node)
 {
     xmtp_record_key key = key_of(XMTP_RECORD_NODE);

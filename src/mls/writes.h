@@ -19,6 +19,9 @@
  *   'r' epoch(8) leaf(4) kind(1) one ratchet of a kept epoch
  *   'd' epoch(8)                 leaves that the commit which ended that epoch changed, as they
  * were
+ *   'p' number(4)                one proposal kept during the current epoch
+ *   's' epoch(8)                 resumption secret of a past epoch
+ *   'i'                          the ReInit that ended this group
  */
 enum {
     XMTP_RECORD_HEADER = 'h',
@@ -27,6 +30,9 @@ enum {
     XMTP_RECORD_SECRET_TREE = 't',
     XMTP_RECORD_RATCHET = 'r',
     XMTP_RECORD_LEAVES = 'd',
+    XMTP_RECORD_PROPOSAL = 'p',
+    XMTP_RECORD_RESUMPTION = 's',
+    XMTP_RECORD_REINIT = 'i',
     XMTP_RECORD_KEY_MAX = 16,
 };
 
@@ -41,8 +47,10 @@ static inline xmtp_bytes xmtp_record_key_bytes(const xmtp_record_key *key)
 }
 
 xmtp_record_key xmtp_record_key_header(void);
+xmtp_record_key xmtp_record_key_reinit(void);
 xmtp_record_key xmtp_record_key_node(uint32_t node);
-/* type: EPOCH, SECRET_TREE or LEAVES */
+xmtp_record_key xmtp_record_key_proposal(uint32_t number);
+/* type: EPOCH, SECRET_TREE, LEAVES or RESUMPTION */
 xmtp_record_key xmtp_record_key_epoch(char type, uint64_t epoch);
 xmtp_record_key xmtp_record_key_ratchet(uint64_t epoch, uint32_t leaf_index, uint8_t kind);
 
