@@ -3,7 +3,8 @@
  * An algorithm is a const struct. A cipher suite names one of each kind. Rooms above hold a
  * const xmtp_suite * and never name a crypto library; each engine (libsodium, OpenSSL, ours) fills
  * such structs in one file of its own. All functions: any thread, keep nothing, allocate nothing
- * (only AES-GCM takes a context from OpenSSL per call, and may say XMTP_E_NOMEM).
+ * (only OpenSSL's AES-GCM, NIST curves and curve 448 take memory during a call, and may say
+ * XMTP_E_NOMEM).
  *
  * "Kept copy" rules: contexts may be copied with plain assignment (the HMAC states after the key
  * pad are reused that way). Everything that held a secret is wiped by whoever declared it.
@@ -129,7 +130,12 @@ typedef struct xmtp_kem {
     xmtp_status (*decap)(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc, uint8_t *ss);
 } xmtp_kem;
 
-extern const xmtp_kem xmtp_kem_x25519;     /* 0x0020, DHKEM(X25519, HKDF-SHA256) */
+extern const xmtp_kem xmtp_kem_p256;       /* 0x0010, DHKEM(P-256, HKDF-SHA256), OpenSSL */
+extern const xmtp_kem xmtp_kem_p384;       /* 0x0011, DHKEM(P-384, HKDF-SHA384), OpenSSL */
+extern const xmtp_kem xmtp_kem_p521;       /* 0x0012, DHKEM(P-521, HKDF-SHA512), OpenSSL */
+extern const xmtp_kem xmtp_kem_x25519;     /* 0x0020, DHKEM(X25519, HKDF-SHA256), libsodium */
+extern const xmtp_kem xmtp_kem_x448;       /* 0x0021, DHKEM(X448, HKDF-SHA512), OpenSSL */
+extern const xmtp_kem xmtp_kem_xwing;      /* 0x647a, X-Wing, the registered id */
 extern const xmtp_kem xmtp_kem_xwing_004d; /* X-Wing draft-06 under the id that the network uses */
 
 /* ---- signatures
@@ -137,20 +143,25 @@ extern const xmtp_kem xmtp_kem_xwing_004d; /* X-Wing draft-06 under the id that 
 
 typedef struct xmtp_signature {
     const char *name;
-    uint16_t scheme; /* TLS SignatureScheme */
-    size_t sk_len;   /* Ed25519: the 32-byte seed */
-    size_t pk_len;
-    size_t signature_max;
+    uint16_t scheme;      /* TLS SignatureScheme */
+    size_t sk_len;        /* Ed25519, Ed448: the seed; ECDSA: the scalar, big-endian */
+    size_t pk_len;        /* ECDSA: an uncompressed point */
+    size_t signature_max; /* ECDSA: DER, of varying length; the others always have this length */
     xmtp_status (*public_key)(const uint8_t *sk, uint8_t *pk);
     /* *signature_len is set; at most signature_max bytes. pk spares deriving it again and
-     * must belong to sk: signatures of one message under two public keys reveal sk. */
+     * must belong to sk: signatures of one message under two public keys reveal sk. No
+     * randomness is used: the same message gives the same signature. */
     xmtp_status (*sign)(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
                         uint8_t *signature, size_t *signature_len);
     /* XMTP_E_KEY not a public key, XMTP_E_SIGNATURE does not verify. */
     xmtp_status (*verify)(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes signature);
 } xmtp_signature;
 
-extern const xmtp_signature xmtp_signature_ed25519;
+extern const xmtp_signature xmtp_signature_ed25519;    /* libsodium */
+extern const xmtp_signature xmtp_signature_ed448;      /* OpenSSL */
+extern const xmtp_signature xmtp_signature_ecdsa_p256; /* with SHA-256, OpenSSL */
+extern const xmtp_signature xmtp_signature_ecdsa_p384; /* with SHA-384 */
+extern const xmtp_signature xmtp_signature_ecdsa_p521; /* with SHA-512 */
 
 /* Ed25519ph of RFC 8032 section 5.1 with a context of at most 255 bytes; pre-hash SHA-512 over
  * message. sk is the 32-byte seed. verify: cofactorless, s canonical. */
@@ -175,8 +186,10 @@ typedef struct xmtp_suite {
 
 extern const xmtp_suite xmtp_suite_x25519_chacha; /* 0x0003 */
 extern const xmtp_suite xmtp_suite_xwing_chacha;  /* 0x004D: only wraps welcomes */
+extern const xmtp_suite xmtp_suite_xwing_group;   /* 0xF004: post-quantum groups, private use */
 
-/* The suite with this id that may carry groups; NULL when we do not have it. */
+/* The suite with this id that may carry groups: 0x0001 to 0x0007 of RFC 9420 and 0xF004; NULL when
+ * we do not have it. What a network accepts is its own affair (XMTP: 0x0003 only). */
 const xmtp_suite *xmtp_suite_by_id(uint16_t id);
 
 /* ---- HPKE (RFC 9180), base mode

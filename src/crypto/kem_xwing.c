@@ -9,7 +9,8 @@
  * of small order, which draft-06 lets pass, is refused like in kem_x25519.c: no honest sender makes
  * one. Decapsulation expands the seed each time; nothing secret is kept.
  *
- * XMTP: the HPKE identifier is the obsolete 0x004D, not the registered 0x647A (identity.md 7.3).
+ * XMTP: the HPKE identifier of welcomes is the obsolete 0x004D, not the registered 0x647A
+ * (identity.md 7.3). Groups use the registered one; nothing else differs.
  */
 #include "base/bytes.h"
 #include "base/status.h"
@@ -129,6 +130,20 @@ static xmtp_status xwing_decap(const uint8_t *sk, const uint8_t *pk, const uint8
 const xmtp_kem xmtp_kem_xwing_004d = {
     .name = "X-Wing draft-06",
     .id = 0x004d,
+    .sk_len = SEED_LEN,
+    .pk_len = PK_LEN,
+    .enc_len = ENC_LEN,
+    .ss_len = 32,
+    .seed_len = 64,
+    .derive_key_pair = xwing_derive_key_pair,
+    .public_key = xwing_public_key,
+    .encap = xwing_encap,
+    .decap = xwing_decap,
+};
+
+const xmtp_kem xmtp_kem_xwing = {
+    .name = "X-Wing",
+    .id = 0x647a,
     .sk_len = SEED_LEN,
     .pk_len = PK_LEN,
     .enc_len = ENC_LEN,

@@ -308,18 +308,24 @@ static xmtp_status check_lifetime(const xmtp_inbox_key_package *p, uint64_t now_
     return XMTP_OK;
 }
 
-static xmtp_status check_suite(const xmtp_inbox_key_package *p, xmtp_error *error)
+/* XMTP: groups of the network use suite 0x0003 only (identity.md 6.4); we know others, and refuse
+ * them here before any of their signatures costs time. What does not even begin like a key package
+ * is left to the decoder. */
+static xmtp_status check_suite(xmtp_bytes key_package, xmtp_error *error)
 {
-    if (p->mls.suite != XMTP_MLS_SUITE_X25519_CHACHA) {
+    xmtp_reader r = xmtp_reader_of(key_package);
+    uint16_t version;
+    uint16_t suite;
+    if (xmtp_reader_u16(&r, &version) == XMTP_OK && version == XMTP_PROTOCOL_MLS10 &&
+        xmtp_reader_u16(&r, &suite) == XMTP_OK && suite != XMTP_MLS_SUITE_X25519_CHACHA) {
         return xmtp_fail(error, XMTP_E_SUITE, "key package for suite 0x%04x, groups use 0x0003",
-                         (unsigned)p->mls.suite);
+                         (unsigned)suite);
     }
     return XMTP_OK;
 }
 
 static xmtp_status check_node(const xmtp_inbox_key_package *p, xmtp_error *error)
 {
-    XMTP_TRY(check_suite(p, error));
     if (!xmtp_inbox_id_is_valid(p->inbox_id)) {
         return xmtp_fail(error, XMTP_E_CREDENTIAL,
                          "credential's inbox id is not 64 lower-case hex digits");
@@ -373,7 +379,6 @@ static bool is_expected(xmtp_bytes expected, xmtp_bytes found)
 static xmtp_status check_adder(const xmtp_inbox_key_package *p, xmtp_bytes key_package,
                                const xmtp_inbox_key_package_expected *expected, xmtp_error *error)
 {
-    XMTP_TRY(check_suite(p, error));
     XMTP_TRY(check_leaf(key_package, error));
     if (expected != NULL && !is_expected(expected->installation, p->installation)) {
         return xmtp_fail(error, XMTP_E_KEY_PACKAGE,
@@ -406,6 +411,7 @@ xmtp_status xmtp_inbox_key_package_verify(const xmtp_env *env, xmtp_bytes key_pa
 {
     *out = (xmtp_inbox_key_package){0};
     xmtp_inbox_key_package p = {0};
+    XMTP_TRY(check_suite(key_package, error));
     XMTP_TRY(xmtp_mls_key_package_verify(env, key_package, now_seconds, &p.mls, error));
     XMTP_TRY(check_lifetime(&p, now_seconds, error));
     XMTP_TRY(read_member(&p.mls.member, &p, error));

@@ -76,12 +76,13 @@ XMTP_MUST_CHECK xmtp_status xmtp_inbox_credential_decode(xmtp_bytes identity, xm
 /* ---- other people's */
 
 typedef enum xmtp_inbox_key_package_rules {
-    /* What every peer checks on a fetched key package (identity.md 6.4), nothing else. */
+    /* What every peer checks on a fetched key package (identity.md 6.4): suite 0x0003 and RFC 9420,
+     * nothing else. */
     XMTP_KEY_PACKAGE_PEER = 0,
-    /* Also what our node asks for before it stores one (node.md 3.3): suite 0x0003, an inbox id of
-     * 64 hex digits, a lifetime of at most 400 days. */
+    /* Also what our node asks for before it stores one (node.md 3.3): an inbox id of 64 hex digits,
+     * a lifetime of at most 400 days. */
     XMTP_KEY_PACKAGE_NODE = 1,
-    /* Also what makes an add succeed: suite 0x0003, the installation and inbox that were asked for,
+    /* Also what makes an add succeed: the installation and inbox that were asked for,
      * capabilities for a group, a wrapper key of the right length. */
     XMTP_KEY_PACKAGE_ADDER = 2,
 } xmtp_inbox_key_package_rules;
@@ -104,6 +105,7 @@ typedef struct xmtp_inbox_key_package {
 /* Verifies a bare KeyPackage. now_seconds 0 skips the lifetime. expected may be NULL; it is looked
  * at by ADDER only.
  *
+ * XMTP_E_SUITE        for another suite than 0x0003, whatever the rules
  * XMTP_E_CREDENTIAL   not basic, no MlsCredential, or not the inbox that was expected
  * XMTP_E_KEY_PACKAGE  another installation than expected, a wrapper key of a wrong length
  * XMTP_E_CAPABILITIES ADDER only: lacks what every group requires

@@ -374,6 +374,7 @@ static void an_adder_wants_the_installation_and_inbox_that_it_asked_for(void **s
 
 /* Ours with something changed before it is signed. */
 typedef struct change {
+    uint16_t suite;       /* 0: that of the network */
     const char *identity; /* hex of the credential's identity */
     const char *wrapper;  /* hex of FF03; "none": without */
     const char *aeads;    /* hex of FF04 */
@@ -404,7 +405,7 @@ static xmtp_bytes changed(change c)
         list[list_count++] = (xmtp_mls_extension){XMTP_EXTENSION_WELCOME_WRAPPER, hex(c.wrapper)};
     }
     xmtp_mls_key_package_options options = {
-        .suite = XMTP_MLS_SUITE_X25519_CHACHA,
+        .suite = c.suite == 0 ? XMTP_MLS_SUITE_X25519_CHACHA : c.suite,
         .signer = {.identity = c.identity != NULL ? hex(c.identity)
                                                   : xmtp_bytes_of(credential, sizeof credential),
                    .signature_sk = xmtp_bytes_of(installation->sk, 32),
@@ -433,6 +434,22 @@ static void credentials_are_judged_by_who_asks(void **state)
     assert_verdict(verdict(other, 0, XMTP_KEY_PACKAGE_PEER, NULL), XMTP_OK);
     assert_verdict(verdict(other, 0, XMTP_KEY_PACKAGE_NODE, NULL), XMTP_E_CREDENTIAL);
     assert_verdict(verdict(broken, 0, XMTP_KEY_PACKAGE_PEER, NULL), XMTP_E_CREDENTIAL);
+}
+
+/* Each would be a good key package in MLS. */
+static void suites_that_the_network_does_not_use_are_refused_by_everybody(void **state)
+{
+    (void)state;
+    static const uint16_t suites[] = {0x0001, 0xf004};
+    for (size_t i = 0; i < 2; i++) {
+        xmtp_bytes package = changed((change){.suite = suites[i]});
+        xmtp_mls_key_package_info info;
+        ok(xmtp_mls_key_package_verify(xmtp_env_system(), package, 0, &info, NULL));
+        assert_int_equal(info.suite, suites[i]);
+        assert_verdict(verdict(package, 0, XMTP_KEY_PACKAGE_PEER, NULL), XMTP_E_SUITE);
+        assert_verdict(verdict(package, 0, XMTP_KEY_PACKAGE_NODE, NULL), XMTP_E_SUITE);
+        assert_verdict(verdict(package, 0, XMTP_KEY_PACKAGE_ADDER, NULL), XMTP_E_SUITE);
+    }
 }
 
 static void a_node_stores_at_most_400_days(void **state)
@@ -537,6 +554,7 @@ int main(void)
         TEST(every_flipped_bit_and_every_cut_is_refused),
         TEST(an_adder_wants_the_installation_and_inbox_that_it_asked_for),
         TEST(credentials_are_judged_by_who_asks),
+        TEST(suites_that_the_network_does_not_use_are_refused_by_everybody),
         TEST(a_node_stores_at_most_400_days),
         TEST(without_ff03_the_init_key_wraps_and_pointers_are_not_taken),
         TEST(wrapper_keys_of_a_wrong_length_are_refused_by_an_adder),

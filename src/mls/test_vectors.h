@@ -109,24 +109,20 @@ static inline xmtp_secret vectors_secret(const cJSON *object, const char *name)
     return secret;
 }
 
-/* The suite of a case, or NULL when this build lacks it. Suite 1 is not one that groups may use
- * here, but all its parts exist: tests get it. */
+/* A private key of n bytes. The files leave away leading zeros of some scalars of P-521. */
+static inline void vectors_private_key(const cJSON *object, const char *name, size_t n,
+                                       uint8_t *out)
+{
+    xmtp_bytes bytes = vectors_bytes(object, name);
+    assert_true(bytes.n <= n);
+    memset(out, 0, n);
+    xmtp_copy(out + n - bytes.n, bytes.p, bytes.n);
+}
+
+/* The suite of a case, or NULL when this build lacks it. */
 static inline const xmtp_suite *vectors_suite(const cJSON *object)
 {
-    static xmtp_suite suite1;
-    uint16_t id = (uint16_t)vectors_u32(object, "cipher_suite");
-    const xmtp_suite *known = xmtp_suite_by_id(id);
-    if (known != NULL || id != 1) {
-        return known;
-    }
-    suite1 = (xmtp_suite){.id = 1,
-                          .name = "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
-                          .hash = &xmtp_hash_sha256,
-                          .aead = &xmtp_aead_aes128gcm,
-                          .kem = &xmtp_kem_x25519,
-                          .signature = &xmtp_signature_ed25519,
-                          .kdf_id = 0x0001};
-    return &suite1;
+    return xmtp_suite_by_id((uint16_t)vectors_u32(object, "cipher_suite"));
 }
 
 /* Fails with both values printed. */
