@@ -83,6 +83,9 @@ xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit,
     size_t capacity;
     void *items;
     XMTP_TRY(count_rows(count, &capacity));
+    if (capacity == 0) {
+        return XMTP_OK; /* nearly always */
+    }
     XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(*out->items), &items));
     out->items = items;
     xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS " FROM intents"
