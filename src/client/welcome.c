@@ -15,6 +15,8 @@
 
 enum { STUCK_ATTEMPTS_MAX = 5 };
 
+static const uint64_t PATIENCE_NS = 3600 * XMTP_SECOND_NS;
+
 typedef struct joining {
     xmtp_client *client;
     xmtp_arena arena;
@@ -363,19 +365,24 @@ static xmtp_status accept(joining *j, const Pb__WelcomeMessage *message, bool *i
 }
 
 /* True once the same welcome has stopped the line often enough. The node being away does not count.
- */
+ * Waiting for the bodies of pointers counts for all of them together, an hour long: who sends a
+ * hundred pointers to nothing buys no more time than with one. */
 static bool is_given_up(xmtp_client *client, uint64_t sequence, xmtp_status why)
 {
-    uint64_t stuck_at = 0;
+    bool is_waiting = why == XMTP_E_RETRY;
+    const char *what_key = is_waiting ? "welcome_waited_in" : "welcome_stuck_at";
+    const char *attempts_key = is_waiting ? "welcome_waits" : "welcome_attempts";
+    uint64_t what = is_waiting ? xmtp_now_ns(client) / PATIENCE_NS : sequence;
+    uint64_t before = 0;
     uint64_t attempts = 0;
     if (why == XMTP_E_NETWORK || !xmtp_is_our_trouble(why)) {
         return !xmtp_is_our_trouble(why);
     }
-    (void)xmtp_setting_number(client->db, "welcome_stuck_at", &stuck_at);
-    (void)xmtp_setting_number(client->db, "welcome_attempts", &attempts);
-    attempts = stuck_at == sequence ? attempts + 1 : 1;
-    (void)xmtp_setting_set(client->db, "welcome_stuck_at", sequence);
-    (void)xmtp_setting_set(client->db, "welcome_attempts", attempts);
+    (void)xmtp_setting_number(client->db, what_key, &before);
+    (void)xmtp_setting_number(client->db, attempts_key, &attempts);
+    attempts = before == what ? attempts + 1 : 1;
+    (void)xmtp_setting_set(client->db, what_key, what);
+    (void)xmtp_setting_set(client->db, attempts_key, attempts);
     return attempts >= STUCK_ATTEMPTS_MAX;
 }
 
