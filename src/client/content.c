@@ -15,7 +15,14 @@
 
 #include <stdio.h>
 
-enum { REPLY_DEPTH_MAX = 8, FALLBACK_TEXT_MAX = 4096 };
+enum {
+    REPLY_DEPTH_MAX = 8,
+    FALLBACK_TEXT_MAX = 4096,
+    /* Memory for decoding one content: an honest one takes little more than its size at each depth
+     * of replies, one made of empty fields takes many times its size. */
+    DECODED_PER_BYTE = 16,
+    DECODED_MIN = 64 * 1024,
+};
 
 static char authority_xmtp[] = "xmtp.org";
 
@@ -182,7 +189,7 @@ xmtp_status xmtp_envelope_decode(xmtp_arena *arena, xmtp_bytes in, bool *has_v1,
     void *message;
     xmtp_status status =
         xmtp_proto_decode(&pb__plaintext_envelope__descriptor, arena, in, &message);
-    XMTP_ENSURE(status != XMTP_E_MALFORMED, XMTP_E_CONTENT);
+    XMTP_ENSURE(status != XMTP_E_MALFORMED && status != XMTP_E_LIMIT, XMTP_E_CONTENT);
     XMTP_TRY(status);
     const Pb__PlaintextEnvelope *envelope = message;
     XMTP_ENSURE(envelope->content_case != PB__PLAINTEXT_ENVELOPE__CONTENT__NOT_SET, XMTP_E_CONTENT);
@@ -262,15 +269,15 @@ static xmtp_status decode(xmtp_arena *arena, xmtp_bytes in, const Pb__EncodedCon
     if (status == XMTP_OK) {
         *out = message;
     }
-    return status == XMTP_E_MALFORMED ? XMTP_OK : status;
+    return status == XMTP_E_MALFORMED || status == XMTP_E_LIMIT ? XMTP_OK : status;
 }
 
 /* A reply may hold a reply: follow to the text that somebody wrote, not for ever. */
-static xmtp_status text_of_reply(xmtp_arena *arena, const Pb__EncodedContent *content,
-                                 xmtp_message *out)
+static xmtp_status text_of_reply(xmtp_arena *arena, xmtp_arena *scratch,
+                                 const Pb__EncodedContent *content, xmtp_message *out)
 {
     for (size_t depth = 0; depth < REPLY_DEPTH_MAX && is_type(content, "reply"); depth++) {
-        XMTP_TRY(decode(arena, xmtp_proto_bytes(content->content), &content));
+        XMTP_TRY(decode(scratch, xmtp_proto_bytes(content->content), &content));
         if (content == NULL) {
             return XMTP_OK;
         }
@@ -278,26 +285,45 @@ static xmtp_status text_of_reply(xmtp_arena *arena, const Pb__EncodedContent *co
     return text_of(arena, content, out);
 }
 
-xmtp_status xmtp_content_view(xmtp_arena *arena, xmtp_bytes in, xmtp_message *out)
+static xmtp_status keep_text(xmtp_arena *arena, const char *text, const char **out)
 {
-    out->content = in;
-    out->authority = "";
-    out->type = "";
+    char *copy = NULL;
+    if (text != NULL) {
+        XMTP_TRY(xmtp_arena_string(arena, xmtp_bytes_of_string(text), &copy));
+    }
+    *out = copy;
+    return XMTP_OK;
+}
+
+static xmtp_status view(xmtp_arena *arena, xmtp_arena *scratch, xmtp_bytes in, xmtp_message *out)
+{
     const Pb__EncodedContent *content;
-    XMTP_TRY(decode(arena, in, &content));
+    XMTP_TRY(decode(scratch, in, &content));
     if (content == NULL) {
         return XMTP_OK;
     }
     if (content->type != NULL) {
-        out->authority = or_empty(content->type->authority_id);
-        out->type = or_empty(content->type->type_id);
+        XMTP_TRY(keep_text(arena, or_empty(content->type->authority_id), &out->authority));
+        XMTP_TRY(keep_text(arena, or_empty(content->type->type_id), &out->type));
         out->version_major = content->type->version_major;
         out->version_minor = content->type->version_minor;
     }
-    out->fallback = content->fallback;
+    XMTP_TRY(keep_text(arena, content->fallback, &out->fallback));
     if (is_type(content, "reply")) {
-        out->reference = parameter(content, "reference");
-        return text_of_reply(arena, content, out);
+        XMTP_TRY(keep_text(arena, parameter(content, "reference"), &out->reference));
+        return text_of_reply(arena, scratch, content, out);
     }
     return text_of(arena, content, out);
+}
+
+xmtp_status xmtp_content_view(xmtp_arena *arena, xmtp_bytes in, xmtp_message *out)
+{
+    xmtp_arena scratch;
+    out->content = in;
+    out->authority = "";
+    out->type = "";
+    xmtp_arena_init(&scratch, arena->alloc, DECODED_PER_BYTE * in.n + DECODED_MIN);
+    xmtp_status status = view(arena, &scratch, in, out);
+    xmtp_arena_reset(&scratch);
+    return status;
 }
