@@ -163,6 +163,9 @@ static bool row_wants_more(const row *r)
         return r->us.count == 0;
     }
     if (options.loop != NULL) {
+        if (row_is_wanted(r) && r->us.count == 0) {
+            fprintf(stderr, "looping: %s\n", r->tree);
+        }
         return row_is_wanted(r) ? elapsed < options.loop_us : r->us.count == 0;
     }
     size_t least = r->members > 1000 ? 3 : 7;
