@@ -9,7 +9,9 @@
  */
 #include "crypto/keccak.h"
 #include "crypto/mlkem.h"
+#include "crypto/nist_curve.h"
 #include "crypto/test_hex.h"
+#include "crypto/x25519_base.h"
 
 #if __has_include(<valgrind/memcheck.h>)
 #include <spawn.h>
@@ -130,6 +132,31 @@ static void ed25519ph_signing_is_constant_time(void **state)
     assert_int_equal(xmtp_ed25519ph_verify(pk, message, message, signature), XMTP_OK);
 }
 
+static void x25519_public_keys_are_made_in_constant_time(void **state)
+{
+    (void)state;
+    uint8_t sk[32] = {7};
+    uint8_t pk[32];
+    unsigned before = errors();
+    hide(sk, sizeof sk);
+    xmtp_x25519_base(sk, pk);
+    assert_int_equal(errors(), before);
+    reveal(pk, sizeof pk);
+}
+
+/* The candidates of RFC 9180 section 7.1.3 and of RFC 6979: only the verdict is public. */
+static void scalars_are_judged_in_constant_time(void **state)
+{
+    (void)state;
+    uint8_t sk[66] = {0, 8};
+    unsigned before = errors();
+    hide(sk, sizeof sk);
+    bool is_scalar = xmtp_nist_is_scalar(&xmtp_nist_p521, sk);
+    reveal(&is_scalar, sizeof is_scalar);
+    assert_int_equal(errors(), before);
+    assert_true(is_scalar);
+}
+
 static void sponge_hmac_and_comparison_are_constant_time(void **state)
 {
     (void)state;
@@ -152,6 +179,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(mlkem_encapsulation_is_constant_time),
     cmocka_unit_test(mlkem_arithmetic_is_constant_time),
     cmocka_unit_test(ed25519ph_signing_is_constant_time),
+    cmocka_unit_test(x25519_public_keys_are_made_in_constant_time),
+    cmocka_unit_test(scalars_are_judged_in_constant_time),
     cmocka_unit_test(sponge_hmac_and_comparison_are_constant_time),
 };
 
@@ -169,6 +198,8 @@ static void write_suppressions(char path[], size_t n)
 {
     static const char text[] = "{\n   neutral-inside\n   Memcheck:Cond\n"
                                "   fun:crypto_scalarmult_ed25519_base_noclamp\n}\n"
+                               "{\n   neutral-inside-base\n   Memcheck:Cond\n   obj:*libsodium*\n"
+                               "   fun:xmtp_x25519_base\n}\n"
                                "{\n   neutral-inside-static\n   Memcheck:Cond\n   obj:*libsodium*\n"
                                "   fun:xmtp_ed25519ph_sign\n}\n"
                                "{\n   neutral-verdict\n   Memcheck:Cond\n"

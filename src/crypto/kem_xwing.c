@@ -18,6 +18,7 @@
 #include "crypto/keccak.h"
 #include "crypto/mlkem.h"
 #include "crypto/sodium_ready.h"
+#include "crypto/x25519_base.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -41,12 +42,11 @@ typedef struct xwing_key {
 /* expandDecapsulationKey. */
 static void expand(xwing_key *key, const uint8_t seed[SEED_LEN])
 {
-    xmtp_sodium_ready();
     uint8_t expanded[96];
     xmtp_shake256(xmtp_bytes_of(seed, SEED_LEN), expanded, sizeof expanded);
     xmtp_mlkem768_keygen(&key->m, expanded, expanded + 32);
     memcpy(key->x, expanded + 64, X_LEN);
-    (void)crypto_scalarmult_curve25519_base(key->x_public, key->x); /* cannot fail */
+    xmtp_x25519_base(key->x, key->x_public);
     xmtp_wipe(expanded, sizeof expanded);
 }
 
@@ -97,7 +97,7 @@ static xmtp_status xwing_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *
     }
     if (status == XMTP_OK) {
         uint8_t *ct_x = enc + MLKEM768_CT_LEN;
-        (void)crypto_scalarmult_curve25519_base(ct_x, e);
+        xmtp_x25519_base(e, ct_x);
         combine(ss_m, ss_x, ct_x, pk_x, ss);
     }
     xmtp_wipe(ss_m, sizeof ss_m);
