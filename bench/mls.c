@@ -15,6 +15,7 @@
  * discarded call, as a group in use has its hashes cached. Prices of primitives are taken between
  * the repetitions. "create" is commit + stage_pending + merge; "process" is process + merge.
  */
+#include "mls_count.h"
 #include "mls_floor.h"
 #include "mls_people.h"
 
@@ -22,110 +23,10 @@ enum { COMMITTER = 1, SIZES_MAX = 16, FULLY_WARM_MAX = 128, BATCH = 20 };
 
 static struct {
     bool is_json;
-    bool is_count;
     double row_us;    /* time for one row */
     const char *loop; /* the only row to measure, without end */
     double loop_us;
 } options = {.row_us = 4e5};
-
-/* ---- counting primitives ----
- *
- * The linker sends the library's calls of xmtp_suite_by_id here (--wrap), so that a counting copy
- * of the suite can be handed out. Nothing else of the library is touched. */
-
-typedef struct work {
-    size_t sign, verify, dh, dh_base, aead;
-} work;
-
-static work worked;
-
-const xmtp_suite *__real_xmtp_suite_by_id(uint16_t id);
-const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id);
-
-#define REAL xmtp_suite_x25519_chacha
-
-static xmtp_status count_sign(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
-                              uint8_t *signature, size_t *signature_len)
-{
-    worked.sign++;
-    return REAL.signature->sign(sk, pk, message, signature, signature_len);
-}
-
-static xmtp_status count_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes signature)
-{
-    worked.verify++;
-    return REAL.signature->verify(pk, message, signature);
-}
-
-static xmtp_status count_derive(xmtp_bytes ikm, uint8_t *sk, uint8_t *pk)
-{
-    worked.dh_base++;
-    return REAL.kem->derive_key_pair(ikm, sk, pk);
-}
-
-static xmtp_status count_public_key(const uint8_t *sk, uint8_t *pk)
-{
-    worked.dh_base++;
-    return REAL.kem->public_key(sk, pk);
-}
-
-static xmtp_status count_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)
-{
-    worked.dh++;
-    worked.dh_base++;
-    return REAL.kem->encap(pk, seed, enc, ss);
-}
-
-static xmtp_status count_decap(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc,
-                               uint8_t *ss)
-{
-    worked.dh++;
-    worked.dh_base += pk == NULL;
-    return REAL.kem->decap(sk, pk, enc, ss);
-}
-
-static xmtp_status count_seal(const uint8_t *key, const uint8_t *nonce, xmtp_bytes aad,
-                              xmtp_bytes plaintext, uint8_t *out)
-{
-    worked.aead++;
-    return REAL.aead->seal(key, nonce, aad, plaintext, out);
-}
-
-static xmtp_status count_open(const uint8_t *key, const uint8_t *nonce, xmtp_bytes aad,
-                              xmtp_bytes ciphertext, uint8_t *out)
-{
-    worked.aead++;
-    return REAL.aead->open(key, nonce, aad, ciphertext, out);
-}
-
-const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id)
-{
-    static xmtp_signature signature;
-    static xmtp_kem kem;
-    static xmtp_aead aead;
-    static xmtp_suite suite;
-    if (!options.is_count || id != REAL.id) {
-        return __real_xmtp_suite_by_id(id);
-    }
-    if (suite.id == 0) {
-        signature = *REAL.signature;
-        signature.sign = count_sign;
-        signature.verify = count_verify;
-        kem = *REAL.kem;
-        kem.derive_key_pair = count_derive;
-        kem.public_key = count_public_key;
-        kem.encap = count_encap;
-        kem.decap = count_decap;
-        aead = *REAL.aead;
-        aead.seal = count_seal;
-        aead.open = count_open;
-        suite = REAL;
-        suite.signature = &signature;
-        suite.kem = &kem;
-        suite.aead = &aead;
-    }
-    return &suite;
-}
 
 /* ---- rows ---- */
 
@@ -159,13 +60,10 @@ static bool row_is_wanted(const row *r)
 static bool row_wants_more(const row *r)
 {
     double elapsed = now_us() - r->started_us;
-    if (options.is_count) {
+    if (counting) {
         return r->us.count == 0;
     }
     if (options.loop != NULL) {
-        if (row_is_wanted(r) && r->us.count == 0) {
-            fprintf(stderr, "looping: %s\n", r->tree);
-        }
         return row_is_wanted(r) ? elapsed < options.loop_us : r->us.count == 0;
     }
     size_t least = r->members > 1000 ? 3 : 7;
@@ -174,7 +72,7 @@ static bool row_wants_more(const row *r)
 
 static void row_sample_prices(row *r)
 {
-    if (options.loop == NULL && !options.is_count) {
+    if (options.loop == NULL && !counting) {
         prices_sample(&r->prices);
         prices_sample(&all_prices);
     }
@@ -240,7 +138,7 @@ static void row_print_count(const row *r)
 /* Prints and frees. */
 static void row_done(row *r)
 {
-    if (options.is_count) {
+    if (counting) {
         row_print_count(r);
     } else if (row_is_wanted(r)) {
         row_print_time(r);
@@ -251,7 +149,7 @@ static void row_done(row *r)
 
 static void print_heading(void)
 {
-    if (options.is_count) {
+    if (counting) {
         printf("counted/forced%-24s %-5s %6s %11s %13s %13s %13s %13s %8s\n", "", "tree", "N",
                "sign", "verify", "X25519", "X25519 base", "AEAD", "allocs");
     } else if (!options.is_json) {
@@ -286,6 +184,12 @@ static void scene_free(scene *s)
 static uint32_t receiver_of_commits(const scene *s)
 {
     return s->n == 2 ? 0 : s->n - 1;
+}
+
+/* Told to the script that starts a profiler. */
+static void announce_loop(const scene *s)
+{
+    fprintf(stderr, "looping: %s\n", s->tree);
 }
 
 /* ---- creating and joining ---- */
@@ -380,6 +284,9 @@ static void measure_joins(const char *tree, scene *s, person *who, xmtp_bytes we
 {
     row *r = row_new("join from Welcome", tree, s->n);
     r->floor = *floor;
+    if (options.loop != NULL && row_is_wanted(r)) {
+        announce_loop(s);
+    }
     while (row_wants_more(r)) {
         row_sample_prices(r);
         row_begin(r);
@@ -481,15 +388,47 @@ static step step_of(const scene *s, const commit_case *c, const shape *grown,
                   .welcome = xmtp_mls_pending_welcome(pending).n};
 }
 
+/* For a profiler: the calls that change nothing, so that no loading is between them. */
+static void loop_commit(scene *s, const commit_case *c)
+{
+    xmtp_error error = {0};
+    person *committer = &s->people[COMMITTER];
+    person *receiver = &s->people[c->receiver];
+    bool creates = strcmp(options.loop, c->create_name) == 0;
+    person_load(committer);
+    person_load(receiver);
+    xmtp_mls_pending *first = person_commit(committer, &c->options);
+    announce_loop(s);
+    for (double end = now_us() + options.loop_us; now_us() < end;) {
+        xmtp_mls_staged *staged;
+        if (creates) {
+            xmtp_mls_pending *pending = person_commit(committer, &c->options);
+            must(xmtp_mls_group_stage_pending(committer->group, pending, &staged, &error), &error,
+                 "staging");
+            xmtp_mls_pending_free(pending);
+        } else {
+            staged = person_process(receiver, xmtp_mls_pending_message(first));
+        }
+        xmtp_mls_staged_free(staged);
+    }
+    xmtp_mls_pending_free(first);
+}
+
 static void measure_commit(scene *s, const commit_case *c)
 {
+    if (options.loop != NULL) {
+        if (strcmp(options.loop, c->create_name) == 0 ||
+            strcmp(options.loop, c->process_name) == 0) {
+            loop_commit(s, c);
+        }
+        return;
+    }
     row *create = row_new(c->create_name, s->tree, s->n);
     row *process = row_new(c->process_name, s->tree, s->n);
     row *other = row_new(c->without_path_name, s->tree, s->n);
     shape grown;
     shape_grown(&s->shape, &grown);
-    while (row_wants_more(create) ||
-           (options.loop != NULL && row_is_wanted(process) && row_wants_more(process))) {
+    while (row_wants_more(create)) {
         xmtp_mls_pending *pending;
         create_commit(s, c, create, &pending);
         if (create->us.count == 1) {
@@ -498,16 +437,14 @@ static void measure_commit(scene *s, const commit_case *c)
             process->floor = counts_process(&p, c->receiver);
             other->floor = counts_add_without_path(&p);
         }
-        do {
-            process_commit(s, c, process, xmtp_mls_pending_message(pending));
-        } while (options.loop != NULL && row_is_wanted(process) && row_wants_more(process));
+        process_commit(s, c, process, xmtp_mls_pending_message(pending));
         xmtp_mls_pending_free(pending);
     }
     other->us = create->us;
     other->part_us = create->part_us;
     other->prices = create->prices;
     row_done(create);
-    if (c->without_path_name != NULL && !options.is_count) {
+    if (c->without_path_name != NULL && !counting) {
         row_done(other);
     } else {
         free(other);
@@ -643,7 +580,10 @@ static void measure_messages(scene *s, size_t length, const char *sending, const
     person_load(&s->people[receiver_of_commits(s)]);
     double unused = 0; /* the first message of an epoch walks down the secret tree */
     one_message(s, xmtp_bytes_of(text, length), &unused, &unused, send, receive);
-    while (row_wants_more(send) || (options.loop != NULL && row_wants_more(receive))) {
+    if (options.loop != NULL && row_is_wanted(send)) {
+        announce_loop(s);
+    }
+    while (row_wants_more(send)) {
         double send_us = 0;
         double receive_us = 0;
         row_sample_prices(send);
@@ -773,7 +713,7 @@ int main(int argc, char **argv)
         if (strcmp(argv[i], "--json") == 0) {
             options.is_json = true;
         } else if (strcmp(argv[i], "--count") == 0) {
-            options.is_count = true;
+            counting = true;
         } else if (strcmp(argv[i], "--members") == 0 && i + 1 < argc) {
             count = parse_sizes(argv[++i], sizes);
         } else if (strcmp(argv[i], "--seconds-per-row") == 0 && i + 1 < argc) {
@@ -793,7 +733,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++) {
         run_size(sizes[i]);
     }
-    if (!options.is_json && !options.is_count && options.loop == NULL) {
+    if (!options.is_json && !counting && options.loop == NULL) {
         print_prices();
     }
     return 0;
