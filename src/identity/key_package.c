@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "base/writer.h"
 #include "crypto/crypto.h"
-#include "identity/proto_wire.h"
+#include "proto/field.h"
 #include "mls/key_package.h"
 
 #include <inttypes.h>

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "identity/proto_wire.h"
+#include "proto/field.h"
 
 /* IdentifierKind has no other values; what is unknown reads as unspecified, and that as Ethereum.
  */

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
-#include "identity/proto_wire.h"
+#include "proto/field.h"
 #include "identity/signer.h"
 
 static const char invalid_text[] = "Signature validation failed";

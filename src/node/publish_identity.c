@@ -17,6 +17,7 @@
 #include "node/address_change.h"
 #include "node/inboxes.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/identity.pb-c.h"
 #include "proto/message.h"
 
@@ -148,7 +149,7 @@ static xmtp_status make_entry(publication *p, const xmtp_association *state)
     XMTP_TRY(write_changes(state, p->next, &call->scratch));
     XMTP_TRY(xmtp_arena_copy(&call->arena, xmtp_writer_bytes(&call->scratch), &entry->extra));
     xmtp_writer_clear(&call->scratch);
-    xmtp_node_wire_field(&call->scratch, FIELD_UPDATE, p->update);
+    xmtp_field_put_message(&call->scratch, FIELD_UPDATE, p->update);
     return xmtp_node_call_body(call, entry);
 }
 

@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 #include "rpc/grpc_frame.h"
@@ -154,7 +155,7 @@ static void stored(xmtp_node_job *job, xmtp_status status, const xmtp_error *err
         call->error = *error;
     }
     if (status == XMTP_OK && call->replies_with_topic) {
-        xmtp_node_wire_field(&call->reply, 1, job->batch.entries[0].topic);
+        xmtp_field_put_message(&call->reply, 1, job->batch.entries[0].topic);
         status = xmtp_writer_status(&call->reply);
     }
     xmtp_node_call_end(call, status);
@@ -180,7 +181,7 @@ void xmtp_node_call_complete(xmtp_node_call *call)
     xmtp_writer page;
     xmtp_writer_init(&page, call->scratch.alloc, XMTP_WRITER_MAX);
     if (xmtp_node_query_run(call, &call->read_back, 1, 2, &page) == XMTP_OK) {
-        xmtp_node_wire_field(&call->reply, FIELD_READ_BACK, xmtp_writer_bytes(&page));
+        xmtp_field_put_message(&call->reply, FIELD_READ_BACK, xmtp_writer_bytes(&page));
     }
     if (xmtp_writer_status(&page) != XMTP_OK || xmtp_writer_status(&call->reply) != XMTP_OK) {
         xmtp_writer_clear(&call->reply);
@@ -203,10 +204,10 @@ static void write_paging(const xmtp_node_query *query, uint64_t cursor, uint32_t
                          xmtp_writer *scratch, xmtp_writer *out)
 {
     xmtp_writer_clear(scratch);
-    xmtp_node_wire_uint(scratch, 1, query->is_ascending ? 1 : 2);
-    xmtp_node_wire_uint(scratch, 2, query->limit);
-    xmtp_node_wire_uint(scratch, 3, cursor);
-    xmtp_node_wire_field(out, field, xmtp_writer_bytes(scratch));
+    xmtp_field_put_u64(scratch, 1, query->is_ascending ? 1 : 2);
+    xmtp_field_put_u64(scratch, 2, query->limit);
+    xmtp_field_put_u64(scratch, 3, cursor);
+    xmtp_field_put_message(out, field, xmtp_writer_bytes(scratch));
     xmtp_writer_clear(scratch);
 }
 
@@ -220,7 +221,7 @@ static xmtp_status write_row(xmtp_node_call *call, const xmtp_node_place *place,
     xmtp_status status =
         xmtp_node_archive_read(call->services->archive, place, &arena, &record, &call->error);
     if (status == XMTP_OK) {
-        xmtp_node_wire_field(out, field, record.payload);
+        xmtp_field_put_message(out, field, record.payload);
     }
     xmtp_arena_reset(&arena);
     return status;

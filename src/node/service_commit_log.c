@@ -5,6 +5,7 @@
 #include "base/status.h"
 #include "node/service.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 
@@ -61,14 +62,14 @@ static xmtp_status query_one(xmtp_node_call *call, const Pb__QueryCommitLogReque
     query.is_ascending = true;
     xmtp_writer response;
     xmtp_writer_init(&response, call->reply.alloc, XMTP_WRITER_MAX);
-    xmtp_node_wire_field(&response, 1, query.topic);
+    xmtp_field_put_message(&response, 1, query.topic);
     xmtp_status status = xmtp_node_query_run(call, &query, 2, 3, &response);
     if (status == XMTP_OK && call->reply.n + response.n > XMTP_NODE_REPLY_LEN_MAX) {
         status = xmtp_fail(&call->error, XMTP_E_LIMIT,
                            "the answer is too long: ask for fewer commit logs");
     }
     if (status == XMTP_OK) {
-        xmtp_node_wire_field(&call->reply, 1, xmtp_writer_bytes(&response));
+        xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&response));
     }
     xmtp_writer_free(&response);
     return status;

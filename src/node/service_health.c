@@ -4,6 +4,7 @@
 #include "base/status.h"
 #include "node/service.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/mls_api.pb-c.h"
 
 #include <string.h>
@@ -25,7 +26,7 @@ static xmtp_status check(xmtp_node_call *call, xmtp_bytes bytes)
     if (!is_known(request->service)) {
         return xmtp_fail(&call->error, XMTP_E_NOT_FOUND, "unknown service");
     }
-    xmtp_node_wire_uint(&call->reply, 1, SERVING);
+    xmtp_field_put_u64(&call->reply, 1, SERVING);
     return XMTP_OK;
 }
 

@@ -8,6 +8,7 @@
 #include "node/publish_identity.h"
 #include "node/service.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/identity.pb-c.h"
 #include "proto/message.h"
 
@@ -21,7 +22,7 @@ static xmtp_status write_entry(xmtp_node_call *call, const xmtp_node_place *plac
     xmtp_status status =
         xmtp_node_archive_read(call->services->archive, place, &arena, &record, &call->error);
     if (status == XMTP_OK) {
-        xmtp_node_wire_field(out, 2, record.payload);
+        xmtp_field_put_message(out, 2, record.payload);
     }
     xmtp_arena_reset(&arena);
     return status;
@@ -40,7 +41,7 @@ static xmtp_status write_log(xmtp_node_call *call,
     XMTP_TRY(xmtp_node_archive_page(call->services->archive, XMTP_NODE_IDENTITY_UPDATE,
                                     xmtp_bytes_of(inbox_id, sizeof inbox_id), &page, places,
                                     &count));
-    xmtp_node_wire_field(out, 1, xmtp_bytes_of_string(request->inbox_id));
+    xmtp_field_put_message(out, 1, xmtp_bytes_of_string(request->inbox_id));
     for (size_t i = 0; i < count; i++) {
         XMTP_TRY(write_entry(call, &places[i], out));
     }
@@ -56,7 +57,7 @@ static xmtp_status get_identity_updates(xmtp_node_call *call, xmtp_bytes bytes)
     for (size_t i = 0; i < request->n_requests; i++) {
         xmtp_writer_clear(&call->scratch);
         XMTP_TRY(write_log(call, request->requests[i], &call->scratch));
-        xmtp_node_wire_field(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
+        xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
         if (call->reply.n > XMTP_NODE_REPLY_LEN_MAX) {
             return xmtp_fail(&call->error, XMTP_E_LIMIT,
                              "the answer is too long: ask for fewer inboxes");
@@ -111,17 +112,17 @@ static void write_inbox(xmtp_node_call *call, const Pb__GetInboxIdsRequest__Requ
     char text[2 * XMTP_NODE_INBOX_ID_LEN + 1];
     xmtp_writer_clear(&call->scratch);
     if (request->identifier != NULL && request->identifier[0] != '\0') {
-        xmtp_node_wire_field(&call->scratch, 1, xmtp_bytes_of_string(request->identifier));
+        xmtp_field_put_message(&call->scratch, 1, xmtp_bytes_of_string(request->identifier));
     }
     if (read_identifier(request, &call->arena, &kind, &identifier) &&
         xmtp_node_archive_inbox_of(call->services->archive, kind, identifier, inbox_id)) {
         xmtp_hex_encode(text, xmtp_bytes_of(inbox_id, sizeof inbox_id));
-        xmtp_node_wire_field(&call->scratch, 2, xmtp_bytes_of_string(text));
+        xmtp_field_put_message(&call->scratch, 2, xmtp_bytes_of_string(text));
     }
     if (request->identifier_kind > 0) {
-        xmtp_node_wire_uint(&call->scratch, 3, (uint64_t)request->identifier_kind);
+        xmtp_field_put_u64(&call->scratch, 3, (uint64_t)request->identifier_kind);
     }
-    xmtp_node_wire_field(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
+    xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
 }
 
 static xmtp_status get_inbox_ids(xmtp_node_call *call, xmtp_bytes bytes)
@@ -149,8 +150,8 @@ static xmtp_status verify_contract_wallets(xmtp_node_call *call, xmtp_bytes byte
                                   "signatures"));
     for (size_t i = 0; i < request->n_signatures; i++) {
         xmtp_writer_clear(&call->scratch);
-        xmtp_node_wire_field(&call->scratch, 3, xmtp_bytes_of_string(why));
-        xmtp_node_wire_field(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
+        xmtp_field_put_message(&call->scratch, 3, xmtp_bytes_of_string(why));
+        xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
     }
     return XMTP_OK;
 }

@@ -8,6 +8,7 @@
 #include "identity/key_package.h"
 #include "node/service.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 
@@ -47,7 +48,7 @@ static xmtp_status upload(xmtp_node_call *call, xmtp_bytes bytes)
     xmtp_node_entry *entry = &call->job.batch.entries[0];
     entry->kind = XMTP_NODE_KEY_PACKAGE;
     entry->topic = key_package.installation;
-    xmtp_node_wire_field(&call->scratch, 1, tls);
+    xmtp_field_put_message(&call->scratch, 1, tls);
     XMTP_TRY(xmtp_node_call_body(call, entry));
     return xmtp_node_call_store(call);
 }
@@ -64,7 +65,7 @@ static xmtp_status fetch_one(xmtp_node_call *call, xmtp_bytes installation)
     xmtp_node_place place;
     xmtp_node_archive *archive = call->services->archive;
     if (xmtp_node_archive_newest(archive, XMTP_NODE_KEY_PACKAGE, installation, &place) == 0) {
-        xmtp_node_wire_field(&call->reply, 1, (xmtp_bytes){0});
+        xmtp_field_put_message(&call->reply, 1, (xmtp_bytes){0});
         return XMTP_OK;
     }
     if (call->reply.n + place.len > XMTP_NODE_REPLY_LEN_MAX) {
@@ -76,7 +77,7 @@ static xmtp_status fetch_one(xmtp_node_call *call, xmtp_bytes installation)
     xmtp_arena_init(&arena, call->reply.alloc, 2 * (size_t)place.len + 64);
     xmtp_status status = xmtp_node_archive_read(archive, &place, &arena, &record, &call->error);
     if (status == XMTP_OK) {
-        xmtp_node_wire_field(&call->reply, 1, record.payload);
+        xmtp_field_put_message(&call->reply, 1, record.payload);
     }
     xmtp_arena_reset(&arena);
     return status;

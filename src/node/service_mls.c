@@ -10,6 +10,7 @@
 #include "crypto/crypto.h"
 #include "node/service.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 
@@ -73,14 +74,14 @@ static xmtp_status make_entry(xmtp_node_call *call, const Pb__GroupMessageInput 
     entry->flags = is_commit ? XMTP_NODE_IS_COMMIT : 0;
     entry->topic = info.group_id;
     XMTP_TRY(content_hash(call, entry->topic, data, &entry->extra));
-    xmtp_node_wire_field(&call->scratch, FIELD_GROUP_ID, entry->topic);
-    xmtp_node_wire_field(&call->scratch, FIELD_DATA, data);
+    xmtp_field_put_message(&call->scratch, FIELD_GROUP_ID, entry->topic);
+    xmtp_field_put_message(&call->scratch, FIELD_DATA, data);
     if (input->v1->sender_hmac.len > 0) {
-        xmtp_node_wire_field(&call->scratch, FIELD_SENDER_HMAC,
-                             xmtp_proto_bytes(input->v1->sender_hmac));
+        xmtp_field_put_message(&call->scratch, FIELD_SENDER_HMAC,
+                               xmtp_proto_bytes(input->v1->sender_hmac));
     }
-    xmtp_node_wire_uint(&call->scratch, FIELD_SHOULD_PUSH, input->v1->should_push ? 1 : 0);
-    xmtp_node_wire_uint(&call->scratch, FIELD_IS_COMMIT, is_commit ? 1 : 0);
+    xmtp_field_put_u64(&call->scratch, FIELD_SHOULD_PUSH, input->v1->should_push ? 1 : 0);
+    xmtp_field_put_u64(&call->scratch, FIELD_IS_COMMIT, is_commit ? 1 : 0);
     return xmtp_node_call_body(call, entry);
 }
 
@@ -128,17 +129,17 @@ static void newest_without_content(xmtp_node_call *call, xmtp_bytes group_id,
                                    const xmtp_node_place *place)
 {
     xmtp_writer_clear(&call->scratch);
-    xmtp_node_wire_field(&call->scratch, FIELD_GROUP_ID, group_id);
+    xmtp_field_put_message(&call->scratch, FIELD_GROUP_ID, group_id);
     bool is_commit = (place->flags & XMTP_NODE_IS_COMMIT) != 0;
-    xmtp_node_wire_uint(&call->scratch, FIELD_IS_COMMIT, is_commit ? 1 : 0);
+    xmtp_field_put_u64(&call->scratch, FIELD_IS_COMMIT, is_commit ? 1 : 0);
     xmtp_writer message;
     xmtp_writer response;
     xmtp_writer_init(&message, call->scratch.alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&response, call->scratch.alloc, XMTP_WRITER_MAX);
     xmtp_node_wire_payload(&message, XMTP_NODE_GROUP_MESSAGE, place->flags, place->id,
                            place->time_ns, xmtp_writer_bytes(&call->scratch));
-    xmtp_node_wire_field(&response, 1, xmtp_writer_bytes(&message));
-    xmtp_node_wire_field(&call->reply, 1, xmtp_writer_bytes(&response));
+    xmtp_field_put_message(&response, 1, xmtp_writer_bytes(&message));
+    xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&response));
     if (xmtp_writer_status(&message) != XMTP_OK || xmtp_writer_status(&response) != XMTP_OK) {
         call->reply.status = XMTP_E_NOMEM;
     }
@@ -159,8 +160,8 @@ static xmtp_status newest_with_content(xmtp_node_call *call, const xmtp_node_pla
         xmtp_node_archive_read(call->services->archive, place, &arena, &record, &call->error);
     if (status == XMTP_OK) {
         xmtp_writer_clear(&call->scratch);
-        xmtp_node_wire_field(&call->scratch, 1, record.payload);
-        xmtp_node_wire_field(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
+        xmtp_field_put_message(&call->scratch, 1, record.payload);
+        xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
     }
     xmtp_arena_reset(&arena);
     return status;
@@ -180,7 +181,7 @@ static xmtp_status get_newest_group_message(xmtp_node_call *call, xmtp_bytes byt
         XMTP_TRY(xmtp_node_call_topic(call, group_id, "group id"));
         if (xmtp_node_archive_newest(call->services->archive, XMTP_NODE_GROUP_MESSAGE, group_id,
                                      &place) == 0) {
-            xmtp_node_wire_field(&call->reply, 1, (xmtp_bytes){0});
+            xmtp_field_put_message(&call->reply, 1, (xmtp_bytes){0});
         } else if (request->include_content) {
             XMTP_TRY(newest_with_content(call, &place));
         } else {

@@ -7,6 +7,7 @@
 #include "crypto/crypto.h"
 #include "node/service.h"
 #include "node/wire.h"
+#include "proto/field.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 
@@ -114,14 +115,14 @@ static xmtp_status make_entry(xmtp_node_call *call, const Pb__WelcomeMessageInpu
     entry->flags = w.is_pointer ? XMTP_NODE_IS_POINTER : 0;
     entry->topic = w.installation_key;
     XMTP_TRY(content_hash(call, &w, &entry->extra));
-    xmtp_node_wire_field(&call->scratch, FIELD_INSTALLATION_KEY, w.installation_key);
-    xmtp_node_wire_field(&call->scratch, FIELD_DATA, w.data);
+    xmtp_field_put_message(&call->scratch, FIELD_INSTALLATION_KEY, w.installation_key);
+    xmtp_field_put_message(&call->scratch, FIELD_DATA, w.data);
     if (w.hpke_public_key.n > 0) {
-        xmtp_node_wire_field(&call->scratch, FIELD_HPKE_PUBLIC_KEY, w.hpke_public_key);
+        xmtp_field_put_message(&call->scratch, FIELD_HPKE_PUBLIC_KEY, w.hpke_public_key);
     }
-    xmtp_node_wire_uint(&call->scratch, FIELD_WRAPPER_ALGORITHM, (uint64_t)w.algorithm);
+    xmtp_field_put_u64(&call->scratch, FIELD_WRAPPER_ALGORITHM, (uint64_t)w.algorithm);
     if (w.metadata.n > 0) {
-        xmtp_node_wire_field(&call->scratch, FIELD_WELCOME_METADATA, w.metadata);
+        xmtp_field_put_message(&call->scratch, FIELD_WELCOME_METADATA, w.metadata);
     }
     return xmtp_node_call_body(call, entry);
 }

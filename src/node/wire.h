@@ -19,11 +19,4 @@
 void xmtp_node_wire_payload(xmtp_writer *w, xmtp_node_kind kind, uint8_t flags, uint64_t id,
                             uint64_t time_ns, xmtp_bytes body);
 
-/* field: a length-delimited field of an encoded message: tag, length, content. */
-void xmtp_node_wire_field(xmtp_writer *w, uint32_t field, xmtp_bytes content);
-size_t xmtp_node_wire_field_len(uint32_t field, size_t content_len);
-
-/* An integer field; proto3 leaves out zeros. */
-void xmtp_node_wire_uint(xmtp_writer *w, uint32_t field, uint64_t value);
-
 #endif

@@ -1,5 +1,7 @@
-/* proto_wire.h - protobuf fields read from and written to bytes, as the official client's codec
- * judges them; for this room.
+/* field.h - protobuf fields read from and written to bytes one by one, as the official client's codec judges them.
+ *
+ * Used where protobuf-c is too lenient (identity updates), too late (the check before it decodes) or needless work (the
+ * node's answers, put together from what is stored).
  *
  *     key = number << 3 | type       type 0 varint, 1 eight bytes, 2 length and bytes,
  *                                    3 and 4 begin and end of a group, 5 four bytes
@@ -7,8 +9,8 @@
  * A decoder is a loop over xmtp_field_next with a switch over the number; an unknown number is
  * skipped. Groups are skipped whole, to XMTP_FIELD_GROUPS_MAX deep, without recursion.
  */
-#ifndef XMTP_IDENTITY_PROTO_WIRE_H
-#define XMTP_IDENTITY_PROTO_WIRE_H
+#ifndef XMTP_PROTO_FIELD_H
+#define XMTP_PROTO_FIELD_H
 
 #include "base/reader.h"
 #include "base/writer.h"
@@ -35,6 +37,12 @@ XMTP_MUST_CHECK xmtp_status xmtp_field_message(const xmtp_field *f, xmtp_reader 
  * is the content of one message; pairs nest. */
 void xmtp_field_put_u64(xmtp_writer *w, uint32_t number, uint64_t value);
 void xmtp_field_put_bytes(xmtp_writer *w, uint32_t number, xmtp_bytes bytes);
+/* An encoded message, also when it is empty. */
+void xmtp_field_put_message(xmtp_writer *w, uint32_t number, xmtp_bytes message);
+/* Key and length of a message whose content follows; how long a field is. */
+void xmtp_field_begin(xmtp_writer *w, uint32_t number, size_t content_len);
+size_t xmtp_field_len_u64(uint32_t number, uint64_t value);
+size_t xmtp_field_len_message(uint32_t number, size_t content_len);
 size_t xmtp_field_open(xmtp_writer *w, uint32_t number);
 void xmtp_field_close(xmtp_writer *w, size_t mark);
 

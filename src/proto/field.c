@@ -1,5 +1,5 @@
-/* proto_wire.c - keys, varints, lengths and groups of protobuf. */
-#include "identity/proto_wire.h"
+/* field.c - keys, varints, lengths and groups of protobuf. */
+#include "proto/field.h"
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -190,13 +190,39 @@ void xmtp_field_put_u64(xmtp_writer *w, uint32_t number, uint64_t value)
     }
 }
 
+void xmtp_field_begin(xmtp_writer *w, uint32_t number, size_t content_len)
+{
+    put_key(w, number, TYPE_BYTES);
+    put_varint(w, content_len);
+}
+
+void xmtp_field_put_message(xmtp_writer *w, uint32_t number, xmtp_bytes message)
+{
+    xmtp_field_begin(w, number, message.n);
+    xmtp_writer_put(w, message);
+}
+
 void xmtp_field_put_bytes(xmtp_writer *w, uint32_t number, xmtp_bytes bytes)
 {
     if (bytes.n > 0) {
-        put_key(w, number, TYPE_BYTES);
-        put_varint(w, bytes.n);
-        xmtp_writer_put(w, bytes);
+        xmtp_field_put_message(w, number, bytes);
     }
+}
+
+static size_t varint_len(uint64_t value)
+{
+    uint8_t ignored[10];
+    return varint_of(value, ignored);
+}
+
+size_t xmtp_field_len_u64(uint32_t number, uint64_t value)
+{
+    return value == 0 ? 0 : varint_len((uint64_t)number << 3) + varint_len(value);
+}
+
+size_t xmtp_field_len_message(uint32_t number, size_t content_len)
+{
+    return varint_len((uint64_t)number << 3) + varint_len(content_len) + content_len;
 }
 
 size_t xmtp_field_open(xmtp_writer *w, uint32_t number)
