@@ -308,6 +308,36 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_load(xmtp_mls_group **out,
                                                          xmtp_error *error);
 XMTP_API void xmtp_mls_group_free(xmtp_mls_group *group); /* wipes; takes NULL */
 
+/* Joining without a Welcome (section 12.4.3.2). */
+typedef struct xmtp_mls_external_options {
+    xmtp_bytes group_info;   /* MLSMessage holding a GroupInfo with external_pub */
+    xmtp_bytes ratchet_tree; /* when the GroupInfo has no ratchet_tree extension; else empty */
+    xmtp_mls_signer signer;
+    xmtp_mls_capabilities capabilities;
+    const xmtp_mls_extension *leaf_extensions;
+    size_t leaf_extension_count;
+    int64_t remove; /* our former leaf; XMTP_MLS_NO_LEAF: we were not there */
+    const xmtp_mls_psk *psks;
+    size_t psk_count;
+    xmtp_bytes authenticated_data;
+} xmtp_mls_external_options;
+
+/* Makes the commit (an MLSMessage with a PublicMessage) and the group as it is once the commit has
+ * been accepted. Store the writes when the network has ordered it first; free the group when
+ * another commit won. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_join_external(
+    xmtp_mls_group **out, const xmtp_mls_config *config, const xmtp_mls_external_options *options,
+    uint8_t **message, size_t *message_len, xmtp_mls_writes *writes, xmtp_error *error);
+
+/* A signed GroupInfo of the current epoch (section 12.4.3) as MLSMessage, with external_pub, by
+ * which others can join; with_tree: and ratchet_tree. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_info(const xmtp_mls_group *group,
+                                                         bool with_tree, uint8_t **message,
+                                                         size_t *message_len, xmtp_error *error);
+
+/* Whether a ReInit ended this group: nothing can be sent in it any more. */
+XMTP_API bool xmtp_mls_group_is_reinitialised(const xmtp_mls_group *group);
+
 /* Reading a group. */
 XMTP_API xmtp_bytes xmtp_mls_group_id(const xmtp_mls_group *group);
 XMTP_API uint64_t xmtp_mls_group_epoch(const xmtp_mls_group *group);
@@ -339,12 +369,63 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_protect(
     xmtp_mls_group *group, xmtp_bytes authenticated_data, xmtp_bytes plaintext, uint8_t **message,
     size_t *message_len, xmtp_mls_writes *writes, xmtp_error *error);
 
+/* ---- making proposals
+ * -------------------------------------------------------------------------------------------------------
+ */
+
+/* One proposal to make (section 12.1). Only the fields of its type are looked at. */
+typedef struct xmtp_mls_proposal {
+    uint16_t type;          /* XMTP_MLS_PROPOSAL_..., or one of config->custom_proposals */
+    xmtp_bytes key_package; /* ADD: bare KeyPackage */
+    uint32_t leaf;          /* REMOVE */
+    xmtp_mls_psk psk;       /* PSK; its nonce is drawn here */
+    xmtp_bytes group_id;    /* REINIT: of the new group */
+    uint16_t suite;         /* REINIT */
+    const xmtp_mls_extension *extensions; /* GROUP_CONTEXT_EXTENSIONS, REINIT: the complete list */
+    size_t extension_count;
+    xmtp_bytes data; /* custom types */
+} xmtp_mls_proposal;
+
+/* Makes a proposal that is sent alone and keeps it, so that own and others' commits can refer to
+ * it. config->keep_proposals must be set (XMTP_E_STATE). UPDATE: fresh keys for our leaf, whose
+ * private part waits with the proposal. ref receives the ProposalRef. The writes must be stored
+ * before the message leaves. */
+typedef struct xmtp_mls_ref {
+    uint8_t p[64];
+    size_t n;
+} xmtp_mls_ref;
+
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_mls_group_propose(xmtp_mls_group *group, const xmtp_mls_proposal *proposal,
+                       xmtp_bytes authenticated_data, uint8_t **message, size_t *message_len,
+                       xmtp_mls_ref *ref, xmtp_mls_writes *writes, xmtp_error *error);
+
+/* The proposals kept in this epoch, in the order in which they came. */
+XMTP_API size_t xmtp_mls_group_kept_count(const xmtp_mls_group *group);
+XMTP_API xmtp_mls_ref xmtp_mls_group_kept_ref(const xmtp_mls_group *group, size_t index);
+
+/* A proposal from outside of a group (section 12.1.8), as PublicMessage: by the external sender at
+ * sender_index of the group's external_senders, or the Add of a new member's own key package. */
+typedef struct xmtp_mls_outside_proposal_options {
+    uint16_t suite;
+    xmtp_bytes group_id;
+    uint64_t epoch;
+    bool is_new_member;
+    uint32_t sender_index;
+    xmtp_mls_signer signer; /* identity is not looked at */
+    xmtp_mls_proposal proposal;
+    xmtp_bytes authenticated_data;
+} xmtp_mls_outside_proposal_options;
+
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_mls_propose_from_outside(const xmtp_env *env, const xmtp_mls_outside_proposal_options *options,
+                              uint8_t **message, size_t *message_len, xmtp_error *error);
+
 /* ---- making commits
  * -------------------------------------------------------------------------------------------------------
  */
 
-/* Proposals by value of one commit; a commit always has a path here. Empty: an update of our own
- * keys. */
+/* What one commit holds. Empty: an update of our own keys. */
 typedef struct xmtp_mls_commit_options {
     const xmtp_bytes *add; /* bare KeyPackages */
     size_t add_count;
@@ -354,6 +435,16 @@ typedef struct xmtp_mls_commit_options {
     size_t context_extension_count;
     bool set_context_extensions;
     xmtp_bytes authenticated_data;
+    const xmtp_mls_proposal *proposals; /* further ones by value, behind those above */
+    size_t proposal_count;
+    const xmtp_mls_ref *references; /* of kept proposals, behind those by value */
+    size_t reference_count;
+    bool without_path; /* XMTP_E_PATH_REQUIRED where section 12.4 asks for one */
+    /* To start a group that continues another one (sections 11.2, 11.3): in the commit that adds
+     * its members to a new group at epoch 0. The resumption secret of parent is mixed in and named
+     * in the welcome; after a ReInit that announced the group with usage REINIT, otherwise with
+     * BRANCH. */
+    const xmtp_mls_group *parent;
 } xmtp_mls_commit_options;
 
 /* Makes a commit without changing the group: nothing is decided until the network has ordered it.

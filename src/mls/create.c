@@ -32,8 +32,9 @@ static xmtp_status check_options(const xmtp_suite *suite, const xmtp_mls_create_
     return XMTP_OK;
 }
 
-static xmtp_status leaf_fields(const xmtp_env *env, const xmtp_mls_create_options *options,
-                               xmtp_arena *arena, xmtp_bytes encryption_key, xmtp_leaf_node *out)
+xmtp_status xmtp_first_leaf_fields(const xmtp_env *env, const xmtp_mls_create_options *options,
+                                   xmtp_arena *arena, xmtp_bytes encryption_key,
+                                   xmtp_leaf_node *out)
 {
     uint64_t now_s = env->now_ns(env->context) / 1000000000u;
     *out = (xmtp_leaf_node){
@@ -66,8 +67,8 @@ static xmtp_status first_leaf(xmtp_mls_group *group, const xmtp_mls_create_optio
     xmtp_wipe(sk, sizeof sk);
     XMTP_TRY(status);
 
-    XMTP_TRY(
-        leaf_fields(group->env, options, arena, xmtp_bytes_of(pk, suite->kem->pk_len), &fields));
+    XMTP_TRY(xmtp_first_leaf_fields(group->env, options, arena,
+                                    xmtp_bytes_of(pk, suite->kem->pk_len), &fields));
     xmtp_writer *signed_leaf = &group->scratch->tbs;
     xmtp_writer_clear(signed_leaf);
     XMTP_TRY(xmtp_leaf_node_sign(suite, group->signature_sk, &fields, options->group_id, 0,

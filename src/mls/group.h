@@ -201,6 +201,13 @@ void xmtp_resumption_free(xmtp_mls_group *group); /* wipes */
 xmtp_status xmtp_group_first_epoch(xmtp_mls_group *group, xmtp_bytes context, uint64_t number,
                                    xmtp_mls_writes *writes) XMTP_MUST_CHECK;
 
+/* ---- create.c ---- */
+
+/* The unsigned leaf of a member that comes without a key package. */
+xmtp_status xmtp_first_leaf_fields(const xmtp_env *env, const xmtp_mls_create_options *options,
+                                   xmtp_arena *arena, xmtp_bytes encryption_key,
+                                   xmtp_leaf_node *out) XMTP_MUST_CHECK;
+
 /* ---- records.c ---- */
 
 void xmtp_records_put_header(const xmtp_mls_group *group, xmtp_mls_writes *writes);

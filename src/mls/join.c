@@ -7,6 +7,7 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/propose.h"
 #include "mls/psk.h"
 #include "mls/transcript.h"
 #include "mls/welcome.h"
@@ -95,7 +96,6 @@ static xmtp_status check_lineage(joining *j)
 {
     const xmtp_mls_group *parent = j->options->parent;
     const xmtp_group_context *context = &j->info.group_context;
-    xmtp_proposal reinit;
     if (j->lineage == NULL) {
         return XMTP_OK;
     }
@@ -112,18 +112,11 @@ static xmtp_status check_lineage(joining *j)
         return is_same ? XMTP_OK
                        : xmtp_fail(j->error, XMTP_E_SUITE, "branch has another version or suite");
     }
-    xmtp_reader r = xmtp_reader_of(xmtp_buffer_bytes(&parent->reinit));
-    if (parent->reinit.n == 0 || xmtp_proposal_decode(&r, &reinit) != XMTP_OK) {
-        return xmtp_fail(j->error, XMTP_E_WELCOME, "the group was not re-initialised");
+    if (j->lineage->psk_epoch != parent->context.epoch) {
+        return xmtp_fail(j->error, XMTP_E_WELCOME, "group continues epoch %" PRIu64,
+                         j->lineage->psk_epoch);
     }
-    if (j->lineage->psk_epoch != parent->context.epoch ||
-        context->version != reinit.u.reinit.version ||
-        context->cipher_suite != reinit.u.reinit.cipher_suite ||
-        !xmtp_bytes_equal(context->group_id, reinit.u.reinit.group_id) ||
-        !xmtp_bytes_equal(context->extensions.raw, reinit.u.reinit.extensions.raw)) {
-        return xmtp_fail(j->error, XMTP_E_WELCOME, "group is not the one that ReInit announced");
-    }
-    return XMTP_OK;
+    return xmtp_reinit_check(parent, context, j->error);
 }
 
 static xmtp_status open_welcome(joining *j)
@@ -166,23 +159,40 @@ static xmtp_status check_group_info(joining *j)
 
 /* ---- the tree ---- */
 
-static xmtp_status take_tree(joining *j)
+xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *info,
+                                 xmtp_bytes ratchet_tree, xmtp_error *error)
 {
-    xmtp_tree *tree = &j->group->tree;
-    xmtp_bytes data = j->options->ratchet_tree;
+    xmtp_tree *tree = &group->tree;
+    xmtp_bytes data = ratchet_tree;
     uint8_t hash[XMTP_HASH_MAX];
-    if (!xmtp_extensions_find(&j->info.extensions, XMTP_EXTENSION_RATCHET_TREE, &data) &&
+    if (!xmtp_extensions_find(&info->extensions, XMTP_EXTENSION_RATCHET_TREE, &data) &&
         data.n == 0) {
-        return xmtp_fail(j->error, XMTP_E_WELCOME, "welcome comes without its ratchet tree");
+        return xmtp_fail(error, XMTP_E_WELCOME, "group info comes without its ratchet tree");
     }
     XMTP_TRY(xmtp_tree_decode(tree, data));
     XMTP_TRY(xmtp_tree_hash(tree, hash));
-    if (!xmtp_bytes_equal(xmtp_bytes_of(hash, j->suite->hash->len),
-                          j->info.group_context.tree_hash)) {
-        return xmtp_fail(j->error, XMTP_E_TREE_HASH, "tree is not that of the group context");
+    if (!xmtp_bytes_equal(xmtp_bytes_of(hash, group->suite->hash->len),
+                          info->group_context.tree_hash)) {
+        return xmtp_fail(error, XMTP_E_TREE_HASH, "tree is not that of the group context");
     }
-    return xmtp_tree_validate(tree, j->info.group_context.group_id,
-                              &j->info.group_context.extensions, j->error);
+    return xmtp_tree_validate(tree, info->group_context.group_id, &info->group_context.extensions,
+                              error);
+}
+
+xmtp_status xmtp_group_check_signer(const xmtp_mls_group *group, const xmtp_group_info *info,
+                                    xmtp_error *error)
+{
+    xmtp_bytes key = xmtp_tree_signature_key(&group->tree, info->signer);
+    if (key.n == 0) {
+        return xmtp_fail(error, XMTP_E_SENDER,
+                         "group info is signed by leaf %" PRIu32 " which holds no member",
+                         info->signer);
+    }
+    xmtp_status status = xmtp_group_info_verify(group->suite, info, key, &group->scratch->label);
+    if (status != XMTP_OK) {
+        return xmtp_fail(error, status, "the signature of the group info is wrong");
+    }
+    return XMTP_OK;
 }
 
 static xmtp_status check_lifetimes(joining *j)
@@ -197,21 +207,6 @@ static xmtp_status check_lifetimes(joining *j)
             return xmtp_fail(j->error, XMTP_E_LIFETIME,
                              "lifetime of leaf %" PRIu32 " does not contain the present", i);
         }
-    }
-    return XMTP_OK;
-}
-
-static xmtp_status check_signer(joining *j)
-{
-    xmtp_bytes key = xmtp_tree_signature_key(&j->group->tree, j->info.signer);
-    if (key.n == 0) {
-        return xmtp_fail(j->error, XMTP_E_SENDER,
-                         "welcome is signed by leaf %" PRIu32 " which holds no member",
-                         j->info.signer);
-    }
-    xmtp_status status = xmtp_group_info_verify(j->suite, &j->info, key, &j->group->scratch->label);
-    if (status != XMTP_OK) {
-        return xmtp_fail(j->error, status, "the signature of the group info is wrong");
     }
     return XMTP_OK;
 }
@@ -276,11 +271,11 @@ static xmtp_status join(joining *j, xmtp_mls_writes *writes)
     XMTP_TRY(check_group_info(j));
     XMTP_TRY(check_lineage(j));
     XMTP_TRY(xmtp_group_new(&j->group, j->config, j->suite, j->error));
-    XMTP_TRY(take_tree(j));
+    XMTP_TRY(xmtp_group_take_tree(j->group, &j->info, j->options->ratchet_tree, j->error));
     if (j->config->check_lifetimes) {
         XMTP_TRY(check_lifetimes(j));
     }
-    XMTP_TRY(check_signer(j));
+    XMTP_TRY(xmtp_group_check_signer(j->group, &j->info, j->error));
     XMTP_TRY(take_private_keys(j));
     XMTP_TRY(take_secrets(j));
     return xmtp_group_first_epoch(j->group, j->info.group_context.raw, j->info.group_context.epoch,

@@ -101,6 +101,11 @@ xmtp_status xmtp_kept_add(xmtp_mls_group *group, xmtp_bytes content, xmtp_bytes 
     return XMTP_OK;
 }
 
+void xmtp_kept_undo(xmtp_mls_group *group)
+{
+    free_one(group->alloc, &group->kept[--group->kept_count]);
+}
+
 void xmtp_kept_drop(xmtp_mls_group *group, xmtp_mls_writes *writes)
 {
     for (uint32_t i = 0; i < group->kept_count; i++) {

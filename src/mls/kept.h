@@ -23,6 +23,9 @@ xmtp_status xmtp_kept_add(xmtp_mls_group *group, xmtp_bytes content, xmtp_bytes 
 xmtp_status xmtp_kept_load(xmtp_mls_group *group, uint32_t number, xmtp_bytes content,
                            xmtp_bytes update_sk) XMTP_MUST_CHECK;
 
+/* Takes the last one back, which was just added. */
+void xmtp_kept_undo(xmtp_mls_group *group);
+
 /* The epoch has ended: all go, from memory (wiped) and store. writes may be NULL. */
 void xmtp_kept_drop(xmtp_mls_group *group, xmtp_mls_writes *writes);
 

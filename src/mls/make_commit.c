@@ -17,7 +17,9 @@
 #include "mls/api_convert.h"
 #include "mls/key_package_rules.h"
 #include "mls/pending.h"
+#include "mls/propose.h"
 #include "mls/protect.h"
+#include "mls/psk.h"
 #include "mls/stage.h"
 #include "mls/welcome.h"
 
@@ -51,16 +53,41 @@ static xmtp_proposal *next_proposal(xmtp_commit *commit, uint16_t type)
     return &item->proposal;
 }
 
+/* The PSK that ties the first commit of a group to the group that it continues. */
+static xmtp_status list_lineage(making *m)
+{
+    const xmtp_mls_group *parent = m->options->parent;
+    bool is_reinit = parent->reinit.n > 0;
+    const xmtp_mls_proposal psk = {
+        .type = XMTP_MLS_PROPOSAL_PSK,
+        .psk = {.type = XMTP_MLS_PSK_RESUMPTION,
+                .usage = is_reinit ? XMTP_MLS_PSK_REINIT : XMTP_MLS_PSK_BRANCH,
+                .group_id = parent->context.group_id,
+                .epoch = parent->context.epoch}};
+    if (m->group->context.epoch != 0 || !parent->is_active) {
+        return xmtp_fail(m->error, XMTP_E_STATE, "a group is continued by a new one, at epoch 0");
+    }
+    if (is_reinit) {
+        XMTP_TRY(xmtp_reinit_check(parent, &m->group->context, m->error));
+    } else if (m->group->suite != parent->suite) {
+        return xmtp_fail(m->error, XMTP_E_SUITE, "a branch keeps the cipher suite");
+    }
+    return xmtp_proposal_make(&m->group->config, m->group->suite, &psk, &m->arena,
+                              next_proposal(m->commit, XMTP_MLS_PROPOSAL_PSK), m->error);
+}
+
 static xmtp_status list_proposals(making *m)
 {
     const xmtp_mls_commit_options *o = m->options;
     size_t count;
     XMTP_ENSURE(xmtp_size_add(&count, o->add_count, o->remove_count), XMTP_E_LIMIT);
-    XMTP_ENSURE(count < XMTP_MLS_PROPOSALS_MAX, XMTP_E_LIMIT);
+    XMTP_ENSURE(xmtp_size_add(&count, count, o->proposal_count), XMTP_E_LIMIT);
+    XMTP_ENSURE(xmtp_size_add(&count, count, o->reference_count), XMTP_E_LIMIT);
+    XMTP_ENSURE(count < XMTP_MLS_PROPOSALS_MAX - 1, XMTP_E_LIMIT);
     XMTP_TRY(xmtp_arena_take(&m->arena, sizeof *m->commit, (void **)&m->commit));
-    XMTP_TRY(xmtp_arena_take_array(&m->arena, count + 1, sizeof *m->commit->proposals,
+    XMTP_TRY(xmtp_arena_take_array(&m->arena, count + 2, sizeof *m->commit->proposals,
                                    (void **)&m->commit->proposals));
-    m->commit->has_path = true;
+    m->commit->has_path = !o->without_path;
     for (size_t i = 0; i < o->add_count; i++) {
         xmtp_proposal *proposal = next_proposal(m->commit, XMTP_PROPOSAL_ADD);
         xmtp_status status = xmtp_key_package_of(o->add[i], &proposal->u.add);
@@ -77,6 +104,20 @@ static xmtp_status list_proposals(making *m)
                                          o->context_extension_count,
                                          &proposal->u.group_context_extensions));
     }
+    for (size_t i = 0; i < o->proposal_count; i++) {
+        xmtp_proposal *proposal = next_proposal(m->commit, o->proposals[i].type);
+        XMTP_TRY(xmtp_proposal_make(&m->group->config, m->group->suite, &o->proposals[i], &m->arena,
+                                    proposal, m->error));
+    }
+    if (o->parent != NULL) {
+        XMTP_TRY(list_lineage(m));
+    }
+    for (size_t i = 0; i < o->reference_count; i++) {
+        xmtp_proposal_or_ref *item = &m->commit->proposals[m->commit->proposal_count++];
+        *item = (xmtp_proposal_or_ref){.kind = XMTP_BY_REFERENCE,
+                                       .reference =
+                                           xmtp_bytes_of(o->references[i].p, o->references[i].n)};
+    }
     return XMTP_OK;
 }
 
@@ -89,9 +130,15 @@ static xmtp_status make_path(making *m)
     uint32_t own = group->private_keys.leaf_index;
     uint8_t tree_hash[XMTP_HASH_MAX];
     xmtp_leaf_node leaf;
-    XMTP_TRY(xmtp_tree_leaf(&group->tree, own, &leaf));
-    XMTP_TRY(xmtp_treekem_begin(&m->next, own, &leaf, group->signature_sk, group->context.group_id,
-                                group->env, &m->path));
+    if (m->commit->has_path) {
+        XMTP_TRY(xmtp_tree_leaf(&group->tree, own, &leaf));
+        XMTP_TRY(xmtp_treekem_begin(&m->next, own, &leaf, group->signature_sk,
+                                    group->context.group_id, group->env, &m->path));
+    } else if (m->applied.needs_path) {
+        return xmtp_fail(m->error, XMTP_E_PATH_REQUIRED, "these proposals require a path");
+    } else {
+        m->path.commit_secret = (xmtp_secret){.n = group->suite->hash->len};
+    }
     XMTP_TRY(xmtp_check_init_keys(m->applied.proposals, m->applied.count, &m->next, m->error));
     XMTP_TRY(xmtp_tree_hash(&m->next, tree_hash));
     return xmtp_next_context(group, &m->applied.extensions,
@@ -106,14 +153,21 @@ static xmtp_status encode_commit(making *m, xmtp_bytes *out)
     xmtp_writer_init(&w, m->group->alloc, XMTP_WRITER_MAX);
     size_t mark = xmtp_writer_vec_open(&w);
     for (size_t i = 0; i < m->commit->proposal_count; i++) {
-        xmtp_writer_u8(&w, XMTP_BY_VALUE);
-        xmtp_proposal_encode(&w, &m->commit->proposals[i].proposal);
+        const xmtp_proposal_or_ref *item = &m->commit->proposals[i];
+        xmtp_writer_u8(&w, item->kind);
+        if (item->kind == XMTP_BY_VALUE) {
+            xmtp_proposal_encode(&w, &item->proposal);
+        } else {
+            xmtp_writer_vec(&w, item->reference);
+        }
     }
     xmtp_writer_vec_close(&w, mark);
-    xmtp_writer_u8(&w, 1); /* optional path: present */
-    xmtp_status status =
-        xmtp_treekem_encrypt(&m->next, &m->path, m->provisional.raw, m->applied.added,
-                             m->applied.added_count, m->group->env, &m->arena, &w);
+    xmtp_writer_u8(&w, m->commit->has_path ? 1 : 0);
+    xmtp_status status = XMTP_OK;
+    if (m->commit->has_path) {
+        status = xmtp_treekem_encrypt(&m->next, &m->path, m->provisional.raw, m->applied.added,
+                                      m->applied.added_count, m->group->env, &m->arena, &w);
+    }
     if (status == XMTP_OK) {
         status = xmtp_writer_status(&w);
     }
@@ -132,7 +186,7 @@ static xmtp_status frame(making *m)
     xmtp_bytes raw;
     XMTP_TRY(encode_commit(m, &raw));
     XMTP_TRY(xmtp_arena_take(&m->arena, sizeof *m->content, (void **)&m->content));
-    m->content->wire_format = XMTP_WIRE_PRIVATE_MESSAGE;
+    m->content->wire_format = xmtp_group_handshake_format(m->group);
     content = &m->content->content;
     *content = xmtp_group_frame(m->group, m->options->authenticated_data);
     content->content.type = XMTP_CONTENT_COMMIT;
@@ -149,8 +203,8 @@ static xmtp_status authenticate(making *m)
 {
     const xmtp_suite *suite = m->group->suite;
     m->content->auth.signature.p = m->signature;
-    XMTP_TRY(xmtp_group_sign(m->group, &m->content->content, m->signature,
-                             &m->content->auth.signature.n));
+    XMTP_TRY(xmtp_group_sign_as(m->group, m->content->wire_format, &m->content->content,
+                                m->signature, &m->content->auth.signature.n));
     const xmtp_schedule_inputs inputs = {.init_secret = &m->group->secrets.init_secret,
                                          .commit_secret = &m->path.commit_secret,
                                          .psk_secret = &m->psk_secret};
@@ -175,14 +229,8 @@ static xmtp_status detach(xmtp_writer *w, xmtp_status status, xmtp_buffer *out)
 
 static xmtp_status seal(making *m, xmtp_writer *w)
 {
-    const xmtp_mls_group *group = m->group;
-    xmtp_message_key key;
     xmtp_secret_tree_change change;
-    XMTP_TRY(xmtp_secret_tree_next_key(&group->epochs[0].secret_tree,
-                                       group->private_keys.leaf_index, XMTP_RATCHET_HANDSHAKE, &key,
-                                       &change));
-    xmtp_status status = xmtp_group_seal(group, &m->content->content, &m->content->auth, &key, w);
-    xmtp_wipe(&key, sizeof key);
+    xmtp_status status = xmtp_group_seal_handshake(m->group, m->content, &change, w);
     xmtp_secret_tree_change_free(&change);
     return status;
 }
@@ -207,24 +255,33 @@ static xmtp_status put_welcome(making *m)
     if (m->applied.added_count == 0) {
         return XMTP_OK;
     }
+    xmtp_psk_id *psks;
+    size_t psk_count;
+    XMTP_TRY(xmtp_psk_ids_of_list(&m->applied, &m->arena, &psks, &psk_count));
     const xmtp_new_epoch epoch = {.tree = &m->next,
+                                  .psk_secret = &m->psk_secret,
+                                  .psks = psks,
+                                  .psk_count = psk_count,
                                   .context = &m->context,
                                   .confirmation_tag = m->content->auth.confirmation_tag,
                                   .joiner_secret = &m->joiner_secret,
                                   .path = &m->path};
     xmtp_writer w;
     xmtp_writer_init(&w, m->group->alloc, XMTP_WRITER_MAX);
-    return detach(&w, xmtp_welcome_make(m->group, &epoch, m->commit, &m->applied, &w),
-                  &m->pending->welcome);
+    return detach(&w, xmtp_welcome_make(m->group, &epoch, &m->applied, &w), &m->pending->welcome);
 }
 
 static xmtp_status make(making *m)
 {
     const xmtp_mls_group *group = m->group;
+    const xmtp_psk_source source = {.config = &group->config,
+                                    .suite = group->suite,
+                                    .group = group,
+                                    .parent = m->options->parent};
     XMTP_TRY(list_proposals(m));
     XMTP_TRY(xmtp_proposals_apply(group, group->private_keys.leaf_index, m->commit, &m->arena,
                                   &m->next, &m->applied, m->error));
-    m->psk_secret = (xmtp_secret){.n = group->suite->hash->len};
+    XMTP_TRY(xmtp_psk_secret_of_list(&source, &m->applied, &m->arena, &m->psk_secret, m->error));
     XMTP_TRY(make_path(m));
     XMTP_TRY(frame(m));
     XMTP_TRY(authenticate(m));
@@ -234,7 +291,12 @@ static xmtp_status make(making *m)
     XMTP_TRY(put_welcome(m));
     m->pending->commit_secret = m->path.commit_secret;
     m->pending->psk_secret = m->psk_secret;
-    xmtp_treekem_adopt(&m->path, group->suite, &m->pending->private_keys);
+    if (m->commit->has_path) {
+        xmtp_treekem_adopt(&m->path, group->suite, &m->pending->private_keys);
+    } else {
+        m->pending->private_keys = group->private_keys;
+        xmtp_tree_private_prune(&m->pending->private_keys, &m->next);
+    }
     return XMTP_OK;
 }
 
@@ -243,9 +305,7 @@ xmtp_status xmtp_mls_group_commit(const xmtp_mls_group *group,
                                   xmtp_error *error)
 {
     *out = NULL;
-    if (!group->is_active) {
-        return xmtp_fail(error, XMTP_E_REMOVED, "this member was removed from the group");
-    }
+    XMTP_TRY(xmtp_group_check_active(group, error));
     making m = {.group = group, .options = options, .error = error};
     xmtp_arena_init(&m.arena, group->alloc, XMTP_MLS_STAGED_MEMORY_MAX);
     xmtp_tree_overlay(&m.next, &group->tree);

@@ -24,33 +24,44 @@ static xmtp_status sign_group_info(const xmtp_mls_group *group, xmtp_group_info 
 {
     uint8_t signature[XMTP_SIGNATURE_MAX];
     size_t signature_len;
-    xmtp_writer_clear(w);
+    const size_t start = w->n;
     xmtp_group_info_tbs_encode(w, info);
     XMTP_TRY(xmtp_writer_status(w));
     XMTP_TRY(xmtp_sign_with_label(group->suite, group->signature_sk, group->signature_pk,
-                                  "GroupInfoTBS", xmtp_writer_bytes(w), &group->scratch->label,
-                                  signature, &signature_len));
+                                  "GroupInfoTBS", xmtp_bytes_of(w->p + start, w->n - start),
+                                  &group->scratch->label, signature, &signature_len));
     xmtp_writer_vec(w, xmtp_bytes_of(signature, signature_len)); /* TBS, then the signature */
     return xmtp_writer_status(w);
 }
 
-static xmtp_status encode_group_info(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                                     xmtp_writer *w)
+xmtp_status xmtp_group_info_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
+                                 bool with_tree, xmtp_bytes external_pub, xmtp_writer *w)
 {
     xmtp_writer tree, extensions;
     xmtp_writer_init(&tree, group->alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&extensions, group->alloc, XMTP_WRITER_MAX);
-    xmtp_tree_encode(epoch->tree, &tree);
-    xmtp_extension_encode(&extensions, XMTP_EXTENSION_RATCHET_TREE, xmtp_writer_bytes(&tree));
+    size_t count = 0;
+    if (with_tree) {
+        xmtp_tree_encode(epoch->tree, &tree);
+        xmtp_extension_encode(&extensions, XMTP_EXTENSION_RATCHET_TREE, xmtp_writer_bytes(&tree));
+        count++;
+    }
+    if (external_pub.n > 0) { /* ExternalPub holds one HPKEPublicKey, a vector (section 12.4.3.2) */
+        xmtp_writer_clear(&tree);
+        xmtp_writer_vec(&tree, external_pub);
+        xmtp_extension_encode(&extensions, XMTP_EXTENSION_EXTERNAL_PUB, xmtp_writer_bytes(&tree));
+        count++;
+    }
     xmtp_status status = xmtp_writer_status(&tree);
     if (status == XMTP_OK) {
         status = xmtp_writer_status(&extensions);
     }
     if (status == XMTP_OK) {
-        xmtp_group_info info = {.group_context = *epoch->context,
-                                .extensions = {.raw = xmtp_writer_bytes(&extensions), .count = 1},
-                                .confirmation_tag = epoch->confirmation_tag,
-                                .signer = group->private_keys.leaf_index};
+        xmtp_group_info info = {
+            .group_context = *epoch->context,
+            .extensions = {.raw = xmtp_writer_bytes(&extensions), .count = count},
+            .confirmation_tag = epoch->confirmation_tag,
+            .signer = group->private_keys.leaf_index};
         status = sign_group_info(group, &info, w);
     }
     xmtp_writer_free(&tree);
@@ -59,16 +70,15 @@ static xmtp_status encode_group_info(const xmtp_mls_group *group, const xmtp_new
 }
 
 /* Encrypts the GroupInfo in place. */
-static xmtp_status seal_group_info(const xmtp_suite *suite, const xmtp_secret *joiner_secret,
+static xmtp_status seal_group_info(const xmtp_suite *suite, const xmtp_new_epoch *epoch,
                                    xmtp_writer *w)
 {
-    const xmtp_secret no_psk = {.n = suite->hash->len};
     uint8_t key[XMTP_AEAD_KEY_MAX], nonce[XMTP_AEAD_NONCE_MAX];
     xmtp_secret welcome_secret;
     size_t n = xmtp_writer_bytes(w).n;
     xmtp_writer_extend(w, suite->aead->tag_len);
     XMTP_TRY(xmtp_writer_status(w));
-    XMTP_TRY(xmtp_welcome_secret(suite, joiner_secret, &no_psk, &welcome_secret));
+    XMTP_TRY(xmtp_welcome_secret(suite, epoch->joiner_secret, epoch->psk_secret, &welcome_secret));
     xmtp_status status = xmtp_welcome_key(suite, &welcome_secret, key, nonce);
     if (status == XMTP_OK) {
         status = suite->aead->seal(key, nonce, (xmtp_bytes){0}, xmtp_bytes_of(w->p, n), w->p);
@@ -87,7 +97,9 @@ static xmtp_status put_entry(const xmtp_mls_group *group, const xmtp_new_epoch *
     uint8_t ref[XMTP_HASH_MAX], seed[XMTP_KEM_SEED_MAX], kem_output[XMTP_KEM_ENC_MAX];
     const xmtp_secret *path_secret = xmtp_treekem_path_secret_for(epoch->path, leaf);
     xmtp_group_secrets secrets = {.joiner_secret = xmtp_secret_bytes(epoch->joiner_secret),
-                                  .has_path_secret = path_secret != NULL};
+                                  .has_path_secret = path_secret != NULL,
+                                  .psks = epoch->psks,
+                                  .psk_count = epoch->psk_count};
     if (path_secret != NULL) {
         secrets.path_secret = xmtp_secret_bytes(path_secret);
     }
@@ -116,12 +128,11 @@ static xmtp_status put_entry(const xmtp_mls_group *group, const xmtp_new_epoch *
 }
 
 static xmtp_status put_entries(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                               const xmtp_commit *commit, const xmtp_applied *applied,
-                               xmtp_bytes info, xmtp_writer *w)
+                               const xmtp_applied *applied, xmtp_bytes info, xmtp_writer *w)
 {
     size_t added = 0;
-    for (size_t i = 0; i < commit->proposal_count; i++) {
-        const xmtp_proposal *proposal = &commit->proposals[i].proposal;
+    for (size_t i = 0; i < applied->count; i++) {
+        const xmtp_proposal *proposal = &applied->proposals[i].proposal;
         if (proposal->type == XMTP_PROPOSAL_ADD) {
             XMTP_TRY(put_entry(group, epoch, &proposal->u.add, applied->added[added++], info, w));
         }
@@ -130,15 +141,14 @@ static xmtp_status put_entries(const xmtp_mls_group *group, const xmtp_new_epoch
 }
 
 static xmtp_status make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                        const xmtp_commit *commit, const xmtp_applied *applied,
-                        xmtp_writer *group_info, xmtp_writer *info, xmtp_writer *entries,
-                        xmtp_writer *out)
+                        const xmtp_applied *applied, xmtp_writer *group_info, xmtp_writer *info,
+                        xmtp_writer *entries, xmtp_writer *out)
 {
-    XMTP_TRY(encode_group_info(group, epoch, group_info));
-    XMTP_TRY(seal_group_info(group->suite, epoch->joiner_secret, group_info));
+    XMTP_TRY(xmtp_group_info_make(group, epoch, true, (xmtp_bytes){0}, group_info));
+    XMTP_TRY(seal_group_info(group->suite, epoch, group_info));
     xmtp_labelled_content(info, "Welcome", xmtp_writer_bytes(group_info));
     XMTP_TRY(xmtp_writer_status(info));
-    XMTP_TRY(put_entries(group, epoch, commit, applied, xmtp_writer_bytes(info), entries));
+    XMTP_TRY(put_entries(group, epoch, applied, xmtp_writer_bytes(info), entries));
     xmtp_welcome welcome = {.cipher_suite = group->suite->id,
                             .secrets = xmtp_writer_bytes(entries),
                             .secret_count = applied->added_count,
@@ -149,14 +159,13 @@ static xmtp_status make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch
 }
 
 xmtp_status xmtp_welcome_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                              const xmtp_commit *commit, const xmtp_applied *applied,
-                              xmtp_writer *out)
+                              const xmtp_applied *applied, xmtp_writer *out)
 {
     xmtp_writer group_info, info, entries;
     xmtp_writer_init(&group_info, group->alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&info, group->alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&entries, group->alloc, XMTP_WRITER_MAX);
-    xmtp_status status = make(group, epoch, commit, applied, &group_info, &info, &entries, out);
+    xmtp_status status = make(group, epoch, applied, &group_info, &info, &entries, out);
     xmtp_writer_free(&group_info);
     xmtp_writer_free(&info);
     xmtp_writer_free(&entries);

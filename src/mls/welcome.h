@@ -10,14 +10,28 @@ typedef struct xmtp_new_epoch {
     const xmtp_group_context *context;
     xmtp_bytes confirmation_tag;
     const xmtp_secret *joiner_secret;
+    const xmtp_secret *psk_secret;
+    xmtp_psk_id *psks;
+    size_t psk_count;
     const xmtp_treekem_path *path;
 } xmtp_new_epoch;
 
 /* Appends the MLSMessage with a Welcome for every Add of the commit. GroupInfo carries the
  * ratchet_tree extension and no other. */
 xmtp_status xmtp_welcome_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                              const xmtp_commit *commit, const xmtp_applied *applied,
-                              xmtp_writer *out) XMTP_MUST_CHECK;
+                              const xmtp_applied *applied, xmtp_writer *out) XMTP_MUST_CHECK;
+
+/* Appends the signed GroupInfo of an epoch. external_pub may be empty. */
+xmtp_status xmtp_group_info_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
+                                 bool with_tree, xmtp_bytes external_pub,
+                                 xmtp_writer *out) XMTP_MUST_CHECK;
+
+/* The tree that comes with a GroupInfo, checked against its context and completely validated
+ * (section 12.4.3.1); then the signature of the GroupInfo by a member of that tree. */
+xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *info,
+                                 xmtp_bytes ratchet_tree, xmtp_error *error) XMTP_MUST_CHECK;
+xmtp_status xmtp_group_check_signer(const xmtp_mls_group *group, const xmtp_group_info *info,
+                                    xmtp_error *error) XMTP_MUST_CHECK;
 
 /* Opens our entry. secrets: views into the arena. XMTP_E_NOT_FOR_US, XMTP_E_WELCOME. */
 xmtp_status xmtp_welcome_open_secrets(const xmtp_suite *suite, const xmtp_welcome *welcome,
