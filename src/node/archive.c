@@ -18,14 +18,15 @@ typedef struct append {
     xmtp_node_index_txn *txn;
     xmtp_node_index_state next; /* becomes the archive's state when all went well */
     xmtp_node_position at;      /* where the append begins */
-    uint64_t now_ns;
+    uint64_t next_time_ns;      /* of the next record */
 } append;
 
-/* Time never goes back, so that order by id is order by time. */
+/* Every record has a later time than the one before it: clients list messages by time, and two with the same time would
+ * stand in one order here and in another there. */
 static uint64_t stamp(xmtp_node_archive *archive)
 {
     uint64_t now_ns = archive->env->now_ns(archive->env->context);
-    return now_ns > archive->state.last_time_ns ? now_ns : archive->state.last_time_ns;
+    return now_ns > archive->state.last_time_ns ? now_ns : archive->state.last_time_ns + 1;
 }
 
 static xmtp_status find_duplicate(append *a, xmtp_node_entry *entry)
@@ -45,23 +46,23 @@ static xmtp_status add_record(append *a, xmtp_node_entry *entry)
 {
     xmtp_node_archive *archive = a->archive;
     uint64_t id = ++a->next.last_id[entry->kind];
+    uint64_t time_ns = a->next_time_ns++;
     size_t start = archive->records.n;
     xmtp_writer_clear(&archive->payload);
-    xmtp_node_wire_payload(&archive->payload, entry->kind, entry->flags, id, a->now_ns,
-                           entry->body);
+    xmtp_node_wire_payload(&archive->payload, entry->kind, entry->flags, id, time_ns, entry->body);
     XMTP_TRY(xmtp_writer_status(&archive->payload));
     xmtp_node_record record = {.kind = entry->kind,
                                .flags = entry->flags,
                                .durable = a->at.offset,
                                .id = id,
-                               .time_ns = a->now_ns,
+                               .time_ns = time_ns,
                                .topic = entry->topic,
                                .extra = entry->extra,
                                .payload = xmtp_writer_bytes(&archive->payload)};
     XMTP_TRY(xmtp_node_record_encode(&record, xmtp_node_log_salt(archive->log), &archive->records));
     entry->place = (xmtp_node_place){
         .id = id,
-        .time_ns = a->now_ns,
+        .time_ns = time_ns,
         .position = {.segment = a->at.segment, .offset = a->at.offset + (uint32_t)start},
         .len = (uint32_t)(archive->records.n - start),
         .flags = entry->flags};
@@ -107,7 +108,7 @@ static xmtp_status store(append *a, xmtp_error *error)
         return status;
     }
     a->next.position = xmtp_node_log_end(archive->log);
-    a->next.last_time_ns = a->now_ns;
+    a->next.last_time_ns = a->next_time_ns - 1;
     status = xmtp_node_index_commit(a->txn, &a->next, error);
     if (status != XMTP_OK) {
         (void)xmtp_node_log_undo(archive->log, a->at,
@@ -152,7 +153,7 @@ static xmtp_status show(xmtp_node_archive *archive, xmtp_node_batch *const *batc
 xmtp_status xmtp_node_archive_append(xmtp_node_archive *archive, xmtp_node_batch *const *batches,
                                      size_t count, xmtp_error *error)
 {
-    append a = {.archive = archive, .next = archive->state, .now_ns = stamp(archive)};
+    append a = {.archive = archive, .next = archive->state, .next_time_ns = stamp(archive)};
     if (archive->is_broken) {
         return xmtp_fail(error, XMTP_E_NOMEM, "memory ran out before; the node must be restarted");
     }

@@ -168,8 +168,9 @@ scenario("official to our agent: a DM begun by the official client, 20 each way,
     for (const text of sent.slice(1)) {
         await dm.sendText(text);
     }
-    await until("ann streamed our answers", () => ann.streamedTexts(dm.id, us.inboxId).length >= turns, 30000);
-    same("our answers in order", ann.streamedTexts(dm.id, us.inboxId), sent);
+    // The official stream hands out a message twice now and then (it has two paths); what is stored is compared below.
+    await until("ann streamed our answers", () => unique(ann.streamedTexts(dm.id, us.inboxId)).length >= turns, 30000);
+    same("our answers in order", unique(ann.streamedTexts(dm.id, us.inboxId)), sent);
     same("stream failures", ann.failures, []);
     await agent.stop();
     const views = await viewsOf(dm.id, [ann, us]);
