@@ -30,6 +30,21 @@ static xmtp_status query_welcomes(xmtp_client *client, uint64_t cursor, xmtp_are
     return XMTP_OK;
 }
 
+/* An honest page is in order. One that is not is put in order: the cursor only rises, so whatever
+ * came late would be lost. */
+static void sort_welcomes(Pb__WelcomeMessage **messages, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        Pb__WelcomeMessage *message = messages[i];
+        size_t j = i;
+        while (j > 0 && xmtp_welcome_sequence(messages[j - 1]) > xmtp_welcome_sequence(message)) {
+            messages[j] = messages[j - 1];
+            j--;
+        }
+        messages[j] = message;
+    }
+}
+
 static xmtp_status welcome_page(xmtp_client *client, uint64_t cursor, size_t *count,
                                 xmtp_error *error)
 {
@@ -38,6 +53,9 @@ static xmtp_status welcome_page(xmtp_client *client, uint64_t cursor, size_t *co
     *count = 0;
     xmtp_scratch(client, &arena);
     xmtp_status status = query_welcomes(client, cursor, &arena, &page, error);
+    if (status == XMTP_OK) {
+        sort_welcomes(page->messages, page->n_messages);
+    }
     for (size_t i = 0; status == XMTP_OK && i < page->n_messages; i++) {
         status = xmtp_welcome_process(client, page->messages[i], error);
         (*count)++;
