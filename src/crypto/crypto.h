@@ -113,6 +113,14 @@ extern const xmtp_aead xmtp_aead_aes256gcm;
  * -----------------------------------------------------------------------------------------------
  */
 
+/* One encapsulation to pk: seed_len fresh random bytes in; enc and ss out. */
+typedef struct xmtp_kem_encap {
+    const uint8_t *pk;
+    const uint8_t *seed;
+    uint8_t *enc;
+    uint8_t *ss;
+} xmtp_kem_encap;
+
 typedef struct xmtp_kem {
     const char *name;
     uint16_t id; /* HPKE KEM identifier */
@@ -128,6 +136,9 @@ typedef struct xmtp_kem {
      * fresh random bytes. decap: pk is the public key of sk; NULL: derived. */
     xmtp_status (*encap)(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss);
     xmtp_status (*decap)(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc, uint8_t *ss);
+    /* count times encap, several at once where the machine can; NULL: no faster than one by one.
+     * XMTP_E_KEY when one pk is bad; no output is to be used then. */
+    xmtp_status (*encap_many)(const xmtp_kem_encap *jobs, size_t count);
 } xmtp_kem;
 
 extern const xmtp_kem xmtp_kem_p256;       /* 0x0010, DHKEM(P-256, HKDF-SHA256), OpenSSL */
@@ -210,6 +221,22 @@ xmtp_status xmtp_hpke_setup_sender(xmtp_hpke *c, const xmtp_suite *suite, const 
  * length. */
 xmtp_status xmtp_hpke_setup_receiver(xmtp_hpke *c, const xmtp_suite *suite, const uint8_t *sk,
                                      const uint8_t *pk, xmtp_bytes enc, xmtp_bytes info);
+
+/* One message to one receiver: what xmtp_hpke_seal_many takes and makes. */
+typedef struct xmtp_hpke_letter {
+    const uint8_t *pk;   /* kem->pk_len bytes */
+    const uint8_t *seed; /* kem->seed_len fresh random bytes */
+    xmtp_bytes plaintext;
+    uint8_t *enc;        /* receives kem->enc_len bytes */
+    uint8_t *ciphertext; /* receives plaintext.n + aead->tag_len bytes */
+} xmtp_hpke_letter;
+
+/* SetupBaseS and one Seal without aad for each letter, all with the same info: what this info costs
+ * is paid once, and encapsulations run side by side. The same bytes as one by one. After a failure
+ * no output is to be used. */
+xmtp_status xmtp_hpke_seal_many(const xmtp_suite *suite, xmtp_bytes info,
+                                const xmtp_hpke_letter *letters, size_t count);
+
 /* The next message of the context; the sequence number rises with each success. */
 xmtp_status xmtp_hpke_seal(xmtp_hpke *c, xmtp_bytes aad, xmtp_bytes plaintext, uint8_t *out);
 xmtp_status xmtp_hpke_open(xmtp_hpke *c, xmtp_bytes aad, xmtp_bytes ciphertext, uint8_t *out);

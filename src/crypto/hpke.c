@@ -55,19 +55,26 @@ static xmtp_status expand_keys(xmtp_hpke *c, const xmtp_suite *suite, const xmtp
     return xmtp_labeled_expand(hash, id, prk, "exp", context, c->exporter_secret.p, hash->len);
 }
 
+/* KeySchedule for a key_schedule_context that is made already. */
+static xmtp_status keys_of(xmtp_hpke *c, const xmtp_suite *suite, const xmtp_hpke_suite_id *id,
+                           const uint8_t *shared_secret, xmtp_bytes context)
+{
+    *c = (xmtp_hpke){.aead = suite->aead};
+    xmtp_secret secret;
+    xmtp_labeled_extract(suite->hash, id, xmtp_bytes_of(shared_secret, suite->kem->ss_len),
+                         "secret", xmtp_bytes_of(NULL, 0), &secret);
+    xmtp_status status = expand_keys(c, suite, id, &secret, context);
+    xmtp_secret_wipe(&secret);
+    return status;
+}
+
 static xmtp_status key_schedule(xmtp_hpke *c, const xmtp_suite *suite, const uint8_t *shared_secret,
                                 xmtp_bytes info)
 {
-    *c = (xmtp_hpke){.aead = suite->aead};
     xmtp_hpke_suite_id id = suite_id_of(suite);
     uint8_t context[1 + 2 * XMTP_HASH_MAX];
     size_t context_len = key_schedule_context(suite, &id, info, context);
-    xmtp_secret secret;
-    xmtp_labeled_extract(suite->hash, &id, xmtp_bytes_of(shared_secret, suite->kem->ss_len),
-                         "secret", xmtp_bytes_of(NULL, 0), &secret);
-    xmtp_status status = expand_keys(c, suite, &id, &secret, xmtp_bytes_of(context, context_len));
-    xmtp_secret_wipe(&secret);
-    return status;
+    return keys_of(c, suite, &id, shared_secret, xmtp_bytes_of(context, context_len));
 }
 
 xmtp_status xmtp_hpke_setup_sender(xmtp_hpke *c, const xmtp_suite *suite, const uint8_t *pk,
@@ -141,4 +148,56 @@ xmtp_status xmtp_hpke_export(const xmtp_hpke *c, const xmtp_suite *suite, xmtp_b
 void xmtp_hpke_wipe(xmtp_hpke *c)
 {
     xmtp_wipe(c, sizeof *c);
+}
+
+/* ---- many receivers ---- */
+
+enum { BATCH = 16 };
+
+static xmtp_status encap_batch(const xmtp_kem *kem, const xmtp_hpke_letter *letters, size_t count,
+                               uint8_t ss[BATCH][XMTP_KEM_SS_MAX])
+{
+    xmtp_kem_encap jobs[BATCH];
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = (xmtp_kem_encap){
+            .pk = letters[i].pk, .seed = letters[i].seed, .enc = letters[i].enc, .ss = ss[i]};
+    }
+    if (kem->encap_many != NULL) {
+        return kem->encap_many(jobs, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        XMTP_TRY(kem->encap(jobs[i].pk, jobs[i].seed, jobs[i].enc, jobs[i].ss));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status seal_batch(const xmtp_suite *suite, const xmtp_hpke_suite_id *id,
+                              xmtp_bytes context, const xmtp_hpke_letter *letters, size_t count)
+{
+    uint8_t ss[BATCH][XMTP_KEM_SS_MAX];
+    xmtp_status status = encap_batch(suite->kem, letters, count, ss);
+    xmtp_hpke c;
+    for (size_t i = 0; i < count && status == XMTP_OK; i++) {
+        status = keys_of(&c, suite, id, ss[i], context);
+        if (status == XMTP_OK) {
+            status = xmtp_hpke_seal(&c, xmtp_bytes_of(NULL, 0), letters[i].plaintext,
+                                    letters[i].ciphertext);
+        }
+    }
+    xmtp_hpke_wipe(&c);
+    xmtp_wipe(ss, sizeof ss);
+    return status;
+}
+
+xmtp_status xmtp_hpke_seal_many(const xmtp_suite *suite, xmtp_bytes info,
+                                const xmtp_hpke_letter *letters, size_t count)
+{
+    xmtp_hpke_suite_id id = suite_id_of(suite);
+    uint8_t context[1 + 2 * XMTP_HASH_MAX];
+    size_t context_len = key_schedule_context(suite, &id, info, context);
+    for (size_t done = 0; done < count; done += BATCH) {
+        XMTP_TRY(seal_batch(suite, &id, xmtp_bytes_of(context, context_len), letters + done,
+                            count - done < BATCH ? count - done : BATCH));
+    }
+    return XMTP_OK;
 }

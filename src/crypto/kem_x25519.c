@@ -13,10 +13,11 @@
 #include "crypto/dhkem.h"
 #include "crypto/sodium_ready.h"
 #include "crypto/x25519_base.h"
+#include "crypto/x25519_pairs.h"
 
 #include <sodium.h>
 
-enum { KEY_LEN = 32 };
+enum { KEY_LEN = 32, STEP = XMTP_X25519_PAIRS_STEP };
 
 static const xmtp_dhkem dhkem = {.suite_id = {.n = 5, .p = {'K', 'E', 'M', 0x00, 0x20}},
                                  .hash = &xmtp_hash_sha256,
@@ -37,20 +38,37 @@ static xmtp_status x25519_derive_key_pair(xmtp_bytes ikm, uint8_t *sk, uint8_t *
     return x25519_public_key(sk, pk);
 }
 
-/* The seed is the ephemeral private key itself: any 32 bytes are one. */
-static xmtp_status x25519_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)
+/* At most STEP jobs. The seed is the ephemeral private key itself: any 32 bytes are one. */
+static xmtp_status encap_step(const xmtp_kem_encap *jobs, size_t count)
 {
-    xmtp_sodium_ready();
-    uint8_t dh[KEY_LEN];
-    xmtp_status status = XMTP_E_KEY;
-    if (crypto_scalarmult_curve25519(dh, seed, pk) == 0) {
-        status = x25519_public_key(seed, enc);
+    uint8_t dh[STEP][KEY_LEN];
+    uint8_t enc[STEP][KEY_LEN];
+    xmtp_x25519_pair pairs[STEP];
+    for (size_t i = 0; i < count; i++) {
+        pairs[i] =
+            (xmtp_x25519_pair){.e = jobs[i].seed, .pk = jobs[i].pk, .enc = enc[i], .dh = dh[i]};
     }
-    if (status == XMTP_OK) {
-        status = xmtp_dhkem_shared_secret(&dhkem, dh, enc, pk, ss);
+    xmtp_status status = xmtp_x25519_pairs(pairs, count);
+    for (size_t i = 0; i < count && status == XMTP_OK; i++) {
+        status = xmtp_dhkem_shared_secret(&dhkem, dh[i], enc[i], jobs[i].pk, jobs[i].ss);
+        memcpy(jobs[i].enc, enc[i], KEY_LEN);
     }
     xmtp_wipe(dh, sizeof dh);
     return status;
+}
+
+static xmtp_status x25519_encap_many(const xmtp_kem_encap *jobs, size_t count)
+{
+    for (size_t done = 0; done < count; done += STEP) {
+        XMTP_TRY(encap_step(jobs + done, count - done < STEP ? count - done : STEP));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status x25519_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)
+{
+    const xmtp_kem_encap job = {.pk = pk, .seed = seed, .enc = enc, .ss = ss};
+    return encap_step(&job, 1);
 }
 
 static xmtp_status x25519_decap(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc,
@@ -83,4 +101,5 @@ const xmtp_kem xmtp_kem_x25519 = {
     .public_key = x25519_public_key,
     .encap = x25519_encap,
     .decap = x25519_decap,
+    .encap_many = x25519_encap_many,
 };

@@ -19,6 +19,7 @@
 #include "crypto/mlkem.h"
 #include "crypto/sodium_ready.h"
 #include "crypto/x25519_base.h"
+#include "crypto/x25519_pairs.h"
 
 #include <assert.h>
 #include <sodium.h>
@@ -86,18 +87,18 @@ static xmtp_status xwing_derive_key_pair(xmtp_bytes ikm, uint8_t *sk, uint8_t *p
 /* EncapsulateDerand: the seed is m || e. */
 static xmtp_status xwing_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)
 {
-    xmtp_sodium_ready();
     const uint8_t *pk_x = pk + MLKEM768_EK_LEN;
     const uint8_t *e = seed + 32;
     uint8_t ss_m[32];
     uint8_t ss_x[X_LEN];
-    xmtp_status status = XMTP_E_KEY;
-    if (crypto_scalarmult_curve25519(ss_x, e, pk_x) == 0) {
+    uint8_t ct_x[X_LEN];
+    const xmtp_x25519_pair pair = {.e = e, .pk = pk_x, .enc = ct_x, .dh = ss_x};
+    xmtp_status status = xmtp_x25519_pairs(&pair, 1);
+    if (status == XMTP_OK) {
         status = xmtp_mlkem768_encaps(pk, seed, enc, ss_m);
     }
     if (status == XMTP_OK) {
-        uint8_t *ct_x = enc + MLKEM768_CT_LEN;
-        xmtp_x25519_base(e, ct_x);
+        memcpy(enc + MLKEM768_CT_LEN, ct_x, X_LEN);
         combine(ss_m, ss_x, ct_x, pk_x, ss);
     }
     xmtp_wipe(ss_m, sizeof ss_m);
@@ -110,6 +111,7 @@ static xmtp_status xwing_decap(const uint8_t *sk, const uint8_t *pk, const uint8
                                uint8_t *ss)
 {
     (void)pk;
+    xmtp_sodium_ready();
     const uint8_t *ct_x = enc + MLKEM768_CT_LEN;
     uint8_t ss_m[32];
     uint8_t ss_x[X_LEN];

@@ -1,0 +1,27 @@
+/* x25519_pairs.h - what a sender computes with X25519, for one or many receivers; private to this
+ * room. */
+#ifndef XMTP_CRYPTO_X25519_PAIRS_H
+#define XMTP_CRYPTO_X25519_PAIRS_H
+
+#include <xmtp/base.h>
+
+/* All 32 bytes: enc = X25519(e, 9), dh = X25519(e, pk). */
+typedef struct xmtp_x25519_pair {
+    const uint8_t *e;
+    const uint8_t *pk;
+    uint8_t *enc;
+    uint8_t *dh;
+} xmtp_x25519_pair;
+
+/* Fills enc and dh of all pairs. XMTP_E_KEY when a dh is zero, which a point of small order gives
+ * (RFC 9180 section 7.1.4); no output is to be used then, and every dh is zeroed. Four pairs cost
+ * little more than one where the machine has lanes. Constant time. */
+xmtp_status xmtp_x25519_pairs(const xmtp_x25519_pair *pairs, size_t count) XMTP_MUST_CHECK;
+
+/* The two ways it is done, for tests; at most XMTP_X25519_PAIRS_STEP pairs. The first needs
+ * xmtp_x25519_has_lanes. */
+enum { XMTP_X25519_PAIRS_STEP = 4 };
+void xmtp_x25519_pairs_in_lanes(const xmtp_x25519_pair *pairs, size_t count);
+void xmtp_x25519_pairs_one_by_one(const xmtp_x25519_pair *pairs, size_t count);
+
+#endif
