@@ -121,6 +121,13 @@ typedef struct xmtp_kem_encap {
     uint8_t *ss;
 } xmtp_kem_encap;
 
+/* One key pair from ikm, as derive_key_pair makes it. */
+typedef struct xmtp_kem_derive {
+    xmtp_bytes ikm;
+    uint8_t *sk;
+    uint8_t *pk;
+} xmtp_kem_derive;
+
 typedef struct xmtp_kem {
     const char *name;
     uint16_t id; /* HPKE KEM identifier */
@@ -139,7 +146,13 @@ typedef struct xmtp_kem {
     /* count times encap, several at once where the machine can; NULL: no faster than one by one.
      * XMTP_E_KEY when one pk is bad; no output is to be used then. */
     xmtp_status (*encap_many)(const xmtp_kem_encap *jobs, size_t count);
+    /* count times derive_key_pair, likewise. */
+    xmtp_status (*derive_many)(const xmtp_kem_derive *jobs, size_t count);
 } xmtp_kem;
+
+/* By the functions above, or one by one where they are NULL. The same bytes either way. */
+xmtp_status xmtp_kem_encap_many(const xmtp_kem *kem, const xmtp_kem_encap *jobs, size_t count);
+xmtp_status xmtp_kem_derive_many(const xmtp_kem *kem, const xmtp_kem_derive *jobs, size_t count);
 
 extern const xmtp_kem xmtp_kem_p256;       /* 0x0010, DHKEM(P-256, HKDF-SHA256), OpenSSL */
 extern const xmtp_kem xmtp_kem_p384;       /* 0x0011, DHKEM(P-384, HKDF-SHA384), OpenSSL */

@@ -162,13 +162,7 @@ static xmtp_status encap_batch(const xmtp_kem *kem, const xmtp_hpke_letter *lett
         jobs[i] = (xmtp_kem_encap){
             .pk = letters[i].pk, .seed = letters[i].seed, .enc = letters[i].enc, .ss = ss[i]};
     }
-    if (kem->encap_many != NULL) {
-        return kem->encap_many(jobs, count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        XMTP_TRY(kem->encap(jobs[i].pk, jobs[i].seed, jobs[i].enc, jobs[i].ss));
-    }
-    return XMTP_OK;
+    return xmtp_kem_encap_many(kem, jobs, count);
 }
 
 static xmtp_status seal_batch(const xmtp_suite *suite, const xmtp_hpke_suite_id *id,

@@ -13,6 +13,7 @@
 #include "crypto/dhkem.h"
 #include "crypto/sodium_ready.h"
 #include "crypto/x25519_base.h"
+#include "crypto/x25519_lanes.h"
 #include "crypto/x25519_pairs.h"
 
 #include <sodium.h>
@@ -36,6 +37,22 @@ static xmtp_status x25519_derive_key_pair(xmtp_bytes ikm, uint8_t *sk, uint8_t *
 {
     XMTP_TRY(xmtp_dhkem_derive_sk(&dhkem, ikm, sk));
     return x25519_public_key(sk, pk);
+}
+
+static xmtp_status x25519_derive_many(const xmtp_kem_derive *jobs, size_t count)
+{
+    const uint8_t *sk[XMTP_X25519_LANES];
+    uint8_t *pk[XMTP_X25519_LANES];
+    for (size_t done = 0; done < count;) {
+        size_t n = count - done < XMTP_X25519_LANES ? count - done : XMTP_X25519_LANES;
+        for (size_t i = 0; i < n; i++, done++) {
+            XMTP_TRY(xmtp_dhkem_derive_sk(&dhkem, jobs[done].ikm, jobs[done].sk));
+            sk[i] = jobs[done].sk;
+            pk[i] = jobs[done].pk;
+        }
+        xmtp_x25519_base_many(sk, pk, n);
+    }
+    return XMTP_OK;
 }
 
 /* At most STEP jobs. The seed is the ephemeral private key itself: any 32 bytes are one. */
@@ -102,4 +119,5 @@ const xmtp_kem xmtp_kem_x25519 = {
     .encap = x25519_encap,
     .decap = x25519_decap,
     .encap_many = x25519_encap_many,
+    .derive_many = x25519_derive_many,
 };

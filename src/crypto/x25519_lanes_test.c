@@ -227,6 +227,35 @@ static void one_bad_receiver_fails_all_letters(void **state)
         XMTP_E_KEY);
 }
 
+static void many_key_pairs_are_the_same_as_one_by_one(void **state)
+{
+    (void)state;
+    enum { COUNT = 19 };
+    uint8_t ikm[COUNT][32], sk[COUNT][32], pk[COUNT][65];
+    xmtp_kem_derive jobs[COUNT];
+    const xmtp_kem *const kems[] = {&xmtp_kem_x25519, &xmtp_kem_p256};
+    for (size_t k = 0; k < 2; k++) {
+        size_t pk_len = kems[k]->pk_len;
+        for (size_t count = 0; count <= COUNT; count++) {
+            memset(pk, 0, sizeof pk);
+            for (size_t i = 0; i < COUNT; i++) {
+                memset(ikm[i], (int)i + 1, 32);
+                jobs[i] = (xmtp_kem_derive){xmtp_bytes_of(ikm[i], 32), sk[i], pk[i]};
+            }
+            assert_int_equal(xmtp_kem_derive_many(kems[k], jobs, count), XMTP_OK);
+            for (size_t i = 0; i < count; i++) {
+                uint8_t one_sk[32];
+                uint8_t one_pk[65];
+                assert_int_equal(
+                    kems[k]->derive_key_pair(xmtp_bytes_of(ikm[i], 32), one_sk, one_pk), XMTP_OK);
+                assert_memory_equal(sk[i], one_sk, 32);
+                assert_memory_equal(pk[i], one_pk, pk_len);
+            }
+            assert_true(count == COUNT || is_zero(pk[count], 65));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -237,6 +266,7 @@ int main(void)
         cmocka_unit_test(one_bad_point_among_many_is_found),
         cmocka_unit_test(many_letters_are_the_same_as_one_by_one),
         cmocka_unit_test(one_bad_receiver_fails_all_letters),
+        cmocka_unit_test(many_key_pairs_are_the_same_as_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,11 +18,16 @@
 
 #include <sodium.h>
 
-enum { STEP = XMTP_X25519_PAIRS_STEP, KEY_LEN = 32 };
+enum {
+    STEP = XMTP_X25519_PAIRS_STEP,
+    KEY_LEN = 32,
+    BASE_LANES_MIN = 3, /* public keys for which a climb is shorter than one multiplication each */
+};
+
+static const uint8_t base_point[KEY_LEN] = {9};
 
 void xmtp_x25519_pairs_in_lanes(const xmtp_x25519_pair *pairs, size_t count)
 {
-    static const uint8_t base_point[KEY_LEN] = {9};
     const uint8_t *sk[XMTP_X25519_LANES];
     const uint8_t *point[XMTP_X25519_LANES];
     uint8_t out[XMTP_X25519_LANES][KEY_LEN];
@@ -80,4 +85,33 @@ xmtp_status xmtp_x25519_pairs(const xmtp_x25519_pair *pairs, size_t count)
         return XMTP_E_KEY;
     }
     return XMTP_OK;
+}
+
+/* At most eight. Idle lanes repeat the first key. */
+static void base_in_lanes(const uint8_t *const *sk, uint8_t *const *pk, size_t count)
+{
+    const uint8_t *lanes[XMTP_X25519_LANES];
+    const uint8_t *point[XMTP_X25519_LANES];
+    uint8_t out[XMTP_X25519_LANES][KEY_LEN];
+    for (size_t i = 0; i < XMTP_X25519_LANES; i++) {
+        lanes[i] = sk[i < count ? i : 0];
+        point[i] = base_point;
+    }
+    xmtp_x25519_lanes(lanes, point, out);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(pk[i], out[i], KEY_LEN);
+    }
+}
+
+void xmtp_x25519_base_many(const uint8_t *const *sk, uint8_t *const *pk, size_t count)
+{
+    size_t done = 0;
+    while (count - done >= BASE_LANES_MIN && xmtp_x25519_has_lanes()) {
+        size_t n = count - done < XMTP_X25519_LANES ? count - done : XMTP_X25519_LANES;
+        base_in_lanes(sk + done, pk + done, n);
+        done += n;
+    }
+    for (; done < count; done++) {
+        xmtp_x25519_base(sk[done], pk[done]);
+    }
 }

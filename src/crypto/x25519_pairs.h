@@ -1,5 +1,5 @@
-/* x25519_pairs.h - what a sender computes with X25519, for one or many receivers; private to this
- * room. */
+/* x25519_pairs.h - what a sender computes with X25519, for one or many receivers, and many public
+ * keys; private to this room. */
 #ifndef XMTP_CRYPTO_X25519_PAIRS_H
 #define XMTP_CRYPTO_X25519_PAIRS_H
 
@@ -18,7 +18,10 @@ typedef struct xmtp_x25519_pair {
  * little more than one where the machine has lanes. Constant time. */
 xmtp_status xmtp_x25519_pairs(const xmtp_x25519_pair *pairs, size_t count) XMTP_MUST_CHECK;
 
-/* The two ways it is done, for tests; at most XMTP_X25519_PAIRS_STEP pairs. The first needs
+/* pk[i] = X25519(sk[i], 9) for each, eight at once where that pays. Constant time. */
+void xmtp_x25519_base_many(const uint8_t *const *sk, uint8_t *const *pk, size_t count);
+
+/* The two ways pairs are done, for tests; at most XMTP_X25519_PAIRS_STEP pairs. The first needs
  * xmtp_x25519_has_lanes. */
 enum { XMTP_X25519_PAIRS_STEP = 4 };
 void xmtp_x25519_pairs_in_lanes(const xmtp_x25519_pair *pairs, size_t count);
