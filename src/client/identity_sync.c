@@ -18,21 +18,8 @@ enum { INBOXES_PER_CALL = 50 };
 /* ---- fetching logs */
 
 static xmtp_status store_log(xmtp_client *client,
-                             const Pb__GetIdentityUpdatesResponse__Response *log, xmtp_error *error)
-{
-    if (log->inbox_id == NULL) {
-        return XMTP_OK;
-    }
-    for (size_t i = 0; i < log->n_updates; i++) {
-        const Pb__GetIdentityUpdatesResponse__IdentityUpdateLog *update = log->updates[i];
-        XMTP_TRY(
-            xmtp_stored(client,
-                        xmtp_identity_update_insert(client->db, log->inbox_id, update->sequence_id,
-                                                    xmtp_proto_bytes(update->update)),
-                        error));
-    }
-    return XMTP_OK;
-}
+                             const Pb__GetIdentityUpdatesResponse__Response *log,
+                             xmtp_error *error);
 
 static xmtp_status store_logs(xmtp_client *client, const Pb__GetIdentityUpdatesResponse *answer,
                               xmtp_error *error)
@@ -180,6 +167,7 @@ static xmtp_status ask_node(void *context, xmtp_bytes account_id, uint64_t block
 
 typedef struct folding {
     xmtp_client *client;
+    const char *inbox_id; /* whose log it is to be */
     xmtp_association *state;
     uint64_t last; /* sequence id of the last update applied */
     xmtp_error *error;
@@ -190,6 +178,11 @@ static xmtp_status fold_one(void *context, uint64_t sequence_id, xmtp_bytes data
     folding *f = context;
     xmtp_verifier verifier = {.context = f->client, .contract_wallet = ask_node};
     XMTP_TRY(xmtp_association_apply(f->state, data, &verifier, 0, f->error));
+    /* A node may hand out one inbox's log under the name of another. */
+    if (strcmp(xmtp_association_inbox_id(f->state), f->inbox_id) != 0) {
+        return xmtp_fail(f->error, XMTP_E_INBOX_ID, "log of inbox %.64s belongs to %.64s",
+                         f->inbox_id, xmtp_association_inbox_id(f->state));
+    }
     f->last = sequence_id;
     return XMTP_OK;
 }
@@ -248,10 +241,65 @@ static xmtp_status keep_folded(xmtp_client *client, const char *inbox_id, const 
 
 static xmtp_status fold(xmtp_client *client, const char *inbox_id, uint64_t sequence_id, folding *f)
 {
+    f->inbox_id = inbox_id;
     XMTP_TRY(start_folding(client, inbox_id, sequence_id, f));
     uint64_t kept = f->last;
     XMTP_TRY(xmtp_identity_update_each(client->db, inbox_id, f->last, sequence_id, f, fold_one));
     return f->last > kept ? keep_folded(client, inbox_id, f) : XMTP_OK;
+}
+
+static bool is_ascending(const Pb__GetIdentityUpdatesResponse__Response *log)
+{
+    for (size_t i = 1; i < log->n_updates; i++) {
+        if (log->updates[i]->sequence_id <= log->updates[i - 1]->sequence_id) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Takes what continues the log and can be verified; the rest is as if it had not come, so that a
+ * false answer does not stand in the way of true ones. */
+static xmtp_status append_verified(xmtp_client *client,
+                                   const Pb__GetIdentityUpdatesResponse__Response *log, folding *f,
+                                   xmtp_error *error)
+{
+    for (size_t i = 0; i < log->n_updates; i++) {
+        const Pb__GetIdentityUpdatesResponse__IdentityUpdateLog *update = log->updates[i];
+        xmtp_bytes data = xmtp_proto_bytes(update->update);
+        if (update->sequence_id <= f->last || update->sequence_id > INT64_MAX) {
+            continue;
+        }
+        XMTP_TRY(fold_one(f, update->sequence_id, data));
+        XMTP_TRY(xmtp_stored(
+            client,
+            xmtp_identity_update_insert(client->db, log->inbox_id, update->sequence_id, data),
+            error));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status store_log(xmtp_client *client,
+                             const Pb__GetIdentityUpdatesResponse__Response *log, xmtp_error *error)
+{
+    xmtp_error why = {0};
+    folding f = {.client = client, .error = &why};
+    uint64_t known;
+    if (log->inbox_id == NULL || log->n_updates == 0 || !is_ascending(log)) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_identity_update_newest(client->db, log->inbox_id, &known), error));
+    xmtp_status status = fold(client, log->inbox_id, known, &f);
+    uint64_t kept = f.last;
+    if (status == XMTP_OK) {
+        status = append_verified(client, log, &f, error);
+    }
+    if (!xmtp_is_our_trouble(status)) {
+        status = f.last > kept ? keep_folded(client, log->inbox_id, &f) : XMTP_OK;
+    }
+    xmtp_association_free(f.state);
+    return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, why.text);
 }
 
 /* The state at sequence_id from what is in the database. XMTP_E_NOT_FOUND: no update has exactly
