@@ -12,7 +12,9 @@
  * measured members' commits look at: filling all of them takes a join of half of the members.
  *
  * Every change of a group is measured from the same stored state, loaded anew each time; then one
- * discarded call, as a group in use has its hashes cached. Prices of primitives are taken between
+ * discarded call, as a group in use has its hashes cached. "1st call" is the part that makes the
+ * bytes (commit) or reads them (process); "floor 1x" has one key agreement after the other, "floor"
+ * as many at once as the engine can. Prices of primitives are taken between
  * the repetitions. "create" is commit + stage_pending + merge; "process" is process + merge.
  */
 #include "mls_count.h"
@@ -100,6 +102,7 @@ static bool row_wants_more(const row *r)
 static void row_sample_prices(row *r)
 {
     if (options.loop == NULL && !counting) {
+        r->prices.encaps = (size_t)r->floor.encaps;
         prices_sample(&r->prices);
         prices_sample(&all_prices);
     }
@@ -140,9 +143,10 @@ static const char *in_units(double us, char out[16])
 
 static void row_print_time(row *r)
 {
-    char median[16], least[16], high[16], part[16], floor_time[16];
+    char median[16], least[16], high[16], part[16], floor_time[16], apart[16];
     double us = samples_at(&r->us, 0.5);
-    double floor_us = counts_price(&r->floor, &r->prices, 0.5);
+    double floor_us = counts_price(&r->floor, &r->prices, true);
+    double apart_us = counts_price(&r->floor, &r->prices, false);
     double ratio = floor_us > 0 ? us / floor_us : 0;
     if (options.is_json) {
         printf("{\"row\":\"%s\",\"tree\":\"%s\",\"members\":%u,\"us\":%.2f,\"min_us\":%.2f,"
@@ -151,10 +155,11 @@ static void row_print_time(row *r)
                samples_at(&r->part_us, 0.5), floor_us);
         return;
     }
-    printf("%-36s %-5s %6u %10s %10s %10s %10s %10s %7.2f%s\n", r->name, r->tree, r->members,
+    printf("%-36s %-5s %6u %10s %10s %10s %10s %10s %10s %7.2f%s\n", r->name, r->tree, r->members,
            in_units(us, median), in_units(samples_at(&r->us, 0), least),
            in_units(samples_at(&r->us, 0.9), high), in_units(samples_at(&r->part_us, 0.5), part),
-           in_units(floor_us, floor_time), ratio, ratio < 1 ? "  BELOW THE FLOOR" : "");
+           in_units(apart_us, apart), in_units(floor_us, floor_time), ratio,
+           ratio < 1 ? "  BELOW THE FLOOR" : "");
 }
 
 static void row_print_count(const row *r)
@@ -186,8 +191,8 @@ static void print_heading(void)
         printf("counted/forced%-24s %-5s %6s %11s %13s %13s %13s %13s %8s\n", "", "tree", "N",
                "sign", "verify", "X25519", "X25519 base", "AEAD", "allocs");
     } else if (!options.is_json) {
-        printf("%-36s %-5s %6s %10s %10s %10s %10s %10s %7s\n", "operation", "tree", "N", "median",
-               "min", "p90", "1st call", "floor", "ratio");
+        printf("%-36s %-5s %6s %10s %10s %10s %10s %10s %10s %7s\n", "operation", "tree", "N",
+               "median", "min", "p90", "1st call", "floor 1x", "floor", "ratio");
     }
 }
 
@@ -253,14 +258,13 @@ static void measure_key_package(scene *s)
 static void create_once(scene *s, row *r, const xmtp_bytes *add)
 {
     person *creator = &s->people[0];
-    shape alone;
-    shape all = s->shape;
     row_sample_prices(r);
     row_begin(r);
     person_create(creator);
     row_middle(r);
-    xmtp_mls_pending *pending =
-        person_commit(creator, &(xmtp_mls_commit_options){.add = add, .add_count = s->n - 1});
+    xmtp_mls_pending *pending = person_commit(
+        creator,
+        &(xmtp_mls_commit_options){.add = add, .add_count = s->n - 1, .without_path = true});
     if (r->us.count == 0) {
         person_store(creator);
         xmtp_bytes welcome = xmtp_mls_pending_welcome(pending);
@@ -272,16 +276,11 @@ static void create_once(scene *s, row *r, const xmtp_bytes *add)
     row_end(r);
     if (r->us.count == 1) {
         person_store(creator);
-        shape_init(&alone, 1);
-        r->floor = counts_commit(&(step){.before = &alone,
-                                         .after = &all,
-                                         .added = s->n - 1,
-                                         .gone = -1,
-                                         .message = xmtp_mls_pending_message(pending).n,
-                                         .welcome = s->welcome_len});
+        r->floor = counts_add_without_path(&(step){.added = s->n - 1,
+                                                   .message = xmtp_mls_pending_message(pending).n,
+                                                   .welcome = s->welcome_len});
         r->floor.sign += 1; /* the creator's first leaf */
         r->floor.dh_base += 1;
-        free(alone.filled);
     }
     xmtp_mls_pending_free(pending);
 }
@@ -296,7 +295,6 @@ static void measure_create(scene *s)
     while (row_wants_more(r)) {
         create_once(s, r, add);
     }
-    shape_commit(&s->shape, 0);
     s->joined[0] = true;
     free(add);
     row_done(r);
@@ -331,12 +329,8 @@ static void measure_joins(const char *tree, scene *s, person *who, xmtp_bytes we
 
 static void measure_join_new(scene *s)
 {
-    const counts floor = counts_join(&(step){.before = &s->shape,
-                                             .after = &s->shape,
-                                             .sender = 0,
-                                             .added = s->n - 1,
-                                             .welcome = s->welcome_len},
-                                     COMMITTER);
+    const counts floor =
+        counts_join(&(step){.after = &s->shape, .added = s->n - 1, .welcome = s->welcome_len});
     measure_joins("new", s, &s->people[COMMITTER], xmtp_bytes_of(s->welcome, s->welcome_len),
                   &floor);
     person_store(&s->people[COMMITTER]);
@@ -350,17 +344,12 @@ static void measure_join_warm(scene *s)
     xmtp_bytes add = xmtp_bytes_of(newcomer->key_package, newcomer->key_package_len);
     person_load(&s->people[COMMITTER]);
     xmtp_mls_pending *pending = person_commit(
-        &s->people[COMMITTER], &(xmtp_mls_commit_options){.add = &add, .add_count = 1});
+        &s->people[COMMITTER],
+        &(xmtp_mls_commit_options){.add = &add, .add_count = 1, .without_path = true});
     xmtp_bytes welcome = xmtp_mls_pending_welcome(pending);
     shape grown;
     shape_grown(&s->shape, &grown);
-    shape_commit(&grown, COMMITTER);
-    const counts floor = counts_join(&(step){.before = &s->shape,
-                                             .after = &grown,
-                                             .sender = COMMITTER,
-                                             .added = 1,
-                                             .welcome = welcome.n},
-                                     s->n);
+    const counts floor = counts_join(&(step){.after = &grown, .added = 1, .welcome = welcome.n});
     measure_joins("warm", s, newcomer, welcome, &floor);
     xmtp_mls_pending_free(pending);
     free(grown.filled);
@@ -371,7 +360,6 @@ static void measure_join_warm(scene *s)
 typedef struct commit_case {
     const char *create_name;
     const char *process_name;
-    const char *without_path_name; /* NULL: the path is required */
     xmtp_mls_commit_options options;
     uint32_t receiver;
     int64_t gone;
@@ -455,7 +443,6 @@ static void measure_commit(scene *s, const commit_case *c)
     }
     row *create = row_new(c->create_name, s->tree, s->n);
     row *process = row_new(c->process_name, s->tree, s->n);
-    row *other = row_new(c->without_path_name, s->tree, s->n);
     shape grown;
     shape_grown(&s->shape, &grown);
     while (row_wants_more(create)) {
@@ -463,22 +450,15 @@ static void measure_commit(scene *s, const commit_case *c)
         create_commit(s, c, create, &pending);
         if (create->us.count == 1) {
             step p = step_of(s, c, &grown, pending);
-            create->floor = counts_commit(&p);
-            process->floor = counts_process(&p, c->receiver);
-            other->floor = counts_add_without_path(&p);
+            bool has_path = !c->options.without_path;
+            create->floor = has_path ? counts_commit(&p) : counts_add_without_path(&p);
+            process->floor =
+                has_path ? counts_process(&p, c->receiver) : counts_process_add_without_path(&p);
         }
         process_commit(s, c, process, xmtp_mls_pending_message(pending));
         xmtp_mls_pending_free(pending);
     }
-    other->us = create->us;
-    other->part_us = create->part_us;
-    other->prices = create->prices;
     row_done(create);
-    if (c->without_path_name != NULL && !counting) {
-        row_done(other);
-    } else {
-        free(other);
-    }
     row_done(process);
     free(grown.filled);
 }
@@ -494,10 +474,14 @@ static void measure_commits(scene *s)
                                 .gone = -1};
     const commit_case adding = {.create_name = "add one, create",
                                 .process_name = "add one, process",
-                                .without_path_name = "  against an add without a path",
-                                .options = {.add = &add, .add_count = 1},
+                                .options = {.add = &add, .add_count = 1, .without_path = true},
                                 .receiver = receiver_of_commits(s),
                                 .gone = -1};
+    const commit_case adding_with_path = {.create_name = "add one with a path, create",
+                                          .process_name = "add one with a path, process",
+                                          .options = {.add = &add, .add_count = 1},
+                                          .receiver = receiver_of_commits(s),
+                                          .gone = -1};
     const commit_case removing = {.create_name = "remove one, create",
                                   .process_name = "remove one, process",
                                   .options = {.remove = &gone, .remove_count = 1},
@@ -505,6 +489,7 @@ static void measure_commits(scene *s)
                                   .gone = gone};
     measure_commit(s, &update);
     measure_commit(s, &adding);
+    measure_commit(s, &adding_with_path);
     if (s->n >= 10) {
         measure_commit(s, &removing);
     }

@@ -63,6 +63,7 @@ typedef enum price {
     PRICE_VERIFY,      /* Ed25519, 256 bytes */
     PRICE_DH,          /* X25519 with any point */
     PRICE_DH_BASE,     /* X25519 with the base point */
+    PRICE_ENCAP,       /* both for one HPKE seal, among as many as the operation makes */
     PRICE_AEAD,        /* ChaCha20-Poly1305, 64 bytes */
     PRICE_AEAD_KIB,    /* each KiB more */
     PRICE_COMPRESSION, /* SHA-256, one block */
@@ -73,12 +74,20 @@ typedef enum price {
 
 typedef struct prices {
     samples of[PRICE_COUNT];
+    size_t encaps; /* at once, for PRICE_ENCAP; 0 is 1 */
 } prices;
 
 static const char *const price_names[PRICE_COUNT] = {
-    "Ed25519 sign, 256 B",        "Ed25519 verify, 256 B",   "X25519, any point",
-    "X25519, base point",         "ChaCha20-Poly1305, 64 B", "ChaCha20-Poly1305, each KiB more",
-    "SHA-256, one 64-byte block", "sign, each KiB more",     "verify, each KiB more",
+    "Ed25519 sign, 256 B",
+    "Ed25519 verify, 256 B",
+    "X25519, any point",
+    "X25519, base point",
+    "X25519 twice, for an HPKE seal",
+    "ChaCha20-Poly1305, 64 B",
+    "ChaCha20-Poly1305, each KiB more",
+    "SHA-256, one 64-byte block",
+    "sign, each KiB more",
+    "verify, each KiB more",
 };
 
 enum { LONG_LEN = 8192, LONG_KIB = LONG_LEN / 1024 };
@@ -151,18 +160,49 @@ static inline double price_dh_base(const price_keys *k)
     return now_us() - start;
 }
 
-/* The KEM gives no bare X25519: decapsulation less the HKDF steps in it. */
-static inline double price_dh(const price_keys *k)
+/* The HKDF steps of the KEM, which the counts have as compressions. */
+static inline double price_kem_hkdf(const price_keys *k)
 {
     uint8_t ss[XMTP_KEM_SS_MAX];
     xmtp_secret prk;
     double start = now_us();
-    price_must(k->suite->kem->decap(k->kem_sk, k->kem_pk, k->kem_pk, ss));
-    double middle = now_us();
     xmtp_hkdf_extract(k->suite->hash, xmtp_bytes_of(NULL, 0), xmtp_bytes_of(k->data, 51), &prk);
     price_must(xmtp_hkdf_expand(k->suite->hash, xmtp_secret_bytes(&prk), xmtp_bytes_of(k->data, 91),
                                 ss, 32));
-    return (middle - start) - (now_us() - middle);
+    return now_us() - start;
+}
+
+/* The KEM gives no bare X25519: decapsulation less the HKDF steps in it. */
+static inline double price_dh(const price_keys *k)
+{
+    uint8_t ss[XMTP_KEM_SS_MAX];
+    double start = now_us();
+    price_must(k->suite->kem->decap(k->kem_sk, k->kem_pk, k->kem_pk, ss));
+    return now_us() - start - price_kem_hkdf(k);
+}
+
+enum { ENCAPS_MAX = 32 };
+
+/* An engine may do several at once in the lanes of the processor; the floor may then, too. */
+static inline double price_encap(const price_keys *k, size_t count)
+{
+    uint8_t enc[ENCAPS_MAX][XMTP_KEM_SK_MAX];
+    uint8_t ss[ENCAPS_MAX][XMTP_KEM_SS_MAX];
+    xmtp_kem_encap jobs[ENCAPS_MAX];
+    const xmtp_kem *kem = k->suite->kem;
+    count = count == 0 ? 1 : count > ENCAPS_MAX ? ENCAPS_MAX : count;
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] =
+            (xmtp_kem_encap){.pk = k->kem_pk, .seed = k->data + i, .enc = enc[i], .ss = ss[i]};
+    }
+    double start = now_us();
+    if (kem->encap_many != NULL) {
+        price_must(kem->encap_many(jobs, count));
+    } else {
+        price_must(kem->encap(k->kem_pk, k->data, enc[0], ss[0]));
+        count = 1;
+    }
+    return (now_us() - start) / (double)count - price_kem_hkdf(k);
 }
 
 static inline double price_aead(const price_keys *k, size_t len, int times)
@@ -196,6 +236,7 @@ static inline void prices_sample(prices *p)
     samples_add(&p->of[PRICE_VERIFY], verify);
     samples_add(&p->of[PRICE_DH], price_dh(k));
     samples_add(&p->of[PRICE_DH_BASE], price_dh_base(k));
+    samples_add(&p->of[PRICE_ENCAP], price_encap(k, p->encaps));
     samples_add(&p->of[PRICE_AEAD], aead);
     samples_add(&p->of[PRICE_COMPRESSION], price_compression(k));
     samples_add(&p->of[PRICE_AEAD_KIB], (price_aead(k, LONG_LEN, 1) - aead) / LONG_KIB);
@@ -212,6 +253,7 @@ typedef struct counts {
     double verify;
     double dh;
     double dh_base;
+    double encaps; /* of dh and of dh_base: one each for an HPKE seal */
     double compressions;
     double aead;
     double aead_bytes;
@@ -219,16 +261,20 @@ typedef struct counts {
     double verified_bytes; /* beyond 256 of each signature verified */
 } counts;
 
-static inline double counts_price(const counts *c, prices *p, double part)
+/* has_lanes: HPKE seals at the price of as many at once as the operation makes; otherwise one key
+ * agreement after the other. */
+static inline double counts_price(const counts *c, prices *p, bool has_lanes)
 {
     double of[PRICE_COUNT];
     for (int i = 0; i < PRICE_COUNT; i++) {
-        of[i] = samples_at(&p->of[i], part);
+        of[i] = samples_at(&p->of[i], 0.5);
     }
-    return c->sign * of[PRICE_SIGN] + c->verify * of[PRICE_VERIFY] + c->dh * of[PRICE_DH] +
-           c->dh_base * of[PRICE_DH_BASE] + c->compressions * of[PRICE_COMPRESSION] +
-           c->aead * of[PRICE_AEAD] + c->aead_bytes / 1024 * of[PRICE_AEAD_KIB] +
-           c->signed_bytes / 1024 * of[PRICE_SIGN_KIB] +
+    double apart = of[PRICE_DH] + of[PRICE_DH_BASE];
+    double encap = has_lanes && of[PRICE_ENCAP] < apart ? of[PRICE_ENCAP] : apart;
+    return c->sign * of[PRICE_SIGN] + c->verify * of[PRICE_VERIFY] +
+           (c->dh - c->encaps) * of[PRICE_DH] + (c->dh_base - c->encaps) * of[PRICE_DH_BASE] +
+           c->encaps * encap + c->compressions * of[PRICE_COMPRESSION] + c->aead * of[PRICE_AEAD] +
+           c->aead_bytes / 1024 * of[PRICE_AEAD_KIB] + c->signed_bytes / 1024 * of[PRICE_SIGN_KIB] +
            c->verified_bytes / 1024 * of[PRICE_VERIFY_KIB];
 }
 
@@ -377,7 +423,11 @@ static inline counts counts_commit(const step *p)
     double length = (double)p->message;
     uint32_t nodes = shape_path(p->after, p->sender, 1, p->gone, &unused);
     (void)shape_path(p->before, p->sender, 1, p->gone, &seals);
-    counts c = {.sign = 2, .verify = 2.0 * p->added, .dh = seals, .dh_base = seals + nodes + 1};
+    counts c = {.sign = 2,
+                .verify = 2.0 * p->added,
+                .dh = seals,
+                .dh_base = seals + nodes + 1,
+                .encaps = seals};
     c.compressions = HASH_HPKE * seals + HASH_PATH_NODE * (nodes + 1) + HASH_PARENT * nodes +
                      HASH_LEAF * (1.0 + p->added) + HASH_SCHEDULE + HASH_MESSAGE + length / 64;
     c.aead = seals + 2;
@@ -387,6 +437,7 @@ static inline counts counts_commit(const step *p)
         c.sign += 1;
         c.dh += p->added;
         c.dh_base += p->added;
+        c.encaps += p->added;
         c.compressions += (HASH_HPKE + 6.0) * p->added;
         c.aead += p->added + 1;
         c.aead_bytes += (double)p->welcome;
@@ -395,14 +446,30 @@ static inline counts counts_commit(const step *p)
     return c;
 }
 
-/* The same step if commits that only add had no path (RFC 9420 allows that). */
+/* A commit that only adds, and has no path. */
 static inline counts counts_add_without_path(const step *p)
 {
-    counts c = {.sign = 2, .verify = 2.0 * p->added, .dh = p->added, .dh_base = p->added};
-    c.compressions = (HASH_HPKE + 6.0 + HASH_LEAF) * p->added + HASH_SCHEDULE + HASH_MESSAGE;
+    double length = (double)p->message;
+    counts c = {.sign = 2,
+                .verify = 2.0 * p->added,
+                .dh = p->added,
+                .dh_base = p->added,
+                .encaps = p->added};
+    c.compressions =
+        (HASH_HPKE + 6.0 + HASH_LEAF) * p->added + HASH_SCHEDULE + HASH_MESSAGE + length / 64;
     c.aead = 3.0 + p->added;
-    c.aead_bytes = (double)p->welcome;
-    c.signed_bytes = welcome_group_info_len(p);
+    c.aead_bytes = length + (double)p->welcome;
+    c.signed_bytes = length + welcome_group_info_len(p);
+    return c;
+}
+
+static inline counts counts_process_add_without_path(const step *p)
+{
+    double length = (double)p->message;
+    counts c = {.verify = 1 + 2.0 * p->added, .aead = 2};
+    c.compressions = HASH_LEAF * (double)p->added + HASH_SCHEDULE + HASH_MESSAGE + length / 64;
+    c.aead_bytes = length;
+    c.verified_bytes = length;
     return c;
 }
 
@@ -421,15 +488,13 @@ static inline counts counts_process(const step *p, uint32_t receiver)
     return c;
 }
 
-static inline counts counts_join(const step *p, uint32_t own)
+static inline counts counts_join(const step *p)
 {
-    uint32_t seals;
     const shape *s = p->after;
-    uint32_t known = shape_path(s, p->sender, shape_common_height(p->sender, own), -1, &seals);
     double filled = shape_filled(s);
-    counts c = {.verify = s->members + 1.0, .dh = 1, .dh_base = known, .aead = 2};
+    counts c = {.verify = s->members + 1.0, .dh = 1, .aead = 2};
     c.compressions = HASH_HPKE + HASH_SCHEDULE + HASH_LEAF * (double)s->members + 2.0 * s->members +
-                     3.0 * filled + HASH_PATH_NODE * known;
+                     3.0 * filled;
     c.aead_bytes = welcome_group_info_len(p);
     c.verified_bytes = welcome_group_info_len(p);
     return c;
