@@ -103,6 +103,7 @@ static void row_sample_prices(row *r)
 {
     if (options.loop == NULL && !counting) {
         r->prices.encaps = (size_t)r->floor.encaps;
+        r->prices.derives = (size_t)(r->floor.dh_base - r->floor.encaps);
         prices_sample(&r->prices);
         prices_sample(&all_prices);
     }

@@ -61,6 +61,12 @@ static xmtp_status count_encap_many(const xmtp_kem_encap *jobs, size_t count)
     return REAL.kem->encap_many(jobs, count);
 }
 
+static xmtp_status count_derive_many(const xmtp_kem_derive *jobs, size_t count)
+{
+    worked.dh_base += count;
+    return REAL.kem->derive_many(jobs, count);
+}
+
 static xmtp_status count_decap(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc,
                                uint8_t *ss)
 {
@@ -101,6 +107,7 @@ const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id)
         kem.public_key = count_public_key;
         kem.encap = count_encap;
         kem.encap_many = REAL.kem->encap_many == NULL ? NULL : count_encap_many;
+        kem.derive_many = REAL.kem->derive_many == NULL ? NULL : count_derive_many;
         kem.decap = count_decap;
         aead = *REAL.aead;
         aead.seal = count_seal;

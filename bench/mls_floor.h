@@ -64,6 +64,7 @@ typedef enum price {
     PRICE_DH,          /* X25519 with any point */
     PRICE_DH_BASE,     /* X25519 with the base point */
     PRICE_ENCAP,       /* both for one HPKE seal, among as many as the operation makes */
+    PRICE_DERIVE,      /* base point for a key pair, among as many as the operation makes */
     PRICE_AEAD,        /* ChaCha20-Poly1305, 64 bytes */
     PRICE_AEAD_KIB,    /* each KiB more */
     PRICE_COMPRESSION, /* SHA-256, one block */
@@ -74,7 +75,8 @@ typedef enum price {
 
 typedef struct prices {
     samples of[PRICE_COUNT];
-    size_t encaps; /* at once, for PRICE_ENCAP; 0 is 1 */
+    size_t encaps;  /* at once, for PRICE_ENCAP; 0 is 1 */
+    size_t derives; /* the same for PRICE_DERIVE */
 } prices;
 
 static const char *const price_names[PRICE_COUNT] = {
@@ -83,6 +85,7 @@ static const char *const price_names[PRICE_COUNT] = {
     "X25519, any point",
     "X25519, base point",
     "X25519 twice, for an HPKE seal",
+    "X25519 base point, for a key pair",
     "ChaCha20-Poly1305, 64 B",
     "ChaCha20-Poly1305, each KiB more",
     "SHA-256, one 64-byte block",
@@ -181,16 +184,16 @@ static inline double price_dh(const price_keys *k)
     return now_us() - start - price_kem_hkdf(k);
 }
 
-enum { ENCAPS_MAX = 32 };
+enum { AT_ONCE_MAX = 32 };
 
 /* An engine may do several at once in the lanes of the processor; the floor may then, too. */
 static inline double price_encap(const price_keys *k, size_t count)
 {
-    uint8_t enc[ENCAPS_MAX][XMTP_KEM_SK_MAX];
-    uint8_t ss[ENCAPS_MAX][XMTP_KEM_SS_MAX];
-    xmtp_kem_encap jobs[ENCAPS_MAX];
+    uint8_t enc[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
+    uint8_t ss[AT_ONCE_MAX][XMTP_KEM_SS_MAX];
+    xmtp_kem_encap jobs[AT_ONCE_MAX];
     const xmtp_kem *kem = k->suite->kem;
-    count = count == 0 ? 1 : count > ENCAPS_MAX ? ENCAPS_MAX : count;
+    count = count == 0 ? 1 : count > AT_ONCE_MAX ? AT_ONCE_MAX : count;
     for (size_t i = 0; i < count; i++) {
         jobs[i] =
             (xmtp_kem_encap){.pk = k->kem_pk, .seed = k->data + i, .enc = enc[i], .ss = ss[i]};
@@ -202,6 +205,21 @@ static inline double price_encap(const price_keys *k, size_t count)
         price_must(kem->encap(k->kem_pk, k->data, enc[0], ss[0]));
         count = 1;
     }
+    return (now_us() - start) / (double)count - price_kem_hkdf(k);
+}
+
+static inline double price_derive(const price_keys *k, size_t count)
+{
+    uint8_t sk[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
+    uint8_t pk[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
+    xmtp_kem_derive jobs[AT_ONCE_MAX];
+    count = count == 0 ? 1 : count > AT_ONCE_MAX ? AT_ONCE_MAX : count;
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] =
+            (xmtp_kem_derive){.ikm = xmtp_bytes_of(k->data + i, 32), .sk = sk[i], .pk = pk[i]};
+    }
+    double start = now_us();
+    price_must(xmtp_kem_derive_many(k->suite->kem, jobs, count));
     return (now_us() - start) / (double)count - price_kem_hkdf(k);
 }
 
@@ -237,6 +255,7 @@ static inline void prices_sample(prices *p)
     samples_add(&p->of[PRICE_DH], price_dh(k));
     samples_add(&p->of[PRICE_DH_BASE], price_dh_base(k));
     samples_add(&p->of[PRICE_ENCAP], price_encap(k, p->encaps));
+    samples_add(&p->of[PRICE_DERIVE], price_derive(k, p->derives));
     samples_add(&p->of[PRICE_AEAD], aead);
     samples_add(&p->of[PRICE_COMPRESSION], price_compression(k));
     samples_add(&p->of[PRICE_AEAD_KIB], (price_aead(k, LONG_LEN, 1) - aead) / LONG_KIB);
@@ -270,9 +289,11 @@ static inline double counts_price(const counts *c, prices *p, bool has_lanes)
         of[i] = samples_at(&p->of[i], 0.5);
     }
     double apart = of[PRICE_DH] + of[PRICE_DH_BASE];
+    double base = of[PRICE_DH_BASE];
+    double derive = has_lanes && of[PRICE_DERIVE] < base ? of[PRICE_DERIVE] : base;
     double encap = has_lanes && of[PRICE_ENCAP] < apart ? of[PRICE_ENCAP] : apart;
     return c->sign * of[PRICE_SIGN] + c->verify * of[PRICE_VERIFY] +
-           (c->dh - c->encaps) * of[PRICE_DH] + (c->dh_base - c->encaps) * of[PRICE_DH_BASE] +
+           (c->dh - c->encaps) * of[PRICE_DH] + (c->dh_base - c->encaps) * derive +
            c->encaps * encap + c->compressions * of[PRICE_COMPRESSION] + c->aead * of[PRICE_AEAD] +
            c->aead_bytes / 1024 * of[PRICE_AEAD_KIB] + c->signed_bytes / 1024 * of[PRICE_SIGN_KIB] +
            c->verified_bytes / 1024 * of[PRICE_VERIFY_KIB];
