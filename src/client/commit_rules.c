@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "client/key_set.h"
+#include "client/map_view.h"
 #include "client/permissions.h"
 #include "proto/message.h"
 
@@ -92,40 +93,54 @@ static bool same_value(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static void note_change(judgement *j, const char *name)
+static const char *attribute_key(const void *metadata, size_t index)
 {
-    const char *old_value = xmtp_attribute(j->old_metadata, name);
-    const char *new_value = xmtp_attribute(j->new_metadata, name);
-    for (size_t i = 0; i < j->facts->attribute_change_count; i++) {
-        if (strcmp(j->facts->attribute_changes[i].name, name) == 0) {
-            return;
-        }
-    }
-    if (!same_value(old_value, new_value)) {
-        j->facts->attribute_changes[j->facts->attribute_change_count++] =
-            (xmtp_attribute_change){.name = name, .old_value = old_value, .new_value = new_value};
-    }
+    return ((const Pb__GroupMutableMetadata *)metadata)->attributes[index]->key;
 }
 
-static const char *attribute_name(const Pb__GroupMutableMetadata *metadata, size_t index)
+static const char *value_at(const Pb__GroupMutableMetadata *metadata, ptrdiff_t index)
 {
-    const char *key = metadata->attributes[index]->key;
-    return key == NULL ? "" : key;
+    if (index == XMTP_MAP_NONE) {
+        return NULL;
+    }
+    const char *value = metadata->attributes[index]->value;
+    return value == NULL ? "" : value;
+}
+
+/* Notes the changes of the keys that metadata has, or, with is_new, of those that only it has. */
+static void note_changes(judgement *j, const xmtp_map_view *keys, const xmtp_map_view *before,
+                         const xmtp_map_view *after, bool is_new)
+{
+    xmtp_commit_facts *facts = j->facts;
+    for (size_t i = 0; i < keys->count; i++) {
+        const char *name = keys->items[i].key;
+        ptrdiff_t old_index = xmtp_map_view_find(before, name);
+        const char *old_value = value_at(j->old_metadata, old_index);
+        const char *new_value = value_at(j->new_metadata, xmtp_map_view_find(after, name));
+        bool is_told = is_new && old_index != XMTP_MAP_NONE;
+        if (!is_told && !same_value(old_value, new_value)) {
+            facts->attribute_changes[facts->attribute_change_count++] = (xmtp_attribute_change){
+                .name = name, .old_value = old_value, .new_value = new_value};
+        }
+    }
 }
 
 static xmtp_status compare_attributes(judgement *j)
 {
+    const Pb__GroupMutableMetadata *old_metadata = j->old_metadata;
+    const Pb__GroupMutableMetadata *new_metadata = j->new_metadata;
+    xmtp_map_view before;
+    xmtp_map_view after;
     void *changes;
-    XMTP_TRY(xmtp_arena_take_array(j->arena,
-                                   j->old_metadata->n_attributes + j->new_metadata->n_attributes,
+    XMTP_TRY(xmtp_map_view_of(j->arena, old_metadata, old_metadata->n_attributes, attribute_key,
+                              &before));
+    XMTP_TRY(xmtp_map_view_of(j->arena, new_metadata, new_metadata->n_attributes, attribute_key,
+                              &after));
+    XMTP_TRY(xmtp_arena_take_array(j->arena, before.count + after.count,
                                    sizeof(xmtp_attribute_change), &changes));
     j->facts->attribute_changes = changes;
-    for (size_t i = 0; i < j->old_metadata->n_attributes; i++) {
-        note_change(j, attribute_name(j->old_metadata, i));
-    }
-    for (size_t i = 0; i < j->new_metadata->n_attributes; i++) {
-        note_change(j, attribute_name(j->new_metadata, i));
-    }
+    note_changes(j, &before, &before, &after, false);
+    note_changes(j, &after, &before, &after, true);
     return XMTP_OK;
 }
 
@@ -192,7 +207,9 @@ static xmtp_status compare_permissions(judgement *j)
     }
     XMTP_TRY(decoded(j, xmtp_permissions_decode(j->arena, data, &new_permissions),
                      "new permissions cannot be decoded"));
-    j->facts->permissions_changed = !xmtp_permissions_equal(j->old_permissions, new_permissions);
+    bool is_equal;
+    XMTP_TRY(xmtp_permissions_equal(j->arena, j->old_permissions, new_permissions, &is_equal));
+    j->facts->permissions_changed = !is_equal;
     return XMTP_OK;
 }
 
@@ -309,14 +326,9 @@ static const char *member_at(const Pb__GroupMembership *membership, size_t index
     return key == NULL ? "" : key;
 }
 
-static void append_once(xmtp_string_list *list, const char *item)
+static const char *member_key(const void *membership, size_t index)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i], item) == 0) {
-            return;
-        }
-    }
-    list->items[list->count++] = item;
+    return member_at(membership, index);
 }
 
 /* Members of one membership that the other lacks. */
@@ -324,12 +336,15 @@ static xmtp_status members_minus(xmtp_arena *arena, const Pb__GroupMembership *a
                                  const Pb__GroupMembership *b, xmtp_string_list *out)
 {
     void *items;
-    uint64_t ignored;
-    XMTP_TRY(xmtp_arena_take_array(arena, a->n_members, sizeof(char *), &items));
+    xmtp_map_view of_a;
+    xmtp_map_view of_b;
+    XMTP_TRY(xmtp_map_view_of(arena, a, a->n_members, member_key, &of_a));
+    XMTP_TRY(xmtp_map_view_of(arena, b, b->n_members, member_key, &of_b));
+    XMTP_TRY(xmtp_arena_take_array(arena, of_a.count, sizeof(char *), &items));
     *out = (xmtp_string_list){.items = items};
-    for (size_t i = 0; i < a->n_members; i++) {
-        if (!xmtp_membership_find(b, member_at(a, i), &ignored)) {
-            append_once(out, member_at(a, i));
+    for (size_t i = 0; i < of_a.count; i++) {
+        if (xmtp_map_view_find(&of_b, of_a.items[i].key) == XMTP_MAP_NONE) {
+            out->items[out->count++] = of_a.items[i].key;
         }
     }
     return XMTP_OK;

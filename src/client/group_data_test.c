@@ -88,7 +88,9 @@ static void check_epoch(const cJSON *epoch, bool is_first)
     assert_int_equal(xmtp_permissions_decode(&arena, data, &permissions), XMTP_OK);
     data = preset(is_dm ? XMTP_GROUP_KIND_DM : XMTP_GROUP_KIND_GROUP);
     assert_int_equal(xmtp_permissions_decode(&arena, data, &expected), XMTP_OK);
-    assert_true(!is_first || xmtp_permissions_equal(permissions, expected));
+    bool is_equal;
+    assert_int_equal(xmtp_permissions_equal(&arena, permissions, expected, &is_equal), XMTP_OK);
+    assert_true(!is_first || is_equal);
 }
 
 static void contexts_of_the_official_client_are_read_and_written_alike(void **state)

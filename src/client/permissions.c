@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "client/map_view.h"
 #include "proto/message.h"
 
 /* Base values (groups.md 2.4). Membership and metadata policies: */
@@ -79,6 +80,16 @@ static const Pb__MetadataPolicy *find_metadata_policy(const Pb__PolicySet *set,
     return NULL;
 }
 
+static const char *metadata_key(const void *set, size_t index)
+{
+    return ((const Pb__PolicySet *)set)->update_metadata_policy[index]->key;
+}
+
+static xmtp_status metadata_view(xmtp_arena *arena, const Pb__PolicySet *set, xmtp_map_view *out)
+{
+    return xmtp_map_view_of(arena, set, set->n_update_metadata_policy, metadata_key, out);
+}
+
 /* ---- shape
  * ------------------------------------------------------------------------------------------------------
  */
@@ -111,10 +122,11 @@ xmtp_status xmtp_permissions_decode(xmtp_arena *arena, xmtp_bytes data, Pb__Poli
     XMTP_TRY(check_policy(POLICY_ADMIN, set->add_admin_policy));
     XMTP_TRY(check_policy(POLICY_ADMIN, set->remove_admin_policy));
     XMTP_TRY(check_policy(POLICY_ADMIN, set->update_permissions_policy));
-    for (size_t i = 0; i < set->n_update_metadata_policy; i++) {
-        /* Of a repeated key only the last entry counts, as in the map that it is elsewhere. */
-        const char *key = set->update_metadata_policy[i]->key;
-        XMTP_TRY(check_policy(POLICY_METADATA, find_metadata_policy(set, key == NULL ? "" : key)));
+    xmtp_map_view view;
+    XMTP_TRY(metadata_view(arena, set, &view));
+    for (size_t i = 0; i < view.count; i++) {
+        XMTP_TRY(
+            check_policy(POLICY_METADATA, set->update_metadata_policy[view.items[i].index]->value));
     }
     *out = set;
     return XMTP_OK;
@@ -193,27 +205,39 @@ static bool policy_equal(policy_type type, const void *a, const void *b)
     return true;
 }
 
-static bool metadata_policies_within(const Pb__PolicySet *a, const Pb__PolicySet *b)
+/* Both hold each key once, in the same order. */
+static bool metadata_policies_equal(const Pb__PolicySet *a, const xmtp_map_view *of_a,
+                                    const Pb__PolicySet *b, const xmtp_map_view *of_b)
 {
-    for (size_t i = 0; i < a->n_update_metadata_policy; i++) {
-        const char *key = a->update_metadata_policy[i]->key;
-        key = key == NULL ? "" : key;
-        const Pb__MetadataPolicy *in_b = find_metadata_policy(b, key);
-        if (in_b == NULL || !policy_equal(POLICY_METADATA, find_metadata_policy(a, key), in_b)) {
+    if (of_a->count != of_b->count) {
+        return false;
+    }
+    for (size_t i = 0; i < of_a->count; i++) {
+        const xmtp_map_item *x = &of_a->items[i];
+        const xmtp_map_item *y = &of_b->items[i];
+        if (strcmp(x->key, y->key) != 0 ||
+            !policy_equal(POLICY_METADATA, a->update_metadata_policy[x->index]->value,
+                          b->update_metadata_policy[y->index]->value)) {
             return false;
         }
     }
     return true;
 }
 
-bool xmtp_permissions_equal(const Pb__PolicySet *a, const Pb__PolicySet *b)
+xmtp_status xmtp_permissions_equal(xmtp_arena *arena, const Pb__PolicySet *a,
+                                   const Pb__PolicySet *b, bool *out)
 {
-    return policy_equal(POLICY_MEMBER, a->add_member_policy, b->add_member_policy) &&
+    xmtp_map_view of_a;
+    xmtp_map_view of_b;
+    XMTP_TRY(metadata_view(arena, a, &of_a));
+    XMTP_TRY(metadata_view(arena, b, &of_b));
+    *out = policy_equal(POLICY_MEMBER, a->add_member_policy, b->add_member_policy) &&
            policy_equal(POLICY_MEMBER, a->remove_member_policy, b->remove_member_policy) &&
            policy_equal(POLICY_ADMIN, a->add_admin_policy, b->add_admin_policy) &&
            policy_equal(POLICY_ADMIN, a->remove_admin_policy, b->remove_admin_policy) &&
            policy_equal(POLICY_ADMIN, a->update_permissions_policy, b->update_permissions_policy) &&
-           metadata_policies_within(a, b) && metadata_policies_within(b, a);
+           metadata_policies_equal(a, &of_a, b, &of_b);
+    return XMTP_OK;
 }
 
 /* ---- presets (groups.md 2.7)

@@ -20,6 +20,7 @@ bool xmtp_policy_allows_attribute(const Pb__PolicySet *policies, const char *att
                                   const xmtp_actor *actor);
 
 /* Compared as values: the order of the metadata map does not count (P7). */
-bool xmtp_permissions_equal(const Pb__PolicySet *a, const Pb__PolicySet *b);
+xmtp_status xmtp_permissions_equal(xmtp_arena *arena, const Pb__PolicySet *a,
+                                   const Pb__PolicySet *b, bool *out);
 
 #endif
