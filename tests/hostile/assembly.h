@@ -350,7 +350,8 @@ static inline xmtp_mls_config config_of_tests(void)
     return (xmtp_mls_config){.env = xmtp_env_system(),
                              .past_epochs_max = 3,
                              .private_messages_only = true,
-                             .refuse_psks = true};
+                             .refuse_psks = true,
+                             .openmls_verdicts = true};
 }
 
 static inline xmtp_mls_signer signer_of_person(const someone *s)

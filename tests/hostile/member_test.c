@@ -525,7 +525,7 @@ static void content_of_millions_of_fields_blocks_nobody(void **state)
 static void a_context_of_many_attributes_does_not_take_for_ever(void **state)
 {
     (void)state;
-    enum { ATTRIBUTES = 2000 };
+    enum { ATTRIBUTES = 200000 };
     trio t;
     begin(&t);
     Pb__GroupMutableMetadata *metadata = metadata_of(&t.mallory, &t.group);
@@ -541,6 +541,61 @@ static void a_context_of_many_attributes_does_not_take_for_ever(void **state)
     metadata->n_attributes = ATTRIBUTES;
     const xmtp_mls_commit_options options =
         replacing(&t.mallory, &t.group, XMTP_EXTENSION_MUTABLE_METADATA, encoded(&metadata->base));
+    commit_raw(&t.mallory, &t.group, &options);
+    assert_calm_after(&t, "");
+    end(&t);
+}
+
+static void permissions_of_many_entries_do_not_take_for_ever(void **state)
+{
+    (void)state;
+    enum { ENTRIES = 200000 };
+    trio t;
+    Pb__PolicySet *policies;
+    Pb__GroupMutablePermissions permissions = PB__GROUP_MUTABLE_PERMISSIONS__INIT;
+    begin(&t);
+    xmtp_bytes data = kept(extension_of(&t.mallory, &t.group, XMTP_EXTENSION_PERMISSIONS));
+    assert_int_equal(xmtp_permissions_decode(&lab, data, &policies), XMTP_OK);
+    Pb__MetadataPolicyEntry *entries = (void *)bench(ENTRIES * sizeof(*entries));
+    Pb__MetadataPolicyEntry **list = (void *)bench(ENTRIES * sizeof(*list));
+    for (size_t i = 0; i < ENTRIES; i++) {
+        entries[i] = *policies->update_metadata_policy[0];
+        entries[i].key = (char *)bench(16);
+        (void)snprintf(entries[i].key, 16, "%zu", i);
+        list[i] = &entries[i];
+    }
+    policies->update_metadata_policy = list;
+    policies->n_update_metadata_policy = ENTRIES;
+    permissions.policies = policies;
+    const xmtp_mls_commit_options options =
+        replacing(&t.mallory, &t.group, XMTP_EXTENSION_PERMISSIONS, encoded(&permissions.base));
+    commit_raw(&t.mallory, &t.group, &options);
+    assert_calm_after(&t, "");
+    end(&t);
+}
+
+static void a_membership_of_many_inboxes_does_not_take_for_ever(void **state)
+{
+    (void)state;
+    enum { INBOXES = 100000 };
+    trio t;
+    begin(&t);
+    Pb__GroupMembership *membership = membership_of(&t.mallory, &t.group);
+    Pb__SequenceEntry *entries = (void *)bench(INBOXES * sizeof(*entries));
+    Pb__SequenceEntry **list = (void *)bench((INBOXES + 3) * sizeof(*list));
+    memcpy(list, membership->members, 3 * sizeof(*list));
+    for (size_t i = 0; i < INBOXES; i++) {
+        pb__sequence_entry__init(&entries[i]);
+        entries[i].key = (char *)bench(65);
+        (void)snprintf(entries[i].key, 65, "%064zx", i);
+        entries[i].has_value = 1;
+        entries[i].value = 1;
+        list[3 + i] = &entries[i];
+    }
+    membership->members = list;
+    membership->n_members = INBOXES + 3;
+    const xmtp_mls_commit_options options =
+        replacing(&t.mallory, &t.group, XMTP_EXTENSION_MEMBERSHIP, encoded(&membership->base));
     commit_raw(&t.mallory, &t.group, &options);
     assert_calm_after(&t, "");
     end(&t);
@@ -569,6 +624,8 @@ int main(void)
         ON_NETWORK(an_envelope_of_millions_of_fields_blocks_nobody),
         ON_NETWORK(content_of_millions_of_fields_blocks_nobody),
         ON_NETWORK(a_context_of_many_attributes_does_not_take_for_ever),
+        ON_NETWORK(permissions_of_many_entries_do_not_take_for_ever),
+        ON_NETWORK(a_membership_of_many_inboxes_does_not_take_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
