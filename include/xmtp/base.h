@@ -17,9 +17,9 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define XMTP_MUST_CHECK            __attribute__((warn_unused_result))
+#define XMTP_MUST_CHECK          __attribute__((warn_unused_result))
 #define XMTP_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#define XMTP_API                   __attribute__((visibility("default")))
+#define XMTP_API                 __attribute__((visibility("default")))
 #else
 #define XMTP_MUST_CHECK
 #define XMTP_PRINTF(text, first)

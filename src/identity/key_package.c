@@ -5,8 +5,8 @@
 #include "base/status.h"
 #include "base/writer.h"
 #include "crypto/crypto.h"
-#include "proto/field.h"
 #include "mls/key_package.h"
+#include "proto/field.h"
 
 #include <inttypes.h>
 

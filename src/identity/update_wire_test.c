@@ -1,8 +1,8 @@
 /* update_wire_test.c - protobuf as the official client judges it: merging, oneofs, unknown fields,
  * groups, UTF-8, and what is malformed.
  */
-#include "proto/field.h"
 #include "identity/test_support.h"
+#include "proto/field.h"
 
 static xmtp_status decode(const char *text, xmtp_wire_update *out)
 {

@@ -8,8 +8,8 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
-#include "proto/field.h"
 #include "identity/signer.h"
+#include "proto/field.h"
 
 static const char invalid_text[] = "Signature validation failed";
 

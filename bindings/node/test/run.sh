@@ -22,6 +22,11 @@ case $(uname -m) in x86_64) arch=x64 ;; aarch64) arch=arm64 ;; *) stop "no runti
 program=${XMTP_PROGRAM:-$root/build/release/xmtp}
 [ -x "$program" ] || stop "there is no $program"
 tarball=${XMTP_TARBALL:-}
+# Where the C library is newer than what the package promises, what is tested here is a package for this machine.
+glibc=$(getconf GNU_LIBC_VERSION 2>/dev/null | awk '{ print $2 }')
+if [ "$(printf '%s\n' "${glibc:-0}" 2.36 | sort -V | tail -n 1)" != 2.36 ]; then
+    export XMTP_NPM_ANY_GLIBC=1
+fi
 [ -n "$tarball" ] || tarball=$("$here/../pack.sh") || stop "packing failed"
 for version in 18 20 22 24; do
     get "node$version" "node-linux-$arch@$version"
