@@ -14,7 +14,8 @@
  *     xmtp_mls_group_protect     --- network -->   xmtp_mls_group_process, xmtp_mls_group_merge
  *
  * Rules that hold for every function
- *  - process, commit and stage_pending leave the group as it was. Only merge, protect, create and join change it.
+ *  - process, commit and stage_pending leave the group as it was. Only merge, protect, propose, create and join
+ *    change it.
  *  - A function that changes a group appends to an xmtp_mls_writes exactly what the store must put and delete.
  *    Nothing is valid until that list is stored. When storing fails, free the group and load it from the store.
  *  - A failed call changes nothing and leaves outputs NULL or empty. The reason is in the xmtp_error.
@@ -50,6 +51,7 @@ enum {
     XMTP_MLS_EXTENSION_LAST_RESORT = 0x000a,
 
     XMTP_MLS_CREDENTIAL_BASIC = 1,
+    XMTP_MLS_CREDENTIAL_X509 = 2,
 
     XMTP_MLS_NO_LEAF = -1,
 };
@@ -116,6 +118,15 @@ typedef struct xmtp_mls_psk {
 
 enum { XMTP_MLS_PSK_MAX = 256 };
 
+/* One member, as its leaf says. */
+typedef struct xmtp_mls_member {
+    uint32_t leaf;
+    uint16_t credential_type;
+    xmtp_bytes identity;
+    xmtp_bytes signature_key;
+    xmtp_bytes encryption_key;
+} xmtp_mls_member;
+
 /* The same for create, join and load. Numbers of 0 mean the default in brackets. */
 typedef struct xmtp_mls_config {
     const xmtp_env *env;
@@ -137,6 +148,13 @@ typedef struct xmtp_mls_config {
      * XMTP_MLS_PSK_MAX bytes. XMTP_E_NOT_FOUND: not known. NULL: none is known. */
     xmtp_status (*find_psk)(void *context, const xmtp_mls_psk *psk, uint8_t *out, size_t *out_len);
     void *psk_context;
+    /* Judges a credential that comes into the group (section 5.3.1): of every member when we join,
+     * then of each Add, Update and path. before: what it replaces, NULL for a new member. Anything
+     * but XMTP_OK refuses with XMTP_E_CREDENTIAL. NULL: all are accepted here, and the application
+     * judges what staged objects tell. */
+    xmtp_status (*authenticate)(void *context, const xmtp_mls_member *member,
+                                const xmtp_mls_member *before);
+    void *authenticate_context;
     bool public_handshakes; /* proposals and commits go out as PublicMessage */
     uint32_t padding;       /* [1] plaintexts of private messages are padded to multiples of this */
 } xmtp_mls_config;
@@ -154,21 +172,13 @@ typedef struct xmtp_mls_capabilities {
     xmtp_mls_u16_list credentials;
 } xmtp_mls_capabilities;
 
-/* Who we are in a group: a basic credential and a signature key pair. */
+/* Who we are in a group: a credential and a signature key pair. */
 typedef struct xmtp_mls_signer {
-    xmtp_bytes identity;     /* of the basic credential */
+    xmtp_bytes identity;     /* content of the credential */
     xmtp_bytes signature_sk; /* Ed25519: the 32-byte seed */
     xmtp_bytes signature_pk;
+    uint16_t credential_type; /* 0: basic. X509: identity is the content of certificates<V> */
 } xmtp_mls_signer;
-
-/* One member, as its leaf says. */
-typedef struct xmtp_mls_member {
-    uint32_t leaf;
-    uint16_t credential_type;
-    xmtp_bytes identity;
-    xmtp_bytes signature_key;
-    xmtp_bytes encryption_key;
-} xmtp_mls_member;
 
 /* ---- key packages (RFC 9420 section 10)
  * --------------------------------------------------------------------------- */

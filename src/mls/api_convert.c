@@ -47,3 +47,10 @@ xmtp_status xmtp_convert_capabilities(xmtp_arena *arena, const xmtp_mls_capabili
     XMTP_TRY(convert_list(arena, in->proposals, &out->proposals));
     return convert_list(arena, in->credentials, &out->credentials);
 }
+
+xmtp_credential xmtp_signer_credential(const xmtp_mls_signer *signer)
+{
+    return (xmtp_credential){.type = signer->credential_type == 0 ? XMTP_CREDENTIAL_BASIC
+                                                                  : signer->credential_type,
+                             .content = signer->identity};
+}

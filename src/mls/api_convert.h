@@ -14,4 +14,6 @@ xmtp_status xmtp_convert_extensions(xmtp_arena *arena, const xmtp_mls_extension 
 xmtp_status xmtp_convert_capabilities(xmtp_arena *arena, const xmtp_mls_capabilities *in,
                                       xmtp_capabilities *out) XMTP_MUST_CHECK;
 
+xmtp_credential xmtp_signer_credential(const xmtp_mls_signer *signer);
+
 #endif

@@ -49,13 +49,12 @@ static xmtp_status fresh_key_pair(const making *m, uint8_t *sk, size_t *sk_len, 
 static xmtp_status make_leaf(making *m)
 {
     const xmtp_mls_key_package_options *o = m->options;
-    xmtp_leaf_node leaf = {
-        .encryption_key = xmtp_bytes_of(m->leaf_pk, m->suite->kem->pk_len),
-        .signature_key = o->signer.signature_pk,
-        .credential = {.type = XMTP_CREDENTIAL_BASIC, .content = o->signer.identity},
-        .source = XMTP_LEAF_NODE_KEY_PACKAGE,
-        .not_before = o->not_before,
-        .not_after = o->not_after};
+    xmtp_leaf_node leaf = {.encryption_key = xmtp_bytes_of(m->leaf_pk, m->suite->kem->pk_len),
+                           .signature_key = o->signer.signature_pk,
+                           .credential = xmtp_signer_credential(&o->signer),
+                           .source = XMTP_LEAF_NODE_KEY_PACKAGE,
+                           .not_before = o->not_before,
+                           .not_after = o->not_after};
     XMTP_TRY(xmtp_convert_capabilities(&m->arena, &o->capabilities, &leaf.capabilities));
     XMTP_TRY(xmtp_convert_extensions(&m->arena, o->leaf_extensions, o->leaf_extension_count,
                                      &leaf.extensions));

@@ -37,13 +37,12 @@ xmtp_status xmtp_first_leaf_fields(const xmtp_env *env, const xmtp_mls_create_op
                                    xmtp_leaf_node *out)
 {
     uint64_t now_s = env->now_ns(env->context) / 1000000000u;
-    *out = (xmtp_leaf_node){
-        .encryption_key = encryption_key,
-        .signature_key = options->signer.signature_pk,
-        .credential = {.type = XMTP_CREDENTIAL_BASIC, .content = options->signer.identity},
-        .source = XMTP_LEAF_NODE_KEY_PACKAGE,
-        .not_before = now_s < LIFETIME_BEFORE_S ? 0 : now_s - LIFETIME_BEFORE_S,
-        .not_after = now_s + LIFETIME_AFTER_S};
+    *out = (xmtp_leaf_node){.encryption_key = encryption_key,
+                            .signature_key = options->signer.signature_pk,
+                            .credential = xmtp_signer_credential(&options->signer),
+                            .source = XMTP_LEAF_NODE_KEY_PACKAGE,
+                            .not_before = now_s < LIFETIME_BEFORE_S ? 0 : now_s - LIFETIME_BEFORE_S,
+                            .not_after = now_s + LIFETIME_AFTER_S};
     XMTP_TRY(xmtp_convert_capabilities(arena, &options->capabilities, &out->capabilities));
     return xmtp_convert_extensions(arena, options->leaf_extensions, options->leaf_extension_count,
                                    &out->extensions);

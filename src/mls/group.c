@@ -295,6 +295,27 @@ bool xmtp_member_at(const xmtp_tree *tree, uint32_t leaf_index, xmtp_mls_member 
     return true;
 }
 
+xmtp_status xmtp_group_authenticate(const xmtp_mls_group *group, uint32_t leaf_index,
+                                    const xmtp_leaf_node *leaf, const xmtp_leaf_node *before,
+                                    xmtp_error *error)
+{
+    const xmtp_mls_config *config = &group->config;
+    if (config->authenticate == NULL) {
+        return XMTP_OK;
+    }
+    const xmtp_mls_member now = xmtp_member_of(leaf_index, leaf);
+    xmtp_mls_member then = {0};
+    if (before != NULL) {
+        then = xmtp_member_of(leaf_index, before);
+    }
+    xmtp_status status =
+        config->authenticate(config->authenticate_context, &now, before == NULL ? NULL : &then);
+    if (status != XMTP_OK) {
+        return xmtp_fail(error, XMTP_E_CREDENTIAL, "the application does not accept a credential");
+    }
+    return XMTP_OK;
+}
+
 bool xmtp_mls_group_member(const xmtp_mls_group *group, uint32_t leaf, xmtp_mls_member *out)
 {
     return xmtp_member_at(&group->tree, leaf, out);

@@ -175,6 +175,12 @@ xmtp_status xmtp_group_new(xmtp_mls_group **out, const xmtp_mls_config *config,
 xmtp_mls_member xmtp_member_of(uint32_t leaf_index, const xmtp_leaf_node *leaf);
 bool xmtp_member_at(const xmtp_tree *tree, uint32_t leaf_index, xmtp_mls_member *out);
 
+/* Asks the application about the credential of a leaf; before: the leaf that it replaces, or NULL.
+ * XMTP_E_CREDENTIAL. */
+xmtp_status xmtp_group_authenticate(const xmtp_mls_group *group, uint32_t leaf_index,
+                                    const xmtp_leaf_node *leaf, const xmtp_leaf_node *before,
+                                    xmtp_error *error) XMTP_MUST_CHECK;
+
 /* The kept epoch with this number, or NULL. */
 xmtp_epoch *xmtp_group_epoch_find(const xmtp_mls_group *group, uint64_t number);
 

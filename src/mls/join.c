@@ -159,6 +159,17 @@ static xmtp_status check_group_info(joining *j)
 
 /* ---- the tree ---- */
 
+static xmtp_status authenticate_members(const xmtp_mls_group *group, xmtp_error *error)
+{
+    for (uint32_t i = 0;
+         group->config.authenticate != NULL && xmtp_tree_next_member(&group->tree, &i); i++) {
+        xmtp_leaf_node leaf;
+        XMTP_TRY(xmtp_tree_leaf(&group->tree, i, &leaf));
+        XMTP_TRY(xmtp_group_authenticate(group, i, &leaf, NULL, error));
+    }
+    return XMTP_OK;
+}
+
 xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *info,
                                  xmtp_bytes ratchet_tree, xmtp_error *error)
 {
@@ -175,8 +186,9 @@ xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *i
                           info->group_context.tree_hash)) {
         return xmtp_fail(error, XMTP_E_TREE_HASH, "tree is not that of the group context");
     }
-    return xmtp_tree_validate(tree, info->group_context.group_id, &info->group_context.extensions,
-                              error);
+    XMTP_TRY(xmtp_tree_validate(tree, info->group_context.group_id, &info->group_context.extensions,
+                                error));
+    return authenticate_members(group, error);
 }
 
 xmtp_status xmtp_group_check_signer(const xmtp_mls_group *group, const xmtp_group_info *info,

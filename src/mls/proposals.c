@@ -231,7 +231,7 @@ static xmtp_status check_key_package(list_check *c, const xmtp_key_package *key_
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "a signature of an added key package is wrong");
     }
-    return XMTP_OK;
+    return xmtp_group_authenticate(group, UINT32_MAX, &key_package->leaf_node, NULL, c->error);
 }
 
 /* ---- applying ---- */
@@ -290,7 +290,7 @@ static xmtp_status check_updated_leaf(list_check *c, const xmtp_leaf_node *leaf,
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "the signature of an updated leaf is wrong");
     }
-    return XMTP_OK;
+    return xmtp_group_authenticate(group, index, leaf, &before, c->error);
 }
 
 static xmtp_status apply_update(list_check *c, size_t i)

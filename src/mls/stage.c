@@ -168,6 +168,8 @@ static xmtp_status apply_path(xmtp_mls_staged *staged, const xmtp_commit *commit
     }
     XMTP_TRY(xmtp_path_leaf_check(staged->group, leaf, c->committer,
                                   xmtp_extensions_for_leaves(staged->group, applied), error));
+    XMTP_TRY(xmtp_group_authenticate(staged->group, c->committer, leaf,
+                                     c->is_external ? NULL : &before, error));
     XMTP_TRY(xmtp_tree_apply_path(&c->next, c->committer, &commit->path, error));
     XMTP_TRY(xmtp_tree_check_keys(&c->next, error));
     c->changed_leaves[c->changed_count++] = c->committer;

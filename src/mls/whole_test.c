@@ -455,6 +455,51 @@ static void a_group_is_reinitialised(void **state)
     trio_close(&t);
 }
 
+/* ---- credentials ---- */
+
+/* Nobody called mallory, and nobody changes its name. */
+static xmtp_status no_mallory(void *context, const xmtp_mls_member *m,
+                              const xmtp_mls_member *before)
+{
+    (*(size_t *)context)++;
+    if (before != NULL && !xmtp_bytes_equal(before->identity, m->identity)) {
+        return XMTP_E_CREDENTIAL;
+    }
+    return xmtp_bytes_equal(m->identity, xmtp_bytes_of("mallory", 7)) ? XMTP_E_CREDENTIAL : XMTP_OK;
+}
+
+static void the_application_judges_credentials(void **state)
+{
+    (void)state;
+    trio t;
+    member mallory, dave;
+    size_t asked = 0;
+    trio_open(&t, false);
+    t.bob.config.authenticate = no_mallory;
+    t.bob.config.authenticate_context = &asked;
+    assert_ok(&t.bob, member_load(&t.bob));
+    member_new(&mallory, &t.world, "mallory", false);
+    xmtp_mls_key_package_private keys;
+    blob package = member_key_package(&mallory, &keys);
+    const xmtp_bytes add = blob_bytes(package);
+    xmtp_mls_pending *pending =
+        member_commit(&t.alice, &(xmtp_mls_commit_options){.add = &add, .add_count = 1});
+    assert_int_equal(member_take(&t.bob, xmtp_mls_pending_message(pending)), XMTP_E_CREDENTIAL);
+    xmtp_mls_pending_free(pending);
+    assert_int_equal(asked, 1);
+    commit_to(&t.alice, NULL, &t.bob, &t.carol); /* a path: asked again */
+    assert_int_equal(asked, 2);
+    member_new(&dave, &t.world, "dave", false);
+    dave.config.authenticate = no_mallory;
+    dave.config.authenticate_context = &asked;
+    free(member_invite(&t.alice, &dave).p); /* a tree of four */
+    assert_int_equal(asked, 6);
+    free(package.p);
+    member_free(&mallory);
+    member_free(&dave);
+    trio_close(&t);
+}
+
 /* ---- suites ---- */
 
 typedef struct anyone {
@@ -522,6 +567,33 @@ static void two_talk(world_env *world, const xmtp_suite *suite)
     member_free(&y);
 }
 
+/* Certificates are the application's to judge; here they are carried. */
+static void x509_credentials_are_carried(void **state)
+{
+    (void)state;
+    static const uint16_t types[] = {1, 2};
+    static const uint8_t certificates[] = {3, 'd', 'e', 'r'};
+    world_env world;
+    member x;
+    world_env_init(&world, 19);
+    member_init(&x, &world, "x");
+    xmtp_mls_create_options create = {.suite = 3,
+                                      .group_id = xmtp_bytes_of("g", 1),
+                                      .signer = member_signer(&x),
+                                      .capabilities = world_capabilities()};
+    create.capabilities.credentials = (xmtp_mls_u16_list){types, 2};
+    create.signer.credential_type = XMTP_MLS_CREDENTIAL_X509;
+    create.signer.identity = xmtp_bytes_of(certificates, sizeof certificates);
+    assert_ok(&x, xmtp_mls_group_create(&x.group, &x.config, &create, x.writes, &x.error));
+    member_store(&x);
+    member_confirm(&x, member_commit(&x, NULL));
+    xmtp_mls_member m;
+    assert_true(xmtp_mls_group_member(x.group, 0, &m));
+    assert_int_equal(m.credential_type, XMTP_MLS_CREDENTIAL_X509);
+    assert_true(xmtp_bytes_equal(m.identity, create.signer.identity));
+    member_free(&x);
+}
+
 static void every_suite_carries_a_group(void **state)
 {
     (void)state;
@@ -553,6 +625,8 @@ int main(void)
         cmocka_unit_test(a_group_branches),
         cmocka_unit_test(a_branch_of_an_unknown_group_is_refused),
         cmocka_unit_test(a_group_is_reinitialised),
+        cmocka_unit_test(the_application_judges_credentials),
+        cmocka_unit_test(x509_credentials_are_carried),
         cmocka_unit_test(every_suite_carries_a_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
