@@ -15,6 +15,7 @@
 #include "client/map_view.h"
 #include "client/permissions.h"
 #include "proto/message.h"
+#include "proto/zero_byte.h"
 
 typedef struct judgement {
     const xmtp_mls_group *group;
@@ -187,10 +188,10 @@ static xmtp_status check_attribute_lengths(const judgement *j)
         const xmtp_attribute_change *change = &j->facts->attribute_changes[i];
         for (size_t k = 0; k < sizeof limits / sizeof limits[0]; k++) {
             if (change->new_value != NULL && strcmp(change->name, limits[k].name) == 0 &&
-                strlen(change->new_value) > limits[k].len_max) {
+                xmtp_text_wire_len(change->new_value) > limits[k].len_max) {
                 return xmtp_fail(j->error, XMTP_E_COMMIT_INVALID,
                                  "%s has %zu bytes, at most %zu are allowed", change->name,
-                                 strlen(change->new_value), limits[k].len_max);
+                                 xmtp_text_wire_len(change->new_value), limits[k].len_max);
             }
         }
     }

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "proto/field.h"
+#include "proto/zero_byte.h"
 
 typedef struct frame {
     const ProtobufCMessageDescriptor *type;
@@ -20,7 +21,7 @@ typedef struct frame {
 
 /* Reads one field. A nested message becomes *inner with *inner_type set; a string must be UTF-8. */
 static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner_type,
-                              xmtp_reader *inner)
+                              xmtp_reader *inner, bool *has_zero)
 {
     xmtp_field field;
     xmtp_bytes text;
@@ -35,11 +36,17 @@ static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner
         *inner_type = expected->descriptor;
         return xmtp_field_message(&field, inner);
     }
-    return expected->type == PROTOBUF_C_TYPE_STRING ? xmtp_field_string(&field, &text) : XMTP_OK;
+    if (expected->type == PROTOBUF_C_TYPE_STRING) {
+        XMTP_TRY(xmtp_field_string(&field, &text));
+        *has_zero |= xmtp_has_zero_byte(text);
+    }
+    return XMTP_OK;
 }
 
-static xmtp_status check_shape(const ProtobufCMessageDescriptor *type, xmtp_bytes in)
+static xmtp_status check_shape(const ProtobufCMessageDescriptor *type, xmtp_bytes in,
+                               bool *has_zero)
 {
+    *has_zero = false;
     frame stack[XMTP_PROTO_DEPTH_MAX] = {{.type = type, .rest = xmtp_reader_of(in)}};
     size_t depth = 1;
     while (depth > 0) {
@@ -50,7 +57,7 @@ static xmtp_status check_shape(const ProtobufCMessageDescriptor *type, xmtp_byte
         }
         const ProtobufCMessageDescriptor *inner_type;
         xmtp_reader inner;
-        XMTP_TRY(read_field(top, &inner_type, &inner));
+        XMTP_TRY(read_field(top, &inner_type, &inner, has_zero));
         if (inner_type != NULL) {
             XMTP_ENSURE(depth < XMTP_PROTO_DEPTH_MAX, XMTP_E_MALFORMED);
             stack[depth++] = (frame){.type = inner_type, .rest = inner};
@@ -80,11 +87,9 @@ static void arena_ignore_free(void *context, void *p)
     (void)p;
 }
 
-xmtp_status xmtp_proto_decode(const ProtobufCMessageDescriptor *type, xmtp_arena *arena,
-                              xmtp_bytes in, void **out)
+static xmtp_status unpack(const ProtobufCMessageDescriptor *type, xmtp_arena *arena, xmtp_bytes in,
+                          void **out)
 {
-    *out = NULL;
-    XMTP_TRY(check_shape(type, in));
     arena_allocator a = {.arena = arena};
     ProtobufCAllocator allocator = {
         .alloc = arena_allocate, .free = arena_ignore_free, .allocator_data = &a};
@@ -99,14 +104,49 @@ xmtp_status xmtp_proto_decode(const ProtobufCMessageDescriptor *type, xmtp_arena
     return a.status == XMTP_OK ? XMTP_E_MALFORMED : a.status;
 }
 
+xmtp_status xmtp_proto_decode(const ProtobufCMessageDescriptor *type, xmtp_arena *arena,
+                              xmtp_bytes in, void **out)
+{
+    bool has_zero;
+    xmtp_writer w;
+    *out = NULL;
+    XMTP_TRY(check_shape(type, in, &has_zero));
+    if (!has_zero) {
+        return unpack(type, arena, in, out);
+    }
+    xmtp_writer_init(&w, arena->alloc, XMTP_WRITER_MAX);
+    xmtp_status status = xmtp_zero_bytes_hide(type, in, &w);
+    if (status == XMTP_OK) {
+        status = unpack(type, arena, xmtp_writer_bytes(&w), out); /* copies */
+    }
+    xmtp_writer_free(&w);
+    return status;
+}
+
+static void show_zero_bytes(const ProtobufCMessageDescriptor *type, xmtp_writer *w, size_t start)
+{
+    xmtp_writer shown;
+    xmtp_bytes packed = xmtp_bytes_of(w->p + start, w->n - start);
+    xmtp_writer_init(&shown, w->alloc, XMTP_WRITER_MAX);
+    xmtp_status status = xmtp_zero_bytes_show(type, packed, &shown);
+    w->n = start;
+    w->status = status;
+    xmtp_writer_put(w, xmtp_writer_bytes(&shown));
+    xmtp_writer_free(&shown);
+}
+
 xmtp_status xmtp_proto_encode(const ProtobufCMessage *message, xmtp_writer *w)
 {
     size_t n = protobuf_c_message_get_packed_size(message);
     if (n == 0) {
         return w->status;
     }
+    size_t start = w->n;
     uint8_t *p = xmtp_writer_extend(w, n);
     XMTP_ENSURE(p != NULL, w->status);
     (void)protobuf_c_message_pack(message, p);
-    return XMTP_OK;
+    if (xmtp_has_hidden_zero_byte(xmtp_bytes_of(p, n))) {
+        show_zero_bytes(message->descriptor, w, start);
+    }
+    return w->status;
 }

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "proto/message_contents.pb-c.h"
+#include "proto/zero_byte.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,6 +108,42 @@ static void strings_must_be_utf8(void **state)
     }
 }
 
+/* Two lists of admins that differ behind a zero byte; nested, with other fields around. */
+static void zero_bytes_in_strings_come_through_and_keep_texts_apart(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[] = {0x0a, 6, 0x0a, 1, 'k',  0x12, 1,    'v',  0x12, 5,
+                                    0x0a, 3, 'a',  0, 'b',  0x12, 7,    0x0a, 5,    'a',
+                                    0,    0, 'c',  0, 0x1a, 0,    0x98, 0x06, 0x01};
+    xmtp_arena arena;
+    xmtp_writer w;
+    void *message;
+    xmtp_bytes in = xmtp_bytes_of(bytes, sizeof bytes);
+    xmtp_arena_init(&arena, system_alloc(), 1 << 16);
+    assert_int_equal(
+        xmtp_proto_decode(&pb__group_mutable_metadata__descriptor, &arena, in, &message), XMTP_OK);
+    const Pb__GroupMutableMetadata *metadata = message;
+    assert_int_equal(metadata->admin_list->n_inbox_ids, 2);
+    assert_string_equal(metadata->admin_list->inbox_ids[0], "a\xc0\x80"
+                                                            "b");
+    assert_string_equal(metadata->admin_list->inbox_ids[1], "a\xc0\x80\xc0\x80"
+                                                            "c\xc0\x80");
+    assert_int_equal(xmtp_text_wire_len(metadata->admin_list->inbox_ids[0]), 3);
+    assert_int_equal(xmtp_text_wire_len(metadata->admin_list->inbox_ids[1]), 5);
+    xmtp_writer_init(&w, system_alloc(), 1 << 16);
+    assert_int_equal(xmtp_proto_encode(message, &w), XMTP_OK);
+    void *again;
+    assert_int_equal(xmtp_proto_decode(&pb__group_mutable_metadata__descriptor, &arena,
+                                       xmtp_writer_bytes(&w), &again),
+                     XMTP_OK);
+    assert_string_equal(((Pb__GroupMutableMetadata *)again)->admin_list->inbox_ids[1],
+                        metadata->admin_list->inbox_ids[1]);
+    assert_non_null(memmem(w.p, w.n, "a\0\0c\0", 5));
+    assert_null(memmem(w.p, w.n, "\xc0\x80", 2));
+    xmtp_writer_free(&w);
+    xmtp_arena_reset(&arena);
+}
+
 static void zero_values_are_left_out(void **state)
 {
     (void)state;
@@ -129,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_message_larger_than_the_arena_hits_the_limit),
         cmocka_unit_test(cut_messages_are_malformed),
         cmocka_unit_test(strings_must_be_utf8),
+        cmocka_unit_test(zero_bytes_in_strings_come_through_and_keep_texts_apart),
         cmocka_unit_test(zero_values_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
