@@ -299,6 +299,9 @@ static inline double counts_price(const counts *c, prices *p, bool has_lanes)
            c->verified_bytes / 1024 * of[PRICE_VERIFY_KIB];
 }
 
+/* What a leaf's signature covers, about; the price of verifying is that of 256 bytes. */
+enum { LEAF_SIGNED_LEN = 140 };
+
 /* SHA-256 compressions, counted from the wire formats. */
 enum {
     HASH_HPKE = 19,      /* one seal or open; shared parts not repeated */
@@ -517,7 +520,7 @@ static inline counts counts_join(const step *p)
     c.compressions = HASH_HPKE + HASH_SCHEDULE + HASH_LEAF * (double)s->members + 2.0 * s->members +
                      3.0 * filled;
     c.aead_bytes = welcome_group_info_len(p);
-    c.verified_bytes = welcome_group_info_len(p);
+    c.verified_bytes = welcome_group_info_len(p) - (256.0 - LEAF_SIGNED_LEN) * s->members;
     return c;
 }
 
