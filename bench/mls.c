@@ -104,7 +104,10 @@ static void row_sample_prices(row *r)
     if (options.loop == NULL && !counting) {
         r->prices.encaps = (size_t)r->floor.encaps;
         r->prices.derives = (size_t)(r->floor.dh_base - r->floor.encaps);
-        prices_sample(&r->prices);
+        /* Few repetitions of something long: the prices need more samples than it has. */
+        for (int i = 0; i < (r->members > 1000 ? 12 : 1); i++) {
+            prices_sample(&r->prices);
+        }
         prices_sample(&all_prices);
     }
 }
