@@ -36,6 +36,7 @@ typedef struct list_check {
     size_t update_count;
     size_t external_init_count;
     size_t reinit_count;
+    size_t custom_count;
     uint8_t *touched; /* one per leaf: an Update or Remove was for it; NULL without Updates */
 } list_check;
 
@@ -161,6 +162,7 @@ static xmtp_status check_custom(list_check *c, uint16_t type)
     const xmtp_mls_u16_list *custom = &c->group->config.custom_proposals;
     for (size_t i = 0; i < custom->count; i++) {
         if (custom->items[i] == type) {
+            c->custom_count++;
             return XMTP_OK;
         }
     }
@@ -553,6 +555,31 @@ static xmtp_status check_members(list_check *c)
     return xmtp_tree_check_extensions(c->next, &c->out->extensions, c->error);
 }
 
+/* Section 12.1: a type beyond the RFC's may be used where every member supports it. */
+static xmtp_status check_support(list_check *c, uint16_t type)
+{
+    for (uint32_t i = 0; xmtp_tree_next_member(&c->group->tree, &i); i++) {
+        xmtp_leaf_node leaf;
+        XMTP_TRY(xmtp_tree_leaf(&c->group->tree, i, &leaf));
+        if (!xmtp_capabilities_has_proposal(&leaf.capabilities, type)) {
+            return xmtp_fail(c->error, XMTP_E_CAPABILITIES,
+                             "leaf %" PRIu32 " does not support proposals of type %" PRIu16, i,
+                             type);
+        }
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status check_custom_support(list_check *c)
+{
+    for (size_t i = 0; c->custom_count > 0 && i < c->out->count; i++) {
+        if (!xmtp_proposal_type_is_known(c->out->infos[i].type)) {
+            XMTP_TRY(check_support(c, c->out->infos[i].type));
+        }
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status take_arrays(list_check *c)
 {
     size_t changes = c->add_count + c->remove_count + c->update_count;
@@ -571,6 +598,7 @@ static xmtp_status apply(list_check *c, const xmtp_commit *commit)
 {
     XMTP_TRY(take_list(c, commit));
     XMTP_TRY(check_list(c));
+    XMTP_TRY(check_custom_support(c));
     XMTP_TRY(take_arrays(c));
     XMTP_TRY(take_extensions(c));
     if (c->update_count > 0) {

@@ -154,6 +154,20 @@ static bool credential_changed(const xmtp_leaf_node *before, const xmtp_leaf_nod
                              after->capabilities.credentials.raw);
 }
 
+/* What an external committer removes is its own former leaf (section 12.4.3.2): the application is
+ * asked about the new one as about an Update of it. */
+static bool former_leaf(const xmtp_mls_staged *staged, const xmtp_applied *applied,
+                        xmtp_leaf_node *out)
+{
+    for (size_t i = 0; i < applied->count; i++) {
+        if (applied->infos[i].type == XMTP_PROPOSAL_REMOVE) {
+            return xmtp_tree_leaf(&staged->group->tree, applied->infos[i].member.leaf, out) ==
+                   XMTP_OK;
+        }
+    }
+    return false;
+}
+
 /* The public part: new leaf and new keys into the overlay. */
 static xmtp_status apply_path(xmtp_mls_staged *staged, const xmtp_commit *commit,
                               const xmtp_applied *applied, xmtp_error *error)
@@ -168,8 +182,9 @@ static xmtp_status apply_path(xmtp_mls_staged *staged, const xmtp_commit *commit
     }
     XMTP_TRY(xmtp_path_leaf_check(staged->group, leaf, c->committer,
                                   xmtp_extensions_for_leaves(staged->group, applied), error));
-    XMTP_TRY(xmtp_group_authenticate(staged->group, c->committer, leaf,
-                                     c->is_external ? NULL : &before, error));
+    const bool has_before = !c->is_external || former_leaf(staged, applied, &before);
+    XMTP_TRY(xmtp_group_authenticate(staged->group, c->committer, leaf, has_before ? &before : NULL,
+                                     error));
     XMTP_TRY(xmtp_tree_apply_path(&c->next, c->committer, &commit->path, error));
     XMTP_TRY(xmtp_tree_check_keys(&c->next, error));
     c->changed_leaves[c->changed_count++] = c->committer;

@@ -455,6 +455,124 @@ static void a_group_is_reinitialised(void **state)
     trio_close(&t);
 }
 
+static void custom_proposals_need_the_support_of_all(void **state)
+{
+    (void)state;
+    static const uint16_t types[] = {0xf002};
+    trio t;
+    xmtp_mls_pending *pending;
+    trio_open(&t, false);
+    t.alice.config.custom_proposals = (xmtp_mls_u16_list){types, 1};
+    assert_ok(&t.alice, member_load(&t.alice));
+    const xmtp_mls_proposal custom = {.type = 0xf002, .data = xmtp_bytes_of("x", 1)};
+    const xmtp_mls_commit_options options = {.proposals = &custom, .proposal_count = 1};
+    assert_int_equal(xmtp_mls_group_commit(t.alice.group, &options, &pending, &t.alice.error),
+                     XMTP_E_CAPABILITIES);
+    trio_close(&t);
+}
+
+/* ---- everything at once ---- */
+
+enum { CROWD = 6 };
+
+/* Everybody but who sent it takes the message; those who were removed have left. */
+static void crowd_take(member *crowd, size_t from, xmtp_bytes message)
+{
+    for (size_t i = 0; i < CROWD; i++) {
+        if (i != from && crowd[i].group != NULL && xmtp_mls_group_is_active(crowd[i].group)) {
+            assert_ok(&crowd[i], member_take(&crowd[i], message));
+        }
+    }
+}
+
+static void crowd_agrees(member *crowd, size_t with)
+{
+    for (size_t i = 0; i < CROWD; i++) {
+        if (crowd[i].group != NULL && xmtp_mls_group_is_active(crowd[i].group)) {
+            members_agree(&crowd[with], &crowd[i]);
+            member_check_store(&crowd[i]);
+        }
+    }
+}
+
+static size_t crowd_pick(world_env *world, member *crowd)
+{
+    size_t i;
+    do {
+        i = world_below(world, CROWD);
+    } while (crowd[i].group == NULL || !xmtp_mls_group_is_active(crowd[i].group));
+    return i;
+}
+
+/* Some members propose updates, one commits them with the removal of another, who then comes back
+ * by an external commit. */
+static void crowd_round(world_env *world, member *crowd)
+{
+    xmtp_mls_ref refs[CROWD], own;
+    size_t count = 0;
+    const size_t committer = crowd_pick(world, crowd);
+    size_t gone = crowd_pick(world, crowd);
+    for (size_t i = 0; i < CROWD; i++) {
+        if (i != committer && i != gone && world_below(world, 2) == 0) {
+            blob b = propose(&crowd[i], &(xmtp_mls_proposal){.type = XMTP_MLS_PROPOSAL_UPDATE},
+                             &refs[count++]);
+            crowd_take(crowd, i, blob_bytes(b));
+            free(b.p);
+        }
+    }
+    if (gone != committer) {
+        const uint32_t leaf = xmtp_mls_group_own_leaf(crowd[gone].group);
+        const xmtp_mls_proposal removal = {.type = XMTP_MLS_PROPOSAL_REMOVE, .leaf = leaf};
+        blob b = propose(&crowd[committer], &removal, &own);
+        crowd_take(crowd, committer, blob_bytes(b));
+        refs[count++] = own;
+        free(b.p);
+    }
+    xmtp_mls_pending *pending =
+        member_commit(&crowd[committer],
+                      &(xmtp_mls_commit_options){.references = refs, .reference_count = count});
+    crowd_take(crowd, committer, xmtp_mls_pending_message(pending));
+    member_confirm(&crowd[committer], pending);
+    crowd_agrees(crowd, committer);
+    bool is_gone = gone != committer;
+    gone = is_gone ? gone : crowd_pick(world, crowd);
+    if (gone != committer) {
+        int64_t leaf = xmtp_mls_group_own_leaf(crowd[gone].group);
+        leaf = is_gone ? XMTP_MLS_NO_LEAF : leaf;
+        blob commit;
+        assert_ok(&crowd[gone], enter(&crowd[gone], &crowd[committer], leaf, &commit));
+        crowd_take(crowd, gone, blob_bytes(commit));
+        crowd_agrees(crowd, gone);
+        free(commit.p);
+    }
+}
+
+static void a_crowd_agrees_after_every_round(void **state)
+{
+    (void)state;
+    world_env world;
+    member crowd[CROWD];
+    world_env_init(&world, 41);
+    for (size_t i = 0; i < CROWD; i++) {
+        char name[8] = {'m', (char)('0' + i), 0};
+        member_new(&crowd[i], &world, name, i % 2 == 0);
+    }
+    member_create(&crowd[0]);
+    for (size_t i = 1; i < CROWD; i++) {
+        blob commit = member_invite(&crowd[0], &crowd[i]);
+        for (size_t k = 1; k < i; k++) {
+            assert_ok(&crowd[k], member_take(&crowd[k], blob_bytes(commit)));
+        }
+        free(commit.p);
+    }
+    for (size_t round = 0; round < 25; round++) {
+        crowd_round(&world, crowd);
+    }
+    for (size_t i = 0; i < CROWD; i++) {
+        member_free(&crowd[i]);
+    }
+}
+
 /* ---- credentials ---- */
 
 /* Nobody called mallory, and nobody changes its name. */
@@ -625,6 +743,8 @@ int main(void)
         cmocka_unit_test(a_group_branches),
         cmocka_unit_test(a_branch_of_an_unknown_group_is_refused),
         cmocka_unit_test(a_group_is_reinitialised),
+        cmocka_unit_test(custom_proposals_need_the_support_of_all),
+        cmocka_unit_test(a_crowd_agrees_after_every_round),
         cmocka_unit_test(the_application_judges_credentials),
         cmocka_unit_test(x509_credentials_are_carried),
         cmocka_unit_test(every_suite_carries_a_group),
