@@ -60,7 +60,7 @@ static xmtp_status encap_step(const xmtp_kem_encap *jobs, size_t count)
 {
     uint8_t dh[STEP][KEY_LEN];
     uint8_t enc[STEP][KEY_LEN];
-    xmtp_x25519_pair pairs[STEP];
+    xmtp_x25519_pair pairs[STEP] = {0};
     for (size_t i = 0; i < count; i++) {
         pairs[i] =
             (xmtp_x25519_pair){.e = jobs[i].seed, .pk = jobs[i].pk, .enc = enc[i], .dh = dh[i]};
