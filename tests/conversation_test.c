@@ -116,7 +116,7 @@ static void assert_same_epoch(person *people, size_t count, const xmtp_conversat
 /* A group made by people[0] with the next count - 1 of them. */
 static void make_group(person *people, size_t count, const char *name, xmtp_conversation_id *out)
 {
-    const char *members[8];
+    const char *members[8] = {0};
     for (size_t i = 1; i < count; i++) {
         members[i - 1] = xmtp_client_address(people[i].client);
     }

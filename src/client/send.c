@@ -100,7 +100,7 @@ xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content, bool should
                                bool *can_build, xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    uint64_t key_ns;
+    uint64_t key_ns = 0;
     if (content.n > XMTP_CONTENT_MAX) {
         return xmtp_fail(error, XMTP_E_LIMIT, "content of %zu bytes, at most %d", content.n,
                          XMTP_CONTENT_MAX);
