@@ -90,6 +90,9 @@ void cli_print_message(const cli_options *options, const xmtp_message *message)
     const char *text = message->text != NULL ? message->text : message->fallback;
     if (text != NULL) {
         printf("%s  %.8s  %s: %s\n", when, conversation, sender_name(message), text);
+    } else if (message->kind == XMTP_MESSAGE_MEMBERSHIP_CHANGE) {
+        printf("%s  %.8s  (%s changed the members or the name)\n", when, conversation,
+               sender_name(message));
     } else {
         printf("%s  %.8s  %s (%s)\n", when, conversation, sender_name(message), message->type);
     }
