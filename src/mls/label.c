@@ -170,24 +170,18 @@ xmtp_status xmtp_verify_with_label(const xmtp_suite *suite, xmtp_bytes pk, const
     return suite->signature->verify(pk, message, signature);
 }
 
-xmtp_status xmtp_encrypt_with_info(const xmtp_suite *suite, const uint8_t *pk, xmtp_bytes info,
-                                   xmtp_bytes plaintext, const uint8_t *seed, uint8_t *kem_output,
-                                   uint8_t *ciphertext)
-{
-    xmtp_hpke c;
-    XMTP_TRY(xmtp_hpke_setup_sender(&c, suite, pk, info, seed, kem_output));
-    xmtp_status status = xmtp_hpke_seal(&c, (xmtp_bytes){0}, plaintext, ciphertext);
-    xmtp_hpke_wipe(&c);
-    return status;
-}
-
 xmtp_status xmtp_encrypt_with_label(const xmtp_suite *suite, const uint8_t *pk, const char *label,
                                     xmtp_bytes context, xmtp_bytes plaintext, const uint8_t *seed,
                                     xmtp_writer *scratch, uint8_t *kem_output, uint8_t *ciphertext)
 {
     xmtp_bytes info;
+    const xmtp_hpke_letter letter = {.pk = pk,
+                                     .seed = seed,
+                                     .plaintext = plaintext,
+                                     .enc = kem_output,
+                                     .ciphertext = ciphertext};
     XMTP_TRY(build(scratch, label, context, &info));
-    return xmtp_encrypt_with_info(suite, pk, info, plaintext, seed, kem_output, ciphertext);
+    return xmtp_hpke_seal_many(suite, info, &letter, 1);
 }
 
 xmtp_status xmtp_decrypt_with_label(const xmtp_suite *suite, const uint8_t *sk, const uint8_t *pk,
@@ -201,4 +195,60 @@ xmtp_status xmtp_decrypt_with_label(const xmtp_suite *suite, const uint8_t *sk, 
     xmtp_status status = xmtp_hpke_open(&c, (xmtp_bytes){0}, ciphertext, out);
     xmtp_hpke_wipe(&c);
     return status;
+}
+
+/* ---- letters to many receivers ---- */
+
+xmtp_status xmtp_letters_init(xmtp_letters *out, const xmtp_suite *suite, size_t capacity,
+                              xmtp_arena *arena)
+{
+    *out = (xmtp_letters){.suite = suite, .arena = arena, .capacity = capacity};
+    return xmtp_arena_take_array(arena, capacity, sizeof *out->items, (void **)&out->items);
+}
+
+/* seed, enc and ciphertext of one letter lie in one piece of the arena; the plaintext waits where
+ * its ciphertext will be. */
+xmtp_status xmtp_letters_put(xmtp_letters *letters, const xmtp_env *env, xmtp_bytes pk,
+                             xmtp_bytes plaintext)
+{
+    const xmtp_suite *suite = letters->suite;
+    const size_t head_len = suite->kem->seed_len + suite->kem->enc_len;
+    uint8_t *seed;
+    XMTP_ENSURE(pk.n == suite->kem->pk_len, XMTP_E_KEY);
+    XMTP_ENSURE(letters->count < letters->capacity, XMTP_E_LIMIT);
+    XMTP_TRY(xmtp_arena_take(letters->arena, head_len + plaintext.n + suite->aead->tag_len,
+                             (void **)&seed));
+    XMTP_TRY(env->random(env->context, seed, suite->kem->seed_len));
+    memcpy(seed + head_len, plaintext.p, plaintext.n);
+    letters->items[letters->count++] =
+        (xmtp_hpke_letter){.pk = pk.p,
+                           .seed = seed,
+                           .plaintext = xmtp_bytes_of(seed + head_len, plaintext.n),
+                           .enc = seed + suite->kem->seed_len,
+                           .ciphertext = seed + head_len};
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_letters_seal(xmtp_letters *letters, const char *label, xmtp_bytes context)
+{
+    xmtp_bytes info;
+    xmtp_writer scratch;
+    xmtp_writer_init(&scratch, letters->arena->alloc, XMTP_WRITER_MAX);
+    xmtp_status status = build(&scratch, label, context, &info);
+    if (status == XMTP_OK) {
+        status = xmtp_hpke_seal_many(letters->suite, info, letters->items, letters->count);
+    }
+    xmtp_writer_free(&scratch);
+    return status;
+}
+
+xmtp_bytes xmtp_letters_kem_output(const xmtp_letters *letters, size_t i)
+{
+    return xmtp_bytes_of(letters->items[i].enc, letters->suite->kem->enc_len);
+}
+
+xmtp_bytes xmtp_letters_ciphertext(const xmtp_letters *letters, size_t i)
+{
+    return xmtp_bytes_of(letters->items[i].ciphertext,
+                         letters->items[i].plaintext.n + letters->suite->aead->tag_len);
 }

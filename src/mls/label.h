@@ -7,6 +7,7 @@
 #ifndef XMTP_MLS_LABEL_H
 #define XMTP_MLS_LABEL_H
 
+#include "base/arena.h"
 #include "base/writer.h"
 #include "crypto/crypto.h"
 
@@ -61,11 +62,6 @@ xmtp_status xmtp_encrypt_with_label(const xmtp_suite *suite, const uint8_t *pk, 
                                     xmtp_writer *scratch, uint8_t *kem_output,
                                     uint8_t *ciphertext) XMTP_MUST_CHECK;
 
-/* The same with the encoded EncryptContext given (xmtp_labelled_content). */
-xmtp_status xmtp_encrypt_with_info(const xmtp_suite *suite, const uint8_t *pk, xmtp_bytes info,
-                                   xmtp_bytes plaintext, const uint8_t *seed, uint8_t *kem_output,
-                                   uint8_t *ciphertext) XMTP_MUST_CHECK;
-
 /* DecryptWithLabel, section 5.1.3. pk may be NULL (derived from sk). out receives
  * ciphertext.n - aead->tag_len bytes. XMTP_E_AUTH, XMTP_E_LENGTH, XMTP_E_KEY; out is zeroed then.
  */
@@ -73,5 +69,31 @@ xmtp_status xmtp_decrypt_with_label(const xmtp_suite *suite, const uint8_t *sk, 
                                     const char *label, xmtp_bytes context, xmtp_bytes kem_output,
                                     xmtp_bytes ciphertext, xmtp_writer *scratch,
                                     uint8_t *out) XMTP_MUST_CHECK;
+
+/* EncryptWithLabel to many receivers under one context: letters are put in, sealed together, and
+ * read in the order of putting. All of it lies in the arena, which wipes it. */
+typedef struct xmtp_letters {
+    const xmtp_suite *suite;
+    xmtp_arena *arena;
+    xmtp_hpke_letter *items;
+    size_t count;
+    size_t capacity;
+} xmtp_letters;
+
+xmtp_status xmtp_letters_init(xmtp_letters *out, const xmtp_suite *suite, size_t capacity,
+                              xmtp_arena *arena) XMTP_MUST_CHECK;
+
+/* pk: a view that lives until sealing. plaintext is copied. XMTP_E_KEY: pk has a wrong length;
+ * XMTP_E_LIMIT beyond the capacity. */
+xmtp_status xmtp_letters_put(xmtp_letters *letters, const xmtp_env *env, xmtp_bytes pk,
+                             xmtp_bytes plaintext) XMTP_MUST_CHECK;
+
+/* Once, after the last letter was put in. */
+xmtp_status xmtp_letters_seal(xmtp_letters *letters, const char *label,
+                              xmtp_bytes context) XMTP_MUST_CHECK;
+
+/* HPKECiphertext of the i-th letter. */
+xmtp_bytes xmtp_letters_kem_output(const xmtp_letters *letters, size_t i);
+xmtp_bytes xmtp_letters_ciphertext(const xmtp_letters *letters, size_t i);
 
 #endif

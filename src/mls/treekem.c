@@ -18,15 +18,10 @@
 
 /* ---- derivation ---- */
 
-/* The key pair that a path secret gives its node. */
-static xmtp_status node_key_pair(const xmtp_suite *suite, const xmtp_secret *path_secret,
-                                 uint8_t *sk, uint8_t *pk)
+static xmtp_status node_secret_of(const xmtp_suite *suite, const xmtp_secret *path_secret,
+                                  xmtp_secret *out)
 {
-    xmtp_secret node_secret;
-    XMTP_TRY(xmtp_derive_secret(suite, path_secret, "node", &node_secret));
-    xmtp_status status = suite->kem->derive_key_pair(xmtp_secret_bytes(&node_secret), sk, pk);
-    xmtp_secret_wipe(&node_secret);
-    return status;
+    return xmtp_derive_secret(suite, path_secret, "node", out);
 }
 
 static xmtp_status next_path_secret(const xmtp_suite *suite, const xmtp_secret *path_secret,
@@ -48,32 +43,39 @@ static xmtp_status random_secret(const xmtp_suite *suite, const xmtp_env *env, x
     return env->random(env->context, out->p, out->n);
 }
 
-typedef struct public_keys {
-    uint8_t leaf[XMTP_KEM_PK_MAX];
-    uint8_t nodes[XMTP_MLS_PATH_MAX][XMTP_KEM_PK_MAX];
-    xmtp_bytes views[XMTP_MLS_PATH_MAX];
-} public_keys;
+/* Key pairs of a path, derived together: the secret of each, and where its keys go. */
+typedef struct key_pairs {
+    xmtp_secret secrets[XMTP_MLS_PATH_MAX + 1];
+    uint8_t public_keys[XMTP_MLS_PATH_MAX + 1][XMTP_KEM_PK_MAX];
+    xmtp_kem_derive jobs[XMTP_MLS_PATH_MAX + 1];
+    size_t count;
+} key_pairs;
 
-static xmtp_status make_leaf_key(const xmtp_suite *suite, const xmtp_env *env,
-                                 xmtp_treekem_path *path, public_keys *keys)
+/* secrets[count] is set; its private key goes to sk. */
+static void add_pair(key_pairs *pairs, uint8_t *sk)
 {
-    xmtp_secret leaf_secret;
-    XMTP_TRY(random_secret(suite, env, &leaf_secret));
-    xmtp_status status =
-        suite->kem->derive_key_pair(xmtp_secret_bytes(&leaf_secret), path->leaf_key, keys->leaf);
-    xmtp_secret_wipe(&leaf_secret);
-    return status;
+    const size_t i = pairs->count++;
+    pairs->jobs[i] = (xmtp_kem_derive){
+        .ikm = xmtp_secret_bytes(&pairs->secrets[i]), .sk = sk, .pk = pairs->public_keys[i]};
 }
 
-/* commit_secret runs ahead: it is the next path secret until the path ends. */
-static xmtp_status make_path_keys(const xmtp_suite *suite, const xmtp_env *env,
-                                  xmtp_treekem_path *path, public_keys *keys)
+static xmtp_bytes public_key_at(const key_pairs *pairs, const xmtp_suite *suite, size_t i)
 {
+    return xmtp_bytes_of(pairs->public_keys[i], suite->kem->pk_len);
+}
+
+/* Fresh secrets for the leaf, which comes first, and for the path. commit_secret runs ahead: it is
+ * the next path secret until the path ends. */
+static xmtp_status make_secrets(const xmtp_suite *suite, const xmtp_env *env,
+                                xmtp_treekem_path *path, key_pairs *pairs)
+{
+    XMTP_TRY(random_secret(suite, env, &pairs->secrets[0]));
+    add_pair(pairs, path->leaf_key);
     XMTP_TRY(random_secret(suite, env, &path->commit_secret));
     for (uint32_t i = 0; i < path->path.count; i++) {
         path->path_secrets[i] = path->commit_secret;
-        XMTP_TRY(node_key_pair(suite, &path->path_secrets[i], path->keys[i], keys->nodes[i]));
-        keys->views[i] = xmtp_bytes_of(keys->nodes[i], suite->kem->pk_len);
+        XMTP_TRY(node_secret_of(suite, &path->path_secrets[i], &pairs->secrets[pairs->count]));
+        add_pair(pairs, path->keys[i]);
         XMTP_TRY(next_path_secret(suite, &path->path_secrets[i], &path->commit_secret));
     }
     return XMTP_OK;
@@ -100,20 +102,36 @@ static xmtp_status put_leaf(xmtp_tree *tree, uint32_t sender, const xmtp_leaf_no
     return status;
 }
 
+/* The public part of the path into the tree: parents first, whose hash the leaf signs. */
+static xmtp_status put_path(xmtp_tree *tree, const xmtp_leaf_node *leaf,
+                            const uint8_t *signature_sk, xmtp_bytes group_id,
+                            const xmtp_treekem_path *path, const key_pairs *pairs)
+{
+    xmtp_bytes views[XMTP_MLS_PATH_MAX];
+    uint8_t parent_hash[XMTP_HASH_MAX];
+    size_t parent_hash_len;
+    for (uint32_t i = 0; i < path->path.count; i++) {
+        views[i] = public_key_at(pairs, tree->suite, i + 1);
+    }
+    XMTP_TRY(
+        xmtp_tree_set_path(tree, path->sender, &path->path, views, parent_hash, &parent_hash_len));
+    return put_leaf(tree, path->sender, leaf, signature_sk, group_id,
+                    public_key_at(pairs, tree->suite, 0),
+                    xmtp_bytes_of(parent_hash, parent_hash_len));
+}
+
 static xmtp_status begin(xmtp_tree *tree, const xmtp_leaf_node *leaf, const uint8_t *signature_sk,
                          xmtp_bytes group_id, const xmtp_env *env, xmtp_treekem_path *out)
 {
-    const xmtp_suite *suite = tree->suite;
-    public_keys keys;
-    uint8_t parent_hash[XMTP_HASH_MAX];
-    size_t parent_hash_len;
-    XMTP_TRY(make_leaf_key(suite, env, out, &keys));
-    XMTP_TRY(make_path_keys(suite, env, out, &keys));
-    XMTP_TRY(xmtp_tree_set_path(tree, out->sender, &out->path, keys.views, parent_hash,
-                                &parent_hash_len));
-    return put_leaf(tree, out->sender, leaf, signature_sk, group_id,
-                    xmtp_bytes_of(keys.leaf, suite->kem->pk_len),
-                    xmtp_bytes_of(parent_hash, parent_hash_len));
+    key_pairs pairs;
+    pairs.count = 0;
+    xmtp_status status = make_secrets(tree->suite, env, out, &pairs);
+    if (status == XMTP_OK) {
+        status = xmtp_kem_derive_many(tree->suite->kem, pairs.jobs, pairs.count);
+    }
+    xmtp_wipe(pairs.secrets, sizeof pairs.secrets);
+    XMTP_TRY(status);
+    return put_path(tree, leaf, signature_sk, group_id, out, &pairs);
 }
 
 xmtp_status xmtp_treekem_begin(xmtp_tree *tree, uint32_t sender, const xmtp_leaf_node *leaf,
@@ -184,55 +202,52 @@ static xmtp_status recipients(const xmtp_tree *tree, uint32_t copath, const uint
     return XMTP_OK;
 }
 
-static xmtp_status seal_one(const xmtp_suite *suite, xmtp_bytes pk, xmtp_bytes info,
-                            const xmtp_secret *path_secret, const xmtp_env *env, xmtp_writer *w)
-{
-    uint8_t seed[XMTP_KEM_SEED_MAX];
-    uint8_t kem_output[XMTP_KEM_ENC_MAX];
-    uint8_t ciphertext[XMTP_HASH_MAX + XMTP_AEAD_TAG_MAX];
-    XMTP_ENSURE(pk.n == suite->kem->pk_len, XMTP_E_KEY);
-    XMTP_TRY(env->random(env->context, seed, suite->kem->seed_len));
-    xmtp_status status = xmtp_encrypt_with_info(suite, pk.p, info, xmtp_secret_bytes(path_secret),
-                                                seed, kem_output, ciphertext);
-    xmtp_wipe(seed, sizeof seed);
-    XMTP_TRY(status);
-    xmtp_writer_vec(w, xmtp_bytes_of(kem_output, suite->kem->enc_len));
-    xmtp_writer_vec(w, xmtp_bytes_of(ciphertext, path_secret->n + suite->aead->tag_len));
-    return xmtp_writer_status(w);
-}
-
 typedef struct sealing {
     const xmtp_tree *tree;
     const xmtp_treekem_path *path;
-    xmtp_bytes info;
     const uint8_t *excluded;
     const xmtp_env *env;
     xmtp_arena *arena;
+    xmtp_letters letters;             /* those of the lowest step first */
+    size_t counts[XMTP_MLS_PATH_MAX]; /* how many of them belong to each step */
 } sealing;
 
-/* One UpdatePathNode. */
-static xmtp_status seal_step(const sealing *s, uint32_t i, xmtp_writer *w)
+static xmtp_status put_letters(sealing *s, uint32_t i)
 {
-    const xmtp_tree_step *step = &s->path->path.steps[i];
     uint32_t *nodes;
-    size_t count;
-    XMTP_TRY(recipients(s->tree, step->copath, s->excluded, s->arena, &nodes, &count));
-    xmtp_writer_vec(w, xmtp_tree_encryption_key(s->tree, step->node));
-    size_t mark = xmtp_writer_vec_open(w);
-    for (size_t k = 0; k < count; k++) {
-        XMTP_TRY(seal_one(s->tree->suite, xmtp_tree_encryption_key(s->tree, nodes[k]), s->info,
-                          &s->path->path_secrets[i], s->env, w));
+    XMTP_TRY(recipients(s->tree, s->path->path.steps[i].copath, s->excluded, s->arena, &nodes,
+                        &s->counts[i]));
+    for (size_t k = 0; k < s->counts[i]; k++) {
+        XMTP_TRY(xmtp_letters_put(&s->letters, s->env, xmtp_tree_encryption_key(s->tree, nodes[k]),
+                                  xmtp_secret_bytes(&s->path->path_secrets[i])));
     }
-    xmtp_writer_vec_close(w, mark);
-    return xmtp_writer_status(w);
+    return XMTP_OK;
 }
 
-static xmtp_status seal_all(const sealing *s, xmtp_writer *w)
+/* Resolutions of a copath have no leaf twice, so there are never more letters than leaves. */
+static xmtp_status seal_all(sealing *s, xmtp_bytes group_context)
 {
+    XMTP_TRY(xmtp_letters_init(&s->letters, s->tree->suite, s->tree->leaf_count, s->arena));
+    for (uint32_t i = 0; i < s->path->path.count; i++) {
+        XMTP_TRY(put_letters(s, i));
+    }
+    return xmtp_letters_seal(&s->letters, "UpdatePathNode", group_context);
+}
+
+/* The UpdatePath. */
+static xmtp_status write_path(const sealing *s, xmtp_writer *w)
+{
+    size_t letter = 0;
     xmtp_writer_put(w, xmtp_tree_leaf_raw(s->tree, s->path->sender));
     size_t mark = xmtp_writer_vec_open(w);
     for (uint32_t i = 0; i < s->path->path.count; i++) {
-        XMTP_TRY(seal_step(s, i, w));
+        xmtp_writer_vec(w, xmtp_tree_encryption_key(s->tree, s->path->path.steps[i].node));
+        size_t step_mark = xmtp_writer_vec_open(w);
+        for (size_t k = 0; k < s->counts[i]; k++, letter++) {
+            xmtp_writer_vec(w, xmtp_letters_kem_output(&s->letters, letter));
+            xmtp_writer_vec(w, xmtp_letters_ciphertext(&s->letters, letter));
+        }
+        xmtp_writer_vec_close(w, step_mark);
     }
     xmtp_writer_vec_close(w, mark);
     return xmtp_writer_status(w);
@@ -245,21 +260,9 @@ xmtp_status xmtp_treekem_encrypt(const xmtp_tree *tree, const xmtp_treekem_path 
 {
     uint8_t *marks;
     XMTP_TRY(mark_excluded(tree, excluded, excluded_count, arena, &marks));
-    xmtp_writer info; /* one for all recipients */
-    xmtp_writer_init(&info, tree->alloc, XMTP_WRITER_MAX);
-    xmtp_labelled_content(&info, "UpdatePathNode", group_context);
-    xmtp_status status = xmtp_writer_status(&info);
-    const sealing s = {.tree = tree,
-                       .path = path,
-                       .info = xmtp_writer_bytes(&info),
-                       .excluded = marks,
-                       .env = env,
-                       .arena = arena};
-    if (status == XMTP_OK) {
-        status = seal_all(&s, w);
-    }
-    xmtp_writer_free(&info);
-    return status;
+    sealing s = {.tree = tree, .path = path, .excluded = marks, .env = env, .arena = arena};
+    XMTP_TRY(seal_all(&s, group_context));
+    return write_path(&s, w);
 }
 
 /* ---- the receiver ---- */
@@ -324,18 +327,37 @@ static bool has_key(const xmtp_tree *tree, uint32_t node, const uint8_t *pk)
                             xmtp_bytes_of(pk, tree->suite->kem->pk_len));
 }
 
+/* The secrets of path.steps[from] to the root; path_secret becomes the commit secret. */
+static xmtp_status follow_secrets(const xmtp_suite *suite, const xmtp_tree_path *path,
+                                  uint32_t from, xmtp_secret *path_secret, xmtp_tree_private *next,
+                                  key_pairs *pairs)
+{
+    for (uint32_t i = from; i < path->count; i++) {
+        xmtp_tree_key *key = &next->keys[next->count++];
+        key->node = path->steps[i].node;
+        XMTP_TRY(node_secret_of(suite, path_secret, &pairs->secrets[pairs->count]));
+        add_pair(pairs, key->sk);
+        XMTP_TRY(next_path_secret(suite, path_secret, path_secret));
+    }
+    return XMTP_OK;
+}
+
 /* Key pairs from path.steps[from] to the root; each must be the one in the tree (section 7.5). The
  * new keys replace all above the receiver's own lower ones. */
 static xmtp_status derive_from(const xmtp_tree *tree, const xmtp_tree_path *path, uint32_t from,
                                xmtp_secret *path_secret, xmtp_tree_private *next)
 {
-    for (uint32_t i = from; i < path->count; i++) {
-        uint8_t pk[XMTP_KEM_PK_MAX];
-        xmtp_tree_key *key = &next->keys[next->count++];
-        key->node = path->steps[i].node;
-        XMTP_TRY(node_key_pair(tree->suite, path_secret, key->sk, pk));
-        XMTP_ENSURE(has_key(tree, key->node, pk), XMTP_E_UPDATE_PATH);
-        XMTP_TRY(next_path_secret(tree->suite, path_secret, path_secret));
+    key_pairs pairs;
+    pairs.count = 0;
+    xmtp_status status = follow_secrets(tree->suite, path, from, path_secret, next, &pairs);
+    if (status == XMTP_OK) {
+        status = xmtp_kem_derive_many(tree->suite->kem, pairs.jobs, pairs.count);
+    }
+    xmtp_wipe(pairs.secrets, sizeof pairs.secrets);
+    XMTP_TRY(status);
+    for (size_t i = 0; i < pairs.count; i++) {
+        XMTP_ENSURE(has_key(tree, path->steps[from + i].node, pairs.public_keys[i]),
+                    XMTP_E_UPDATE_PATH);
     }
     return XMTP_OK;
 }

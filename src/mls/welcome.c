@@ -9,7 +9,7 @@
  *     |   to its init_key --------------------> welcome_secret                       |
  *     +--------------------------------------+---------------------------------------+
  *
- * The HPKE context binds each entry to the encrypted GroupInfo; it is built once for all entries.
+ * The HPKE context binds each entry to the encrypted GroupInfo; it is built and hashed once for all entries.
  */
 #include "mls/welcome.h"
 
@@ -88,13 +88,11 @@ static xmtp_status seal_group_info(const xmtp_suite *suite, const xmtp_new_epoch
     return status;
 }
 
-/* GroupSecrets of one new member, encrypted to its init_key. */
-static xmtp_status put_entry(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                             const xmtp_key_package *key_package, uint32_t leaf, xmtp_bytes info,
-                             xmtp_writer *w)
+/* GroupSecrets of one new member, to its init_key. */
+static xmtp_status put_letter(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
+                              const xmtp_key_package *key_package, uint32_t leaf,
+                              xmtp_letters *letters)
 {
-    const xmtp_suite *suite = group->suite;
-    uint8_t ref[XMTP_HASH_MAX], seed[XMTP_KEM_SEED_MAX], kem_output[XMTP_KEM_ENC_MAX];
     const xmtp_secret *path_secret = xmtp_treekem_path_secret_for(epoch->path, leaf);
     xmtp_group_secrets secrets = {.joiner_secret = xmtp_secret_bytes(epoch->joiner_secret),
                                   .has_path_secret = path_secret != NULL,
@@ -106,49 +104,63 @@ static xmtp_status put_entry(const xmtp_mls_group *group, const xmtp_new_epoch *
     xmtp_writer *plaintext = &group->scratch->tbs;
     xmtp_writer_clear(plaintext);
     xmtp_group_secrets_encode(plaintext, &secrets);
-    size_t n = xmtp_writer_bytes(plaintext).n;
-    uint8_t *ciphertext = xmtp_writer_extend(plaintext, n + suite->aead->tag_len);
     XMTP_TRY(xmtp_writer_status(plaintext));
-
-    xmtp_key_package_ref(suite, key_package->raw, ref);
-    XMTP_TRY(group->env->random(group->env->context, seed, suite->kem->seed_len));
     xmtp_status status =
-        xmtp_encrypt_with_info(suite, key_package->init_key.p, info, xmtp_bytes_of(plaintext->p, n),
-                               seed, kem_output, ciphertext);
-    xmtp_wipe(seed, sizeof seed);
-    XMTP_TRY(status);
-    xmtp_encrypted_group_secrets entry = {
-        .new_member = xmtp_bytes_of(ref, suite->hash->len),
-        .encrypted_group_secrets = {.kem_output = xmtp_bytes_of(kem_output, suite->kem->enc_len),
-                                    .ciphertext =
-                                        xmtp_bytes_of(ciphertext, n + suite->aead->tag_len)}};
-    xmtp_encrypted_group_secrets_encode(w, &entry);
+        xmtp_letters_put(letters, group->env, key_package->init_key, xmtp_writer_bytes(plaintext));
     xmtp_writer_clear(plaintext);
-    return xmtp_writer_status(w);
+    return status;
 }
 
-static xmtp_status put_entries(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                               const xmtp_applied *applied, xmtp_bytes info, xmtp_writer *w)
+/* The next key package that a list of proposals adds, from *i on; NULL behind the last. */
+static const xmtp_key_package *next_added(const xmtp_applied *applied, size_t *i)
 {
-    size_t added = 0;
-    for (size_t i = 0; i < applied->count; i++) {
-        const xmtp_proposal *proposal = &applied->proposals[i].proposal;
+    while (*i < applied->count) {
+        const xmtp_proposal *proposal = &applied->proposals[(*i)++].proposal;
         if (proposal->type == XMTP_PROPOSAL_ADD) {
-            XMTP_TRY(put_entry(group, epoch, &proposal->u.add, applied->added[added++], info, w));
+            return &proposal->u.add;
         }
     }
-    return XMTP_OK;
+    return NULL;
+}
+
+static xmtp_status seal_secrets(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
+                                const xmtp_applied *applied, xmtp_bytes group_info,
+                                xmtp_letters *letters)
+{
+    const xmtp_key_package *key_package;
+    for (size_t i = 0; (key_package = next_added(applied, &i)) != NULL;) {
+        XMTP_TRY(put_letter(group, epoch, key_package, applied->added[letters->count], letters));
+    }
+    return xmtp_letters_seal(letters, "Welcome", group_info);
+}
+
+static void write_entries(const xmtp_suite *suite, const xmtp_applied *applied,
+                          const xmtp_letters *letters, xmtp_writer *w)
+{
+    const xmtp_key_package *key_package;
+    size_t k = 0;
+    for (size_t i = 0; (key_package = next_added(applied, &i)) != NULL; k++) {
+        uint8_t ref[XMTP_HASH_MAX];
+        xmtp_key_package_ref(suite, key_package->raw, ref);
+        const xmtp_encrypted_group_secrets entry = {
+            .new_member = xmtp_bytes_of(ref, suite->hash->len),
+            .encrypted_group_secrets = {.kem_output = xmtp_letters_kem_output(letters, k),
+                                        .ciphertext = xmtp_letters_ciphertext(letters, k)}};
+        xmtp_encrypted_group_secrets_encode(w, &entry);
+    }
 }
 
 static xmtp_status make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
-                        const xmtp_applied *applied, xmtp_writer *group_info, xmtp_writer *info,
+                        const xmtp_applied *applied, xmtp_writer *group_info, xmtp_arena *arena,
                         xmtp_writer *entries, xmtp_writer *out)
 {
+    xmtp_letters letters;
     XMTP_TRY(xmtp_group_info_make(group, epoch, true, (xmtp_bytes){0}, group_info));
     XMTP_TRY(seal_group_info(group->suite, epoch, group_info));
-    xmtp_labelled_content(info, "Welcome", xmtp_writer_bytes(group_info));
-    XMTP_TRY(xmtp_writer_status(info));
-    XMTP_TRY(put_entries(group, epoch, applied, xmtp_writer_bytes(info), entries));
+    XMTP_TRY(xmtp_letters_init(&letters, group->suite, applied->added_count, arena));
+    XMTP_TRY(seal_secrets(group, epoch, applied, xmtp_writer_bytes(group_info), &letters));
+    write_entries(group->suite, applied, &letters, entries);
+    XMTP_TRY(xmtp_writer_status(entries));
     xmtp_welcome welcome = {.cipher_suite = group->suite->id,
                             .secrets = xmtp_writer_bytes(entries),
                             .secret_count = applied->added_count,
@@ -161,13 +173,14 @@ static xmtp_status make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch
 xmtp_status xmtp_welcome_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
                               const xmtp_applied *applied, xmtp_writer *out)
 {
-    xmtp_writer group_info, info, entries;
+    xmtp_writer group_info, entries;
+    xmtp_arena arena;
     xmtp_writer_init(&group_info, group->alloc, XMTP_WRITER_MAX);
-    xmtp_writer_init(&info, group->alloc, XMTP_WRITER_MAX);
+    xmtp_arena_init(&arena, group->alloc, XMTP_MLS_STAGED_MEMORY_MAX);
     xmtp_writer_init(&entries, group->alloc, XMTP_WRITER_MAX);
-    xmtp_status status = make(group, epoch, applied, &group_info, &info, &entries, out);
+    xmtp_status status = make(group, epoch, applied, &group_info, &arena, &entries, out);
     xmtp_writer_free(&group_info);
-    xmtp_writer_free(&info);
+    xmtp_arena_reset(&arena);
     xmtp_writer_free(&entries);
     return status;
 }
