@@ -157,6 +157,10 @@ struct xmtp_mls_pending {
     const xmtp_alloc *alloc;
     const xmtp_suite *suite;
     uint64_t epoch;
+    /* Made by xmtp_mls_group_commit in this process, from the state of the group that this hash
+     * names: its signatures and keys are known to be good. Never stored. */
+    bool is_fresh;
+    xmtp_digest made_from;
     xmtp_buffer authenticated_content;
     xmtp_buffer message;
     xmtp_buffer welcome;

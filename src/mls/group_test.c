@@ -105,6 +105,44 @@ static void the_second_commit_of_an_epoch_loses(void **state)
     pair_close(&p);
 }
 
+/* A byte of the commit's signature, which stands before the confirmation tag. */
+static void spoil_signature(xmtp_mls_pending *pending)
+{
+    xmtp_buffer *content = &pending->authenticated_content;
+    content->p[content->n - (1 + 32) - 1] ^= 1;
+}
+
+/* What was signed in this process is not verified again, but the confirmation tag still binds it;
+ * what comes from a store is verified. */
+static void a_spoiled_pending_commit_is_refused(void **state)
+{
+    (void)state;
+    pair p;
+    pair_open(&p);
+    uint8_t *encoded;
+    size_t encoded_len;
+    xmtp_mls_pending *decoded;
+    xmtp_mls_staged *staged;
+    xmtp_mls_pending *fresh = member_commit(&p.alice, NULL);
+    assert_int_equal(xmtp_mls_pending_encode(fresh, &encoded, &encoded_len), XMTP_OK);
+    assert_ok(&p.alice,
+              xmtp_mls_pending_decode(&decoded, p.alice.group, xmtp_bytes_of(encoded, encoded_len),
+                                      &p.alice.error));
+    free(encoded);
+    assert_true(fresh->is_fresh);
+    assert_false(decoded->is_fresh);
+    spoil_signature(fresh);
+    spoil_signature(decoded);
+    assert_int_equal(xmtp_mls_group_stage_pending(p.alice.group, fresh, &staged, &p.alice.error),
+                     XMTP_E_CONFIRMATION_TAG);
+    assert_int_equal(xmtp_mls_group_stage_pending(p.alice.group, decoded, &staged, &p.alice.error),
+                     XMTP_E_SIGNATURE);
+    assert_null(staged);
+    xmtp_mls_pending_free(decoded);
+    xmtp_mls_pending_free(fresh);
+    pair_close(&p);
+}
+
 static void a_pending_commit_survives_in_the_store(void **state)
 {
     (void)state;
@@ -671,6 +709,7 @@ int main(void)
         cmocka_unit_test(two_members_talk),
         cmocka_unit_test(commits_move_both_to_the_next_epoch),
         cmocka_unit_test(the_second_commit_of_an_epoch_loses),
+        cmocka_unit_test(a_spoiled_pending_commit_is_refused),
         cmocka_unit_test(a_pending_commit_survives_in_the_store),
         cmocka_unit_test(making_a_commit_changes_nothing),
         cmocka_unit_test(a_staged_object_fits_one_state_only),

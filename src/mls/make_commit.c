@@ -289,6 +289,7 @@ static xmtp_status make(making *m)
     XMTP_TRY(put_message(m));
     XMTP_TRY(put_content(m));
     XMTP_TRY(put_welcome(m));
+    xmtp_pending_set_fresh(m->pending, group);
     m->pending->commit_secret = m->path.commit_secret;
     m->pending->psk_secret = m->psk_secret;
     if (m->commit->has_path) {

@@ -30,6 +30,21 @@ xmtp_status xmtp_pending_new(xmtp_mls_pending **out, const xmtp_mls_group *group
     return XMTP_OK;
 }
 
+/* The interim hash covers all commits up to here with their tags, hence tree, extensions and
+ * members. */
+void xmtp_pending_set_fresh(xmtp_mls_pending *pending, const xmtp_mls_group *group)
+{
+    pending->is_fresh = true;
+    pending->made_from = group->interim_transcript_hash;
+}
+
+static bool is_fresh_for(const xmtp_mls_pending *pending, const xmtp_mls_group *group)
+{
+    return pending->is_fresh &&
+           xmtp_bytes_equal(xmtp_digest_bytes(&pending->made_from),
+                            xmtp_digest_bytes(&group->interim_transcript_hash));
+}
+
 void xmtp_mls_pending_free(xmtp_mls_pending *pending)
 {
     if (pending == NULL) {
@@ -162,7 +177,8 @@ xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **out, const xmtp_mls_group
 /* ---- coming back ---- */
 
 static xmtp_status check_content(const xmtp_mls_group *group,
-                                 const xmtp_authenticated_content *content, xmtp_error *error)
+                                 const xmtp_authenticated_content *content, bool is_fresh,
+                                 xmtp_error *error)
 {
     const xmtp_framed_content *framed = &content->content;
     if (!xmtp_bytes_equal(framed->group_id, group->context.group_id)) {
@@ -172,6 +188,9 @@ static xmtp_status check_content(const xmtp_mls_group *group,
     XMTP_ENSURE(framed->content.type == XMTP_CONTENT_COMMIT, XMTP_E_CORRUPT);
     XMTP_ENSURE(framed->sender.type == XMTP_SENDER_MEMBER, XMTP_E_CORRUPT);
     XMTP_ENSURE(framed->sender.index == group->private_keys.leaf_index, XMTP_E_CORRUPT);
+    if (is_fresh) {
+        return XMTP_OK;
+    }
     return xmtp_framing_verify(group->suite,
                                xmtp_bytes_of(group->signature_pk, group->suite->signature->pk_len),
                                content, group->context.raw, group->scratch);
@@ -190,13 +209,15 @@ static xmtp_status stage(xmtp_mls_staged *staged, const xmtp_mls_pending *pendin
     xmtp_reader r = xmtp_reader_of(bytes);
     XMTP_TRY(xmtp_authenticated_content_decode(&r, &staged->arena, content));
     XMTP_TRY(xmtp_reader_end(&r));
-    XMTP_TRY(check_content(group, content, error));
+    const bool is_fresh = is_fresh_for(pending, group);
+    XMTP_TRY(check_content(group, content, is_fresh, error));
 
     staged->content_type = XMTP_MLS_CONTENT_COMMIT;
     staged->message_epoch = content->content.epoch;
     staged->authenticated_data = content->content.authenticated_data;
     (void)xmtp_member_at(&group->tree, group->private_keys.leaf_index, &staged->sender);
-    const xmtp_own_path own = {.commit_secret = &pending->commit_secret,
+    const xmtp_own_path own = {.is_fresh = is_fresh,
+                               .commit_secret = &pending->commit_secret,
                                .psk_secret = &pending->psk_secret,
                                .private_keys = &pending->private_keys};
     return xmtp_stage_commit(staged, content, &own, error);

@@ -30,6 +30,7 @@ typedef struct list_check {
     xmtp_applied *out;
     xmtp_error *error;
     xmtp_writer scratch;
+    bool is_verified;                        /* signatures of key packages were verified before */
     const xmtp_proposal *context_extensions; /* the one proposal that sets them, or NULL */
     size_t add_count;
     size_t remove_count;
@@ -229,7 +230,8 @@ static xmtp_status check_key_package(list_check *c, const xmtp_key_package *key_
     if (group->config.openmls_verdicts) { /* the RFC asks this of leaf extensions only */
         XMTP_TRY(xmtp_key_package_check_extensions(key_package, c->error));
     }
-    xmtp_status status = xmtp_key_package_verify(group->suite, key_package, &c->scratch);
+    xmtp_status status =
+        c->is_verified ? XMTP_OK : xmtp_key_package_verify(group->suite, key_package, &c->scratch);
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "a signature of an added key package is wrong");
     }
@@ -614,19 +616,39 @@ static xmtp_status apply(list_check *c, const xmtp_commit *commit)
     return xmtp_tree_check_credentials(c->next, c->error);
 }
 
+static xmtp_status apply_in(const list_check *start, const xmtp_commit *commit)
+{
+    list_check c = *start;
+    *c.out = (xmtp_applied){.extensions = c.group->context.extensions};
+    xmtp_writer_init(&c.scratch, c.group->alloc, XMTP_WRITER_MAX);
+    xmtp_status status = apply(&c, commit);
+    xmtp_writer_free(&c.scratch);
+    return status;
+}
+
 xmtp_status xmtp_proposals_apply(const xmtp_mls_group *group, uint32_t committer,
                                  const xmtp_commit *commit, xmtp_arena *arena, xmtp_tree *next,
                                  xmtp_applied *out, xmtp_error *error)
 {
-    *out = (xmtp_applied){.extensions = group->context.extensions};
-    list_check c = {.group = group,
-                    .committer = committer,
-                    .arena = arena,
-                    .next = next,
-                    .out = out,
-                    .error = error};
-    xmtp_writer_init(&c.scratch, group->alloc, XMTP_WRITER_MAX);
-    xmtp_status status = apply(&c, commit);
-    xmtp_writer_free(&c.scratch);
-    return status;
+    const list_check c = {.group = group,
+                          .committer = committer,
+                          .arena = arena,
+                          .next = next,
+                          .out = out,
+                          .error = error};
+    return apply_in(&c, commit);
+}
+
+xmtp_status xmtp_proposals_apply_again(const xmtp_mls_group *group, uint32_t committer,
+                                       const xmtp_commit *commit, xmtp_arena *arena,
+                                       xmtp_tree *next, xmtp_applied *out, xmtp_error *error)
+{
+    const list_check c = {.group = group,
+                          .committer = committer,
+                          .arena = arena,
+                          .next = next,
+                          .out = out,
+                          .is_verified = true,
+                          .error = error};
+    return apply_in(&c, commit);
 }

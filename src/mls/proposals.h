@@ -49,6 +49,13 @@ xmtp_status xmtp_proposals_apply(const xmtp_mls_group *group, uint32_t committer
                                  const xmtp_commit *commit, xmtp_arena *arena, xmtp_tree *next,
                                  xmtp_applied *out, xmtp_error *error) XMTP_MUST_CHECK;
 
+/* The same for an own commit whose proposals xmtp_proposals_apply has passed before, in the same
+ * state of the group: signatures of key packages are not verified again, all else is checked. */
+xmtp_status xmtp_proposals_apply_again(const xmtp_mls_group *group, uint32_t committer,
+                                       const xmtp_commit *commit, xmtp_arena *arena,
+                                       xmtp_tree *next, xmtp_applied *out,
+                                       xmtp_error *error) XMTP_MUST_CHECK;
+
 /* The extensions of a group that added leaves and path leaves must support. */
 const xmtp_extensions *xmtp_extensions_for_leaves(const xmtp_mls_group *group,
                                                   const xmtp_applied *applied);

@@ -128,21 +128,33 @@ xmtp_status xmtp_external_init_open(const xmtp_mls_group *group, xmtp_bytes kem_
 
 /* ---- the path ---- */
 
-xmtp_status xmtp_path_leaf_check(const xmtp_mls_group *group, const xmtp_leaf_node *leaf,
-                                 uint32_t committer, const xmtp_extensions *extensions,
-                                 xmtp_error *error)
+static xmtp_status check_leaf_fields(const xmtp_mls_group *group, const xmtp_leaf_node *leaf,
+                                     const xmtp_extensions *extensions, xmtp_error *error)
 {
-    xmtp_leaf_node_rules rules = {.suite = group->suite,
-                                  .source = XMTP_LEAF_NODE_COMMIT,
-                                  .group_extensions = extensions,
-                                  .suite_unlisted_ok = !group->config.openmls_verdicts};
-    XMTP_TRY(xmtp_leaf_node_validate(leaf, &rules, error));
+    const xmtp_leaf_node_rules rules = {.suite = group->suite,
+                                        .source = XMTP_LEAF_NODE_COMMIT,
+                                        .group_extensions = extensions,
+                                        .suite_unlisted_ok = !group->config.openmls_verdicts};
+    return xmtp_leaf_node_validate(leaf, &rules, error);
+}
+
+static xmtp_status verify_path_leaf(const xmtp_mls_group *group, const xmtp_leaf_node *leaf,
+                                    uint32_t committer, xmtp_error *error)
+{
     xmtp_status status = xmtp_leaf_node_verify(group->suite, leaf, group->context.group_id,
                                                committer, &group->scratch->label);
     if (status != XMTP_OK) {
         return xmtp_fail(error, status, "the signature of the committer's new leaf is wrong");
     }
     return XMTP_OK;
+}
+
+xmtp_status xmtp_path_leaf_check(const xmtp_mls_group *group, const xmtp_leaf_node *leaf,
+                                 uint32_t committer, const xmtp_extensions *extensions,
+                                 xmtp_error *error)
+{
+    XMTP_TRY(check_leaf_fields(group, leaf, extensions, error));
+    return verify_path_leaf(group, leaf, committer, error);
 }
 
 /* Whether other members have to be asked about the new leaf: its credential or what it supports is
@@ -170,7 +182,7 @@ static bool former_leaf(const xmtp_mls_staged *staged, const xmtp_applied *appli
 
 /* The public part: new leaf and new keys into the overlay. */
 static xmtp_status apply_path(xmtp_mls_staged *staged, const xmtp_commit *commit,
-                              const xmtp_applied *applied, xmtp_error *error)
+                              const xmtp_applied *applied, bool is_fresh, xmtp_error *error)
 {
     xmtp_staged_commit *c = staged->commit;
     xmtp_leaf_node before;
@@ -180,8 +192,11 @@ static xmtp_status apply_path(xmtp_mls_staged *staged, const xmtp_commit *commit
     } else {
         XMTP_TRY(xmtp_tree_leaf(&staged->group->tree, c->committer, &before));
     }
-    XMTP_TRY(xmtp_path_leaf_check(staged->group, leaf, c->committer,
-                                  xmtp_extensions_for_leaves(staged->group, applied), error));
+    const xmtp_extensions *extensions = xmtp_extensions_for_leaves(staged->group, applied);
+    XMTP_TRY(check_leaf_fields(staged->group, leaf, extensions, error));
+    if (!is_fresh) {
+        XMTP_TRY(verify_path_leaf(staged->group, leaf, c->committer, error));
+    }
     const bool has_before = !c->is_external || former_leaf(staged, applied, &before);
     XMTP_TRY(xmtp_group_authenticate(staged->group, c->committer, leaf, has_before ? &before : NULL,
                                      error));
@@ -202,7 +217,7 @@ static xmtp_status commit_secret_of(xmtp_mls_staged *staged, const xmtp_commit *
     if (own != NULL) {
         c->private_keys = *own->private_keys;
         *out = *own->commit_secret;
-        return xmtp_tree_private_check(&c->private_keys, &c->next);
+        return own->is_fresh ? XMTP_OK : xmtp_tree_private_check(&c->private_keys, &c->next);
     }
     c->private_keys = staged->group->private_keys;
     if (applied->own_update != NULL) {
@@ -302,12 +317,21 @@ static xmtp_status stage_secrets(xmtp_mls_staged *staged, const xmtp_authenticat
     return check_tag(c, staged->group->suite, error);
 }
 
-static xmtp_status stage_tree(xmtp_mls_staged *staged, const xmtp_commit *commit,
+static xmtp_status apply_proposals(xmtp_mls_staged *staged, const xmtp_commit *commit,
+                                   bool is_fresh, xmtp_applied *applied, xmtp_error *error)
+{
+    xmtp_staged_commit *c = staged->commit;
+    return is_fresh ? xmtp_proposals_apply_again(staged->group, c->committer, commit,
+                                                 &staged->arena, &c->next, applied, error)
+                    : xmtp_proposals_apply(staged->group, c->committer, commit, &staged->arena,
+                                           &c->next, applied, error);
+}
+
+static xmtp_status stage_tree(xmtp_mls_staged *staged, const xmtp_commit *commit, bool is_fresh,
                               xmtp_applied *applied, xmtp_error *error)
 {
     xmtp_staged_commit *c = staged->commit;
-    XMTP_TRY(xmtp_proposals_apply(staged->group, c->committer, commit, &staged->arena, &c->next,
-                                  applied, error));
+    XMTP_TRY(apply_proposals(staged, commit, is_fresh, applied, error));
     c->proposals = applied->infos;
     c->proposal_count = applied->count;
     c->removes_us = applied->removes_us;
@@ -319,7 +343,7 @@ static xmtp_status stage_tree(xmtp_mls_staged *staged, const xmtp_commit *commit
               applied->changed_count * sizeof *c->changed_leaves);
     c->changed_count = applied->changed_count;
     if (commit->has_path) {
-        XMTP_TRY(apply_path(staged, commit, applied, error));
+        XMTP_TRY(apply_path(staged, commit, applied, is_fresh, error));
     } else if (applied->needs_path) {
         return xmtp_fail(error, XMTP_E_PATH_REQUIRED, "commit lacks a path");
     }
@@ -340,7 +364,8 @@ xmtp_status xmtp_stage_commit(xmtp_mls_staged *staged, const xmtp_authenticated_
     c->is_external = content->content.sender.type == XMTP_SENDER_NEW_MEMBER_COMMIT;
     c->committer = c->is_external ? XMTP_EXTERNAL_COMMITTER : content->content.sender.index;
     XMTP_TRY(take_tag(c, suite, content, error));
-    XMTP_TRY(stage_tree(staged, &content->content.content.commit, &applied, error));
+    const bool is_fresh = own != NULL && own->is_fresh;
+    XMTP_TRY(stage_tree(staged, &content->content.content.commit, is_fresh, &applied, error));
     XMTP_TRY(xmtp_tree_hash(&c->next, tree_hash));
     XMTP_TRY(
         xmtp_next_context(group, &applied.extensions, xmtp_bytes_of(tree_hash, suite->hash->len),

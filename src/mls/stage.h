@@ -6,6 +6,8 @@
 
 /* The part of an own commit that nobody else can compute. */
 typedef struct xmtp_own_path {
+    bool is_fresh; /* made in this process from this state: what making it verified and signed is
+                      not verified again */
     const xmtp_secret *commit_secret;
     const xmtp_secret *psk_secret;
     const xmtp_tree_private *private_keys;
