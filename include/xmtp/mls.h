@@ -79,9 +79,8 @@ XMTP_API void xmtp_mls_writes_clear(xmtp_mls_writes *writes);
 XMTP_API size_t xmtp_mls_writes_count(const xmtp_mls_writes *writes);
 XMTP_API xmtp_mls_write xmtp_mls_writes_at(const xmtp_mls_writes *writes, size_t index);
 
-/* How a group is read back. get: the value stored under key, into w (cleared first);
- * XMTP_E_NOT_FOUND when there is none. each: calls visit for every record of the group whose key
- * begins with prefix, in any order, until visit fails. */
+/* How a group is read back. each: calls visit for every record of the group whose key begins with
+ * prefix, in any order, until visit fails, and returns what that visit returned. */
 typedef struct xmtp_mls_records {
     void *context;
     xmtp_status (*each)(void *context, xmtp_bytes prefix, void *visitor,
