@@ -560,6 +560,9 @@ static void welcomes_for_others_are_refused(void **state)
     xmtp_bytes welcome = xmtp_mls_pending_welcome(pending);
     assert_int_equal(member_join(&carol, welcome, other, &other_keys), XMTP_E_NOT_FOR_US);
     assert_int_equal(member_join(&carol, welcome, package, &other_keys), XMTP_E_KEY);
+    xmtp_mls_key_package_private mixed = keys; /* the secrets open, but the leaf is not ours */
+    memcpy(mixed.leaf_sk, other_keys.leaf_sk, sizeof mixed.leaf_sk);
+    assert_int_equal(member_join(&carol, welcome, package, &mixed), XMTP_E_KEY);
     assert_int_equal(member_join(&carol, xmtp_mls_pending_message(pending), package, &keys),
                      XMTP_E_WIRE_FORMAT);
     assert_int_equal(xmtp_mls_writes_count(carol.writes), 0);

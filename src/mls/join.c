@@ -38,15 +38,11 @@ static xmtp_status check_private_keys(joining *j)
 {
     const xmtp_suite *suite = j->suite;
     const xmtp_mls_key_package_private *own = j->options->private_keys;
-    uint8_t pk[XMTP_KEM_PK_MAX];
     if (own->init_sk_len != suite->kem->sk_len || own->leaf_sk_len != suite->kem->sk_len ||
         j->options->signer.signature_sk.n != suite->signature->sk_len) {
         return xmtp_fail(j->error, XMTP_E_KEY, "private keys have a wrong length");
     }
-    XMTP_TRY(suite->kem->public_key(own->init_sk, pk));
-    if (!xmtp_bytes_equal(xmtp_bytes_of(pk, suite->kem->pk_len), j->key_package.init_key)) {
-        return xmtp_fail(j->error, XMTP_E_KEY, "private keys are not those of the key package");
-    }
+    XMTP_ENSURE(j->key_package.init_key.n == suite->kem->pk_len, XMTP_E_KEY);
     if (!xmtp_bytes_equal(j->options->signer.signature_pk,
                           j->key_package.leaf_node.signature_key)) {
         return xmtp_fail(j->error, XMTP_E_KEY, "signature key is not that of the key package");
@@ -119,17 +115,35 @@ static xmtp_status check_lineage(joining *j)
     return xmtp_reinit_check(parent, context, j->error);
 }
 
+/* Opening proves that the private init key is that of the key package. Only where it failed the
+ * public key is derived, to tell a wrong key from a wrong welcome. */
+static xmtp_status open_secrets(joining *j)
+{
+    const xmtp_kem *kem = j->suite->kem;
+    const uint8_t *init_sk = j->options->private_keys->init_sk;
+    uint8_t ref[XMTP_HASH_MAX];
+    uint8_t pk[XMTP_KEM_PK_MAX];
+    xmtp_key_package_ref(j->suite, j->key_package.raw, ref);
+    xmtp_status status = xmtp_welcome_open_secrets(
+        j->suite, &j->message->u.welcome, xmtp_bytes_of(ref, j->suite->hash->len), init_sk,
+        j->key_package.init_key.p, &j->arena, &j->group_secrets, j->error);
+    if (status == XMTP_OK) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(kem->public_key(init_sk, pk));
+    if (!xmtp_bytes_equal(xmtp_bytes_of(pk, kem->pk_len), j->key_package.init_key)) {
+        return xmtp_fail(j->error, XMTP_E_KEY, "private keys are not those of the key package");
+    }
+    return status;
+}
+
 static xmtp_status open_welcome(joining *j)
 {
     const xmtp_welcome *welcome = &j->message->u.welcome;
     const xmtp_psk_source source = {
         .config = j->config, .suite = j->suite, .parent = j->options->parent};
-    uint8_t ref[XMTP_HASH_MAX];
     xmtp_secret welcome_secret;
-    xmtp_key_package_ref(j->suite, j->key_package.raw, ref);
-    XMTP_TRY(xmtp_welcome_open_secrets(j->suite, welcome, xmtp_bytes_of(ref, j->suite->hash->len),
-                                       j->options->private_keys->init_sk, &j->arena,
-                                       &j->group_secrets, j->error));
+    XMTP_TRY(open_secrets(j));
     XMTP_TRY(check_psks(j));
     XMTP_TRY(xmtp_psk_secret_of(&source, j->group_secrets.psks, j->group_secrets.psk_count,
                                 &j->psk_secret, j->error));
@@ -244,6 +258,7 @@ static xmtp_status take_private_keys(joining *j)
     memcpy(group->signature_pk, j->options->signer.signature_pk.p, j->suite->signature->pk_len);
     xmtp_tree_private_init(&group->private_keys, j->suite, leaf_index,
                            j->options->private_keys->leaf_sk);
+    XMTP_TRY(xmtp_tree_private_check(&group->private_keys, &group->tree)); /* the leaf's */
     if (j->group_secrets.has_path_secret) {
         xmtp_status status = xmtp_treekem_join(&group->tree, &group->private_keys, j->info.signer,
                                                j->group_secrets.path_secret, NULL);
@@ -251,7 +266,7 @@ static xmtp_status take_private_keys(joining *j)
             return xmtp_fail(j->error, status, "path secret of the welcome does not fit the tree");
         }
     }
-    return xmtp_tree_private_check(&group->private_keys, &group->tree);
+    return XMTP_OK;
 }
 
 /* ---- the epoch ---- */

@@ -189,7 +189,7 @@ xmtp_status xmtp_welcome_make(const xmtp_mls_group *group, const xmtp_new_epoch 
 
 static xmtp_status open_entry(const xmtp_suite *suite, const xmtp_welcome *welcome,
                               const xmtp_hpke_ciphertext *entry, const uint8_t *init_sk,
-                              xmtp_arena *arena, xmtp_bytes *plaintext)
+                              const uint8_t *init_pk, xmtp_arena *arena, xmtp_bytes *plaintext)
 {
     uint8_t *out;
     xmtp_writer scratch;
@@ -198,7 +198,7 @@ static xmtp_status open_entry(const xmtp_suite *suite, const xmtp_welcome *welco
     XMTP_TRY(xmtp_arena_take(arena, n, (void **)&out));
     xmtp_writer_init(&scratch, arena->alloc, XMTP_WRITER_MAX);
     xmtp_status status =
-        xmtp_decrypt_with_label(suite, init_sk, NULL, "Welcome", welcome->encrypted_group_info,
+        xmtp_decrypt_with_label(suite, init_sk, init_pk, "Welcome", welcome->encrypted_group_info,
                                 entry->kem_output, entry->ciphertext, &scratch, out);
     xmtp_writer_free(&scratch);
     *plaintext = xmtp_bytes_of(out, n);
@@ -207,8 +207,8 @@ static xmtp_status open_entry(const xmtp_suite *suite, const xmtp_welcome *welco
 
 xmtp_status xmtp_welcome_open_secrets(const xmtp_suite *suite, const xmtp_welcome *welcome,
                                       xmtp_bytes key_package_ref, const uint8_t *init_sk,
-                                      xmtp_arena *arena, xmtp_group_secrets *secrets,
-                                      xmtp_error *error)
+                                      const uint8_t *init_pk, xmtp_arena *arena,
+                                      xmtp_group_secrets *secrets, xmtp_error *error)
 {
     xmtp_encrypted_group_secrets entry;
     xmtp_bytes plaintext;
@@ -216,7 +216,8 @@ xmtp_status xmtp_welcome_open_secrets(const xmtp_suite *suite, const xmtp_welcom
     if (status != XMTP_OK) {
         return xmtp_fail(error, status, "welcome holds no secrets for this key package");
     }
-    status = open_entry(suite, welcome, &entry.encrypted_group_secrets, init_sk, arena, &plaintext);
+    status = open_entry(suite, welcome, &entry.encrypted_group_secrets, init_sk, init_pk, arena,
+                        &plaintext);
     if (status != XMTP_OK) {
         return xmtp_fail(error, status, "the secrets of the welcome do not open");
     }

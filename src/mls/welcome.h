@@ -33,10 +33,13 @@ xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *i
 xmtp_status xmtp_group_check_signer(const xmtp_mls_group *group, const xmtp_group_info *info,
                                     xmtp_error *error) XMTP_MUST_CHECK;
 
-/* Opens our entry. secrets: views into the arena. XMTP_E_NOT_FOR_US, XMTP_E_WELCOME. */
+/* Opens our entry. init_pk: the init_key of the key package, or NULL (derived from init_sk); no entry
+ * opens when it is not that of init_sk. secrets: views into the arena. XMTP_E_NOT_FOR_US,
+ * XMTP_E_WELCOME. */
 xmtp_status xmtp_welcome_open_secrets(const xmtp_suite *suite, const xmtp_welcome *welcome,
                                       xmtp_bytes key_package_ref, const uint8_t *init_sk,
-                                      xmtp_arena *arena, xmtp_group_secrets *secrets,
+                                      const uint8_t *init_pk, xmtp_arena *arena,
+                                      xmtp_group_secrets *secrets,
                                       xmtp_error *error) XMTP_MUST_CHECK;
 
 /* Opens the GroupInfo with the welcome_secret. info: views into the arena. Its signature is not

@@ -39,7 +39,8 @@ static void open_welcome(opened *o, const xmtp_suite *suite, const cJSON *one)
     const xmtp_welcome *welcome = &o->message->u.welcome;
     xmtp_key_package_ref(suite, o->key_package->u.key_package.raw, ref);
     assert_int_equal(xmtp_welcome_open_secrets(suite, welcome, xmtp_bytes_of(ref, suite->hash->len),
-                                               vectors_bytes(one, "init_priv").p, &o->arena,
+                                               vectors_bytes(one, "init_priv").p,
+                                               o->key_package->u.key_package.init_key.p, &o->arena,
                                                &o->secrets, &error),
                      XMTP_OK);
     o->joiner.n = o->secrets.joiner_secret.n;
