@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
+#include "proto/field.h"
 #include "proto/message.h"
 
 #include <stdio.h>
@@ -26,58 +27,13 @@ enum {
 
 static char authority_xmtp[] = "xmtp.org";
 
-static bool is_utf8_tail(const uint8_t *p, size_t n, size_t count)
-{
-    for (size_t i = 1; i <= count; i++) {
-        if (i >= n || (p[i] & 0xc0) != 0x80) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Length of the sequence at p; 0 when it is none (RFC 3629: shortest form, no surrogates). */
-static size_t utf8_sequence(const uint8_t *p, size_t n)
-{
-    if (p[0] < 0x80) {
-        return 1;
-    }
-    if (p[0] >= 0xc2 && p[0] < 0xe0) {
-        return is_utf8_tail(p, n, 1) ? 2 : 0;
-    }
-    if (p[0] >= 0xe0 && p[0] < 0xf0) {
-        bool is_ok = is_utf8_tail(p, n, 2) && !(p[0] == 0xe0 && p[1] < 0xa0) &&
-                     !(p[0] == 0xed && p[1] >= 0xa0);
-        return is_ok ? 3 : 0;
-    }
-    if (p[0] >= 0xf0 && p[0] < 0xf5) {
-        bool is_ok = is_utf8_tail(p, n, 3) && !(p[0] == 0xf0 && p[1] < 0x90) &&
-                     !(p[0] == 0xf4 && p[1] >= 0x90);
-        return is_ok ? 4 : 0;
-    }
-    return 0;
-}
-
-static bool is_utf8(xmtp_bytes text)
-{
-    size_t i = 0;
-    while (i < text.n) {
-        size_t n = utf8_sequence(text.p + i, text.n - i);
-        if (n == 0) {
-            return false;
-        }
-        i += n;
-    }
-    return true;
-}
-
 /* ---- encoding */
 
 static xmtp_status check_text(const char *text)
 {
     xmtp_bytes bytes = xmtp_bytes_of_string(text);
     XMTP_ENSURE(bytes.n <= XMTP_TEXT_MAX, XMTP_E_LIMIT);
-    return is_utf8(bytes) ? XMTP_OK : XMTP_E_CONTENT;
+    return xmtp_utf8_is_valid(bytes) ? XMTP_OK : XMTP_E_CONTENT;
 }
 
 static Pb__ContentTypeId xmtp_type(char *type)
@@ -251,7 +207,8 @@ static xmtp_status text_of(xmtp_arena *arena, const Pb__EncodedContent *content,
     const char *encoding = parameter(content, "encoding");
     xmtp_bytes bytes = xmtp_proto_bytes(content->content);
     bool is_compressed = content->has_compression != 0;
-    if (is_compressed || (encoding != NULL && strcmp(encoding, "UTF-8") != 0) || !is_utf8(bytes)) {
+    if (is_compressed || (encoding != NULL && strcmp(encoding, "UTF-8") != 0) ||
+        !xmtp_utf8_is_valid(bytes)) {
         return XMTP_OK;
     }
     char *text;

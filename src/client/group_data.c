@@ -345,19 +345,3 @@ xmtp_status xmtp_group_extensions_replace(xmtp_arena *arena, const xmtp_mls_grou
     *count = n;
     return XMTP_OK;
 }
-
-xmtp_mls_capabilities xmtp_group_creator_capabilities(void)
-{
-    static const uint16_t versions[] = {1};
-    static const uint16_t suites[] = {0x0001, 0x0002, 0x0003, 0x004d};
-    static const uint16_t extensions[] = {0xff01, 0xff00, 0xff02, 0xf000, 0x000a, 0x0001};
-    static const uint16_t proposals[] = {0x0007};
-    static const uint16_t credentials[] = {0x0001};
-    return (xmtp_mls_capabilities){
-        .versions = {versions, 1},
-        .suites = {suites, 4},
-        .extensions = {extensions, 6},
-        .proposals = {proposals, 1},
-        .credentials = {credentials, 1},
-    };
-}

@@ -95,7 +95,4 @@ xmtp_status xmtp_group_extensions_initial(xmtp_arena *arena, xmtp_group_kind kin
 xmtp_status xmtp_group_extensions_replace(xmtp_arena *arena, const xmtp_mls_group *group,
                                           uint16_t type, xmtp_bytes data, xmtp_mls_extension **out,
                                           size_t *count);
-/* Capabilities of a creator's leaf (groups.md 1.3). */
-xmtp_mls_capabilities xmtp_group_creator_capabilities(void);
-
 #endif

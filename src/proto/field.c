@@ -146,14 +146,21 @@ static size_t utf8_sequence(const uint8_t *p, size_t n)
     return len;
 }
 
-xmtp_status xmtp_field_string(const xmtp_field *f, xmtp_bytes *out)
+bool xmtp_utf8_is_valid(xmtp_bytes text)
 {
-    XMTP_ENSURE(f->type == TYPE_BYTES, XMTP_E_MALFORMED);
-    for (size_t i = 0; i < f->bytes.n;) {
-        size_t n = utf8_sequence(f->bytes.p + i, f->bytes.n - i);
-        XMTP_ENSURE(n > 0, XMTP_E_MALFORMED);
+    for (size_t i = 0; i < text.n;) {
+        size_t n = utf8_sequence(text.p + i, text.n - i);
+        if (n == 0) {
+            return false;
+        }
         i += n;
     }
+    return true;
+}
+
+xmtp_status xmtp_field_string(const xmtp_field *f, xmtp_bytes *out)
+{
+    XMTP_ENSURE(f->type == TYPE_BYTES && xmtp_utf8_is_valid(f->bytes), XMTP_E_MALFORMED);
     *out = f->bytes;
     return XMTP_OK;
 }

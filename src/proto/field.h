@@ -33,6 +33,9 @@ XMTP_MUST_CHECK xmtp_status xmtp_field_bytes(const xmtp_field *f, xmtp_bytes *ou
 XMTP_MUST_CHECK xmtp_status xmtp_field_string(const xmtp_field *f, xmtp_bytes *out); /* UTF-8 */
 XMTP_MUST_CHECK xmtp_status xmtp_field_message(const xmtp_field *f, xmtp_reader *out);
 
+/* Well-formed UTF-8 (RFC 3629): shortest forms, no surrogates, up to U+10FFFF. */
+bool xmtp_utf8_is_valid(xmtp_bytes text);
+
 /* Writing. Values of zero and empty bytes are left out. Between open and close everything written
  * is the content of one message; pairs nest. */
 void xmtp_field_put_u64(xmtp_writer *w, uint32_t number, uint64_t value);
