@@ -10,12 +10,13 @@ allowed() {
         mls) echo "base crypto mls" ;;
         proto) echo "base proto" ;;
         rpc) echo "base rpc proto" ;;
+        fetch) echo "base rpc fetch" ;;
         identity) echo "base crypto mls proto identity" ;;
         store) echo "base crypto store" ;;
-        node) echo "base crypto mls proto identity rpc node" ;;
+        node) echo "base crypto mls proto identity rpc fetch node" ;;
         client) echo "base crypto mls proto identity rpc store client" ;;
         agent) echo "base crypto mls proto identity rpc store client agent" ;;
-        *) echo "base crypto mls proto identity rpc store client agent node $1" ;;
+        *) echo "base crypto mls proto identity rpc fetch store client agent node $1" ;;
     esac
 }
 

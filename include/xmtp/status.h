@@ -81,6 +81,7 @@ extern "C" {
     X(E_RPC_UNAVAILABLE, -404, "node is unavailable")                                              \
     X(E_RPC_UNIMPLEMENTED, -405, "node does not know this method")                                 \
     X(E_RPC_EXHAUSTED, -406, "node refused the request: limit reached")                            \
+    X(E_ADDRESS, -407, "address is not of the public internet")                                    \
     /* store and log */                                                                            \
     X(E_DATABASE, -500, "database failed")                                                         \
     X(E_DATABASE_KEY, -501, "wrong key or not a database")                                         \
