@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-enum { XMTP_NODE_LISTEN_MAX = 8 };
+enum { XMTP_NODE_LISTEN_MAX = 8, XMTP_NODE_LOOPS_MAX = 64 };
 
 typedef struct xmtp_node xmtp_node;
 
@@ -34,6 +34,9 @@ typedef struct xmtp_node_options {
     /* "127.0.0.1:5556", "[::1]:5556"; port 0 takes any free one, see xmtp_node_port. Ended by NULL;
      * none at all: the node is reached through xmtp_node_transport only. */
     const char *listen[XMTP_NODE_LISTEN_MAX + 1];
+
+    /* Threads that serve connections; 0: one per core. Above XMTP_NODE_LOOPS_MAX counts as that. */
+    size_t loops;
 
     /* Told in one line what an operator should know: what recovery cut from the log, that the disk
      * is full. Any thread. May be NULL. */

@@ -8,6 +8,8 @@
 #include "base/status.h"
 #include "node/listener_internal.h"
 
+#include <unistd.h>
+
 enum { OUTPUT_LEN = 256 * 1024, KEEP_ALIVE_SECONDS = 16 };
 
 static const xmtp_alloc *alloc_of(const xmtp_node_connection *c)
@@ -186,12 +188,20 @@ static void link_connection(xmtp_node_connection *c)
     listener->connections = c;
 }
 
-static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket)
+static xmtp_status take_socket(xmtp_node_connection *c, xmtp_node_socket *socket, int fd)
+{
+    int code = fd < 0 ? uv_accept((uv_stream_t *)&socket->tcp, (uv_stream_t *)&c->tcp)
+                      : uv_tcp_open(&c->tcp, fd);
+    if (code != 0 && fd >= 0) {
+        (void)close(fd);
+    }
+    return code == 0 ? XMTP_OK : XMTP_E_NETWORK;
+}
+
+static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket, int fd)
 {
     xmtp_rpc_handler handler = xmtp_node_net_handler(c);
-    if (uv_accept((uv_stream_t *)&socket->tcp, (uv_stream_t *)&c->tcp) != 0) {
-        return XMTP_E_NETWORK;
-    }
+    XMTP_TRY(take_socket(c, socket, fd));
     (void)uv_tcp_nodelay(&c->tcp, 1);
     (void)uv_tcp_keepalive(&c->tcp, 1, KEEP_ALIVE_SECONDS);
     XMTP_TRY(xmtp_rpc_server_conn_new(&c->rpc, alloc_of(c), &handler, NULL));
@@ -200,19 +210,21 @@ static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket)
                                                                           : XMTP_E_NETWORK;
 }
 
-void xmtp_node_connection_accept(xmtp_node_socket *socket)
+void xmtp_node_connection_accept(xmtp_node_listener *listener, xmtp_node_socket *socket, int fd)
 {
-    xmtp_node_listener *listener = socket->listener;
     const xmtp_alloc *alloc = &listener->node->env->alloc;
     xmtp_node_connection *c = alloc->reallocate(alloc->context, NULL, sizeof *c);
     if (c == NULL) {
-        return; /* stays in the queue of the kernel */
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return; /* without fd it stays in the queue of the kernel */
     }
     *c = (xmtp_node_connection){.listener = listener};
     (void)uv_tcp_init(&listener->loop, &c->tcp);
     c->tcp.data = c;
     link_connection(c);
-    if (start(c, socket) != XMTP_OK) {
+    if (start(c, socket, fd) != XMTP_OK) {
         xmtp_node_connection_close(c);
         return;
     }

@@ -1,6 +1,7 @@
-/* listener.c - addresses, the loop's thread, and stopping it.
+/* listener.c - addresses, the loops' threads, and stopping them.
  *
- * Stopping: sockets close, every connection is shut down and flushed, and when all are closed and
+ * Loops are stopped one after the other, the first one first, so that no more connections arrive at
+ * the others. Stopping one: sockets close, every connection is shut down and flushed, and when all are closed and
  * the sequencer has given back every call, the last handles close and the loop ends. A peer that
  * does not read its goodbye is cut off after GOODBYE_MS.
  */
@@ -11,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { BACKLOG = 1024, TICK_MS = 5000, GOODBYE_MS = 1000, HOST_LEN_MAX = 63 };
 
@@ -63,6 +65,7 @@ static void on_async(uv_async_t *async)
     (void)pthread_mutex_lock(&listener->lock);
     bool must_stop = listener->must_stop && !listener->is_stopping;
     (void)pthread_mutex_unlock(&listener->lock);
+    xmtp_node_arrival_collect(listener);
     if (must_stop) {
         stop(listener);
     }
@@ -89,7 +92,7 @@ static void on_tick(uv_timer_t *timer)
 static void on_connection(uv_stream_t *stream, int code)
 {
     if (code == 0) {
-        xmtp_node_connection_accept(stream->data);
+        xmtp_node_arrival_accept(stream->data);
     }
 }
 
@@ -196,12 +199,36 @@ xmtp_status xmtp_node_listener_check(const char *const *addresses, xmtp_error *e
     return XMTP_OK;
 }
 
-static void free_listener(xmtp_node_listener *listener)
+static void free_loop(xmtp_node_listener *listener)
 {
     const xmtp_alloc *alloc = &listener->node->env->alloc;
     (void)uv_loop_close(&listener->loop);
     (void)pthread_mutex_destroy(&listener->lock);
     (void)alloc->reallocate(alloc->context, listener, 0);
+}
+
+static xmtp_status make_loop(xmtp_node_listener **out, xmtp_node *node)
+{
+    const xmtp_alloc *alloc = &node->env->alloc;
+    xmtp_node_listener *listener = alloc->reallocate(alloc->context, NULL, sizeof *listener);
+    *out = NULL;
+    XMTP_ENSURE(listener != NULL, XMTP_E_NOMEM);
+    memset(listener, 0, sizeof *listener);
+    listener->node = node;
+    (void)pthread_mutex_init(&listener->lock, NULL);
+    if (uv_loop_init(&listener->loop) != 0) {
+        (void)pthread_mutex_destroy(&listener->lock);
+        (void)alloc->reallocate(alloc->context, listener, 0);
+        return XMTP_E_INTERNAL;
+    }
+    (void)uv_async_init(&listener->loop, &listener->async, on_async);
+    (void)uv_timer_init(&listener->loop, &listener->timer);
+    listener->async.data = listener;
+    listener->timer.data = listener;
+    listener->turn = listener;
+    (void)uv_timer_start(&listener->timer, on_tick, TICK_MS, TICK_MS);
+    *out = listener;
+    return XMTP_OK;
 }
 
 /* Without a thread: closes the handles and lets the loop take notice. */
@@ -210,51 +237,84 @@ static void abandon(xmtp_node_listener *listener)
     stop(listener);
     xmtp_node_listener_check_stopped(listener);
     (void)uv_run(&listener->loop, UV_RUN_DEFAULT);
-    free_listener(listener);
+    free_loop(listener);
 }
 
-xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
-                                    const char *const *addresses, xmtp_error *error)
+static xmtp_status start_loop(xmtp_node_listener *listener)
 {
-    const xmtp_alloc *alloc = &node->env->alloc;
-    *out = NULL;
-    xmtp_node_listener *listener = alloc->reallocate(alloc->context, NULL, sizeof *listener);
-    XMTP_ENSURE(listener != NULL, XMTP_E_NOMEM);
-    memset(listener, 0, sizeof *listener);
-    listener->node = node;
-    (void)pthread_mutex_init(&listener->lock, NULL);
-    if (uv_loop_init(&listener->loop) != 0) {
-        (void)alloc->reallocate(alloc->context, listener, 0);
-        return XMTP_E_INTERNAL;
+    int code = pthread_create(&listener->thread, NULL, run, listener);
+    return code == 0 ? XMTP_OK : XMTP_E_INTERNAL;
+}
+
+/* Those behind the first, each running; what has none yet is made by and by. */
+static xmtp_status add_loops(xmtp_node_listener *first, size_t count)
+{
+    xmtp_node_listener *last = first;
+    for (size_t i = 1; i < count; i++) {
+        xmtp_node_listener *loop;
+        XMTP_TRY(make_loop(&loop, first->node));
+        xmtp_status status = start_loop(loop);
+        if (status != XMTP_OK) {
+            abandon(loop);
+            return status;
+        }
+        last->next_loop = loop;
+        last = loop;
     }
-    (void)uv_async_init(&listener->loop, &listener->async, on_async);
-    (void)uv_timer_init(&listener->loop, &listener->timer);
-    listener->async.data = listener;
-    listener->timer.data = listener;
-    (void)uv_timer_start(&listener->timer, on_tick, TICK_MS, TICK_MS);
-    xmtp_status status = listen_all(listener, addresses, error);
-    if (status == XMTP_OK && pthread_create(&listener->thread, NULL, run, listener) != 0) {
-        status = XMTP_E_INTERNAL;
+    return XMTP_OK;
+}
+
+/* The first is freed after the others have ended: they may hold connections that came to its
+ * sockets. */
+static void stop_loops(xmtp_node_listener *first)
+{
+    for (xmtp_node_listener *loop = first; loop != NULL; loop = loop->next_loop) {
+        (void)pthread_mutex_lock(&loop->lock);
+        loop->must_stop = true;
+        (void)uv_async_send(&loop->async);
+        (void)pthread_mutex_unlock(&loop->lock);
+        (void)pthread_join(loop->thread, NULL);
+    }
+    while (first != NULL) {
+        xmtp_node_listener *next = first->next_loop;
+        free_loop(first);
+        first = next;
+    }
+}
+
+static size_t loop_count(size_t wanted)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = wanted > 0 ? wanted : cores > 0 ? (size_t)cores : 1;
+    return count < XMTP_NODE_LOOPS_MAX ? count : XMTP_NODE_LOOPS_MAX;
+}
+
+/* The first loop runs last: until then no connection comes. */
+xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
+                                    const char *const *addresses, size_t wanted, xmtp_error *error)
+{
+    xmtp_node_listener *first;
+    *out = NULL;
+    XMTP_TRY(make_loop(&first, node));
+    xmtp_status status = listen_all(first, addresses, error);
+    if (status == XMTP_OK) {
+        status = add_loops(first, loop_count(wanted));
+    }
+    if (status == XMTP_OK) {
+        status = start_loop(first);
     }
     if (status != XMTP_OK) {
-        abandon(listener);
+        stop_loops(first->next_loop);
+        abandon(first);
         return status;
     }
-    *out = listener;
+    *out = first;
     return XMTP_OK;
 }
 
 void xmtp_node_listener_close(xmtp_node_listener *listener)
 {
-    if (listener == NULL) {
-        return;
-    }
-    (void)pthread_mutex_lock(&listener->lock);
-    listener->must_stop = true;
-    (void)uv_async_send(&listener->async);
-    (void)pthread_mutex_unlock(&listener->lock);
-    (void)pthread_join(listener->thread, NULL);
-    free_listener(listener);
+    stop_loops(listener);
 }
 
 uint16_t xmtp_node_listener_port(const xmtp_node_listener *listener, size_t index)

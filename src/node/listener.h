@@ -1,4 +1,4 @@
-/* listener.h - the node's TCP sockets: one thread, one loop, any number of connections.
+/* listener.h - the node's TCP sockets: a few loops, a thread each, any number of connections.
  *
  *     socket --> bytes --> xmtp_rpc_server_conn --> calls --> services, subscriptions
  *                                                    |
@@ -13,12 +13,12 @@
 /* XMTP_E_ARGUMENT, with the sentence, when an address cannot be read; opens nothing. */
 xmtp_status xmtp_node_listener_check(const char *const *addresses, xmtp_error *error);
 
-/* addresses: ended by NULL, at least one, as in xmtp_node_options.
+/* addresses: ended by NULL, at least one, and loops, as in xmtp_node_options.
  * XMTP_E_ARGUMENT, XMTP_E_NETWORK, XMTP_E_NOMEM, XMTP_E_INTERNAL. */
 xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
-                                    const char *const *addresses, xmtp_error *error);
+                                    const char *const *addresses, size_t loops, xmtp_error *error);
 
-/* Says goodbye to all connections, waits for calls that the sequencer still has, ends the thread.
+/* Says goodbye to all connections, waits for calls that the sequencer still has, ends the threads.
  * Takes NULL. */
 void xmtp_node_listener_close(xmtp_node_listener *listener);
 

@@ -1,7 +1,11 @@
 /* listener_internal.h - the structs that the listener's files share: listener.c has the sockets and
- * the thread, connection.c the bytes of one connection, net_call.c what its calls do.
+ * the threads, arrival.c brings connections to their loops, connection.c has the bytes of one
+ * connection, net_call.c what its calls do.
  *
- * Everything here belongs to the loop's thread, except what is marked as under the lock.
+ *     first loop: sockets --> connection --> the loop whose turn it is, for good
+ *
+ * A struct xmtp_node_listener is one loop with its thread. Everything in it belongs to that thread,
+ * except what is marked as under the lock.
  */
 #ifndef XMTP_NODE_LISTENER_INTERNAL_H
 #define XMTP_NODE_LISTENER_INTERNAL_H
@@ -15,6 +19,7 @@
 typedef struct xmtp_node_connection xmtp_node_connection;
 typedef struct xmtp_node_net_call xmtp_node_net_call;
 typedef struct xmtp_node_net_stream xmtp_node_net_stream;
+typedef struct xmtp_node_arrival xmtp_node_arrival;
 
 typedef struct xmtp_node_socket {
     uv_tcp_t tcp;
@@ -25,6 +30,8 @@ typedef struct xmtp_node_socket {
 
 struct xmtp_node_listener {
     xmtp_node *node;
+    xmtp_node_listener *next_loop; /* NULL after the last */
+    xmtp_node_listener *turn;      /* of the first loop: which gets the next connection */
     uv_loop_t loop;
     pthread_t thread;
     pthread_t loop_thread; /* the same, as the thread itself knows it */
@@ -43,6 +50,7 @@ struct xmtp_node_listener {
     bool must_stop;
     xmtp_node_net_call *ended;   /* calls that the sequencer's thread has answered */
     xmtp_node_net_stream *ready; /* streams that have something again */
+    xmtp_node_arrival *arrived;  /* connections that the first loop has accepted for this one */
 };
 
 struct xmtp_node_connection {
@@ -61,8 +69,9 @@ struct xmtp_node_connection {
 
 /* ---- connection.c */
 
-/* Takes a waiting connection from a socket. */
-void xmtp_node_connection_accept(xmtp_node_socket *socket);
+/* Takes a connection that came to a socket into this loop. fd: it was accepted already, and is taken
+ * over; negative: it still waits at the socket, which is of this loop. */
+void xmtp_node_connection_accept(xmtp_node_listener *listener, xmtp_node_socket *socket, int fd);
 /* Remembers that there may be something to send. */
 void xmtp_node_connection_touch(xmtp_node_connection *connection);
 /* Sends what all touched connections have. */
@@ -71,6 +80,13 @@ void xmtp_node_connections_flush(xmtp_node_listener *listener);
 void xmtp_node_connection_shutdown(xmtp_node_connection *connection);
 /* At once. */
 void xmtp_node_connection_close(xmtp_node_connection *connection);
+
+/* ---- arrival.c */
+
+/* Gives a connection that waits at a socket to the loop whose turn it is. */
+void xmtp_node_arrival_accept(xmtp_node_socket *socket);
+/* Takes what was given to this loop. */
+void xmtp_node_arrival_collect(xmtp_node_listener *listener);
 
 /* ---- net_call.c */
 

@@ -17,7 +17,7 @@ static void open_on_network(test_node *t, const char *dir)
 {
     *t = (test_node){.node = NULL};
     xmtp_node_options options = {
-        .env = test_env(), .data_dir = dir, .listen = {"127.0.0.1:0", "[::1]:0"}};
+        .env = test_env(), .data_dir = dir, .listen = {"127.0.0.1:0", "[::1]:0"}, .loops = 3};
     char url[64];
     assert_int_equal(xmtp_node_open(&t->node, &options, &t->error), XMTP_OK);
     assert_true(xmtp_node_port(t->node, 0) > 0);
@@ -234,6 +234,39 @@ static void closing_the_node_ends_streams_and_calls(void **state)
     test_node_close(&t);
 }
 
+/* As many connections as loops, twice: each loop has some, and each of them is served. */
+static void every_loop_serves_its_connections_and_says_goodbye(void **state)
+{
+    (void)state;
+    enum { CONNECTIONS = 6 };
+    test_node t;
+    test_node others[CONNECTIONS];
+    xmtp_stream *streams[CONNECTIONS];
+    xmtp_bytes message;
+    char url[64];
+    open_on_network(&t, NULL);
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u", (unsigned)xmtp_node_port(t.node, 0));
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        others[i] = (test_node){.node = NULL};
+        assert_int_equal(
+            xmtp_grpc_transport_open(&others[i].transport, url, xmtp_env_system(), NULL, &t.error),
+            XMTP_OK);
+        streams[i] = subscribe_all(&others[i], "a");
+    }
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 1, 1), XMTP_OK);
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        assert_int_equal(wait_next(&others[i], streams[i], &message), XMTP_OK);
+        assert_int_equal(id_of(message), 1);
+    }
+    xmtp_node_close(t.node);
+    t.node = NULL;
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        assert_int_equal(wait_next(&others[i], streams[i], &message), XMTP_E_RPC_UNAVAILABLE);
+        others[i].transport.close(others[i].transport.context);
+    }
+    test_node_close(&t);
+}
+
 static void addresses_that_cannot_be_used_are_refused_by_name(void **state)
 {
     (void)state;
@@ -267,6 +300,7 @@ int main(void)
         cmocka_unit_test(many_connections_at_once_lose_nothing),
         cmocka_unit_test(peers_that_speak_something_else_are_dropped),
         cmocka_unit_test(closing_the_node_ends_streams_and_calls),
+        cmocka_unit_test(every_loop_serves_its_connections_and_says_goodbye),
         cmocka_unit_test(addresses_that_cannot_be_used_are_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

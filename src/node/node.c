@@ -51,7 +51,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
     if (options->listen[0] == NULL) {
         return XMTP_OK;
     }
-    return xmtp_node_listener_open(&node->listener, node, options->listen, error);
+    return xmtp_node_listener_open(&node->listener, node, options->listen, options->loops, error);
 }
 
 xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xmtp_error *error)
