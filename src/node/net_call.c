@@ -39,7 +39,7 @@ struct xmtp_node_net_stream {
 
 static xmtp_node_connection *connection_of(xmtp_rpc_call *rpc)
 {
-    return *xmtp_rpc_server_conn_data(xmtp_rpc_call_conn(rpc));
+    return xmtp_rpc_call_peer(rpc);
 }
 
 static const xmtp_alloc *alloc_of(const xmtp_node_listener *listener)

@@ -51,7 +51,7 @@ typedef struct node {
 static void node_request(void *context, xmtp_rpc_call *call, const char *path, xmtp_bytes request)
 {
     if (strcmp(path, "/test/Die") == 0) {
-        node_conn *c = *xmtp_rpc_server_conn_data(xmtp_rpc_call_conn(call));
+        node_conn *c = xmtp_rpc_call_peer(call);
         c->must_die = true;
         return;
     }

@@ -20,7 +20,7 @@
 #include <stdio.h>
 
 /* The peer cannot be told properly: reset the stream, or give up the connection. */
-static void abort_stream(xmtp_rpc_call *call)
+static void abort_stream(xmtp_h2_call *call)
 {
     if (nghttp2_submit_rst_stream(call->conn->session, NGHTTP2_FLAG_NONE, call->stream_id,
                                   NGHTTP2_INTERNAL_ERROR) != 0) {
@@ -32,7 +32,7 @@ static void abort_stream(xmtp_rpc_call *call)
 
 enum { TRAILERS_MAX = 3 };
 
-static size_t list_trailers(const xmtp_rpc_call *call, char status_text[12],
+static size_t list_trailers(const xmtp_h2_call *call, char status_text[12],
                             nghttp2_nv out[TRAILERS_MAX])
 {
     size_t n = 0;
@@ -47,7 +47,7 @@ static size_t list_trailers(const xmtp_rpc_call *call, char status_text[12],
     return n;
 }
 
-static int submit_trailers(xmtp_rpc_call *call)
+static int submit_trailers(xmtp_h2_call *call)
 {
     char status_text[12];
     nghttp2_nv fields[TRAILERS_MAX];
@@ -55,7 +55,7 @@ static int submit_trailers(xmtp_rpc_call *call)
     return nghttp2_submit_trailer(call->conn->session, call->stream_id, fields, n);
 }
 
-static int submit_trailers_only(xmtp_rpc_call *call)
+static int submit_trailers_only(xmtp_h2_call *call)
 {
     char status_text[12];
     nghttp2_nv fields[2 + TRAILERS_MAX] = {
@@ -68,7 +68,7 @@ static int submit_trailers_only(xmtp_rpc_call *call)
 
 /* --- messages --- */
 
-static void note_taken(xmtp_rpc_call *call, size_t n)
+static void note_taken(xmtp_h2_call *call, size_t n)
 {
     call->conn->answers_len -= n;
     if (call->was_full && xmtp_send_queue_len(&call->queue) <= XMTP_RPC_QUEUE_LOW_WATER) {
@@ -85,7 +85,7 @@ static ssize_t read_answer(nghttp2_session *session, int32_t stream_id, uint8_t 
     (void)session;
     (void)stream_id;
     (void)user_data;
-    xmtp_rpc_call *call = source->ptr;
+    xmtp_h2_call *call = source->ptr;
     size_t n = xmtp_send_queue_take(&call->queue, call->conn->alloc, out, capacity);
     note_taken(call, n);
     if (xmtp_send_queue_len(&call->queue) > 0) {
@@ -98,7 +98,7 @@ static ssize_t read_answer(nghttp2_session *session, int32_t stream_id, uint8_t 
     return n > 0 ? (ssize_t)n : NGHTTP2_ERR_DEFERRED;
 }
 
-static xmtp_status submit_headers(xmtp_rpc_call *call, bool is_stream)
+static xmtp_status submit_headers(xmtp_h2_call *call, bool is_stream)
 {
     const nghttp2_nv fields[] = {
         xmtp_h2_field(":status", "200"),
@@ -114,19 +114,26 @@ static xmtp_status submit_headers(xmtp_rpc_call *call, bool is_stream)
 }
 
 /* Not waiting is no failure. */
-static void resume(xmtp_rpc_call *call)
+static void resume(xmtp_h2_call *call)
 {
     (void)nghttp2_session_resume_data(call->conn->session, call->stream_id);
 }
 
-xmtp_status xmtp_rpc_call_start_stream(xmtp_rpc_call *call)
+/* The calls of this file begin with the part that all calls have. */
+static xmtp_h2_call *h2_call(xmtp_rpc_call *base)
 {
+    return (xmtp_h2_call *)base;
+}
+
+static xmtp_status start_stream(xmtp_rpc_call *base)
+{
+    xmtp_h2_call *call = h2_call(base);
     assert(call->phase == CALL_HANDED);
     XMTP_ENSURE(!call->has_headers, XMTP_E_STATE);
     return submit_headers(call, true);
 }
 
-static xmtp_status enqueue(xmtp_rpc_call *call, xmtp_bytes message)
+static xmtp_status enqueue(xmtp_h2_call *call, xmtp_bytes message)
 {
     xmtp_rpc_server_conn *conn = call->conn;
     size_t len;
@@ -142,8 +149,9 @@ static xmtp_status enqueue(xmtp_rpc_call *call, xmtp_bytes message)
     return XMTP_OK;
 }
 
-xmtp_status xmtp_rpc_call_message(xmtp_rpc_call *call, xmtp_bytes message)
+static xmtp_status send_message(xmtp_rpc_call *base, xmtp_bytes message)
 {
+    xmtp_h2_call *call = h2_call(base);
     assert(call->phase == CALL_HANDED);
     XMTP_TRY(enqueue(call, message));
     if (!call->has_headers) {
@@ -153,9 +161,9 @@ xmtp_status xmtp_rpc_call_message(xmtp_rpc_call *call, xmtp_bytes message)
     return XMTP_OK;
 }
 
-size_t xmtp_rpc_call_queued(const xmtp_rpc_call *call)
+static size_t queued(const xmtp_rpc_call *base)
 {
-    return xmtp_send_queue_len(&call->queue);
+    return xmtp_send_queue_len(&((const xmtp_h2_call *)base)->queue);
 }
 
 /* --- the end --- */
@@ -173,8 +181,8 @@ static char *encode_text(const xmtp_alloc *alloc, const char *text)
     return copy;
 }
 
-void xmtp_rpc_call_finish(xmtp_rpc_call *call, int grpc_status, const char *message,
-                          const char *error_code)
+void xmtp_h2_call_finish(xmtp_h2_call *call, int grpc_status, const char *message,
+                         const char *error_code)
 {
     call->phase = CALL_ENDED;
     call->grpc_status = grpc_status;
@@ -189,25 +197,23 @@ void xmtp_rpc_call_finish(xmtp_rpc_call *call, int grpc_status, const char *mess
     }
 }
 
-void xmtp_rpc_call_end(xmtp_rpc_call *call, int grpc_status, const char *message,
-                       const char *error_code)
+static void end_call(xmtp_rpc_call *base, int grpc_status, const char *message,
+                     const char *error_code)
 {
+    xmtp_h2_call *call = h2_call(base);
     if (call->phase == CALL_HANDED) { /* not so from within cancelled */
-        xmtp_rpc_call_finish(call, grpc_status, message, error_code);
+        xmtp_h2_call_finish(call, grpc_status, message, error_code);
     }
 }
 
-void xmtp_rpc_call_end_status(xmtp_rpc_call *call, xmtp_status status, const char *text)
-{
-    if (status == XMTP_OK) {
-        xmtp_rpc_call_end(call, XMTP_GRPC_OK, NULL, NULL);
-        return;
-    }
-    xmtp_rpc_call_end(call, xmtp_grpc_status_out(status),
-                      text == NULL ? xmtp_status_text(status) : text, xmtp_status_name(status));
-}
+const xmtp_rpc_call_ops xmtp_h2_call_ops = {
+    .start_stream = start_stream,
+    .message = send_message,
+    .queued = queued,
+    .end = end_call,
+};
 
-void xmtp_rpc_call_end_http(xmtp_rpc_call *call, const char *http_status)
+void xmtp_h2_call_end_http(xmtp_h2_call *call, const char *http_status)
 {
     const nghttp2_nv fields[] = {xmtp_h2_field(":status", http_status)};
     call->phase = CALL_ENDED;
@@ -223,7 +229,7 @@ static void free_text(const xmtp_alloc *alloc, char *text)
     }
 }
 
-void xmtp_rpc_call_free(xmtp_rpc_call *call)
+void xmtp_h2_call_free(xmtp_h2_call *call)
 {
     const xmtp_alloc *alloc = call->conn->alloc;
     xmtp_list_remove(&call->link);
@@ -234,26 +240,4 @@ void xmtp_rpc_call_free(xmtp_rpc_call *call)
     free_text(alloc, call->text);
     free_text(alloc, call->error_code);
     (void)alloc->reallocate(alloc->context, call, 0);
-}
-
-/* --- what the handler may ask --- */
-
-void **xmtp_rpc_call_data(xmtp_rpc_call *call)
-{
-    return &call->data;
-}
-
-xmtp_rpc_server_conn *xmtp_rpc_call_conn(const xmtp_rpc_call *call)
-{
-    return call->conn;
-}
-
-const char *xmtp_rpc_call_libxmtp_version(const xmtp_rpc_call *call)
-{
-    return call->libxmtp_version;
-}
-
-uint64_t xmtp_rpc_call_timeout_ns(const xmtp_rpc_call *call)
-{
-    return call->timeout_ns;
 }

@@ -35,9 +35,9 @@ struct xmtp_rpc_server_conn {
 
 typedef enum call_phase { CALL_RECEIVING, CALL_HANDED, CALL_ENDED } call_phase;
 
-struct xmtp_rpc_call {
+typedef struct xmtp_h2_call {
+    xmtp_rpc_call base;
     xmtp_rpc_server_conn *conn;
-    void *data;
     xmtp_list link;
     xmtp_list room_link;
     int32_t stream_id;
@@ -50,9 +50,7 @@ struct xmtp_rpc_call {
     bool is_grpc;
     bool is_path_known; /* false: too long */
     size_t headers_len;
-    uint64_t timeout_ns;
     char path[XMTP_RPC_PATH_LEN_MAX + 1];
-    char libxmtp_version[XMTP_RPC_VERSION_LEN_MAX + 1];
 
     /* answer */
     bool has_headers; /* response headers are submitted */
@@ -61,16 +59,18 @@ struct xmtp_rpc_call {
     int grpc_status;
     char *text; /* encoded; may be NULL */
     char *error_code;
-};
+} xmtp_h2_call;
+
+extern const xmtp_rpc_call_ops xmtp_h2_call_ops;
 
 /* Frees the call and takes it from its connection. */
-void xmtp_rpc_call_free(xmtp_rpc_call *call);
+void xmtp_h2_call_free(xmtp_h2_call *call);
 
 /* Ends the call in whatever phase it is. */
-void xmtp_rpc_call_finish(xmtp_rpc_call *call, int grpc_status, const char *message,
-                          const char *error_code);
+void xmtp_h2_call_finish(xmtp_h2_call *call, int grpc_status, const char *message,
+                         const char *error_code);
 
 /* Answers with an HTTP status other than 200 and nothing else. */
-void xmtp_rpc_call_end_http(xmtp_rpc_call *call, const char *http_status);
+void xmtp_h2_call_end_http(xmtp_h2_call *call, const char *http_status);
 
 #endif

@@ -60,30 +60,7 @@ static bool is_grpc_content_type(xmtp_bytes value)
     return field_is(value, accepted[0]) || field_is(value, accepted[1]);
 }
 
-/* 1 to 8 digits and a unit: gRPC over HTTP/2, "Timeout". */
-static uint64_t parse_timeout_ns(xmtp_bytes value)
-{
-    static const char units[] = "HMSmun";
-    static const uint64_t unit_ns[] = {3600000000000, 60000000000, 1000000000, 1000000, 1000, 1};
-    uint64_t amount = 0;
-    if (value.n < 2 || value.n > 9) {
-        return UINT64_MAX;
-    }
-    for (size_t i = 0; i + 1 < value.n; i++) {
-        if (value.p[i] < '0' || value.p[i] > '9') {
-            return UINT64_MAX;
-        }
-        amount = 10 * amount + (uint64_t)(value.p[i] - '0');
-    }
-    for (size_t i = 0; i < sizeof unit_ns / sizeof unit_ns[0]; i++) {
-        if (value.p[value.n - 1] == (uint8_t)units[i]) {
-            return amount > UINT64_MAX / unit_ns[i] ? UINT64_MAX : amount * unit_ns[i];
-        }
-    }
-    return UINT64_MAX;
-}
-
-static void take_field(xmtp_rpc_call *call, xmtp_bytes name, xmtp_bytes value)
+static void take_field(xmtp_h2_call *call, xmtp_bytes name, xmtp_bytes value)
 {
     if (field_is(name, ":method")) {
         call->is_post = field_is(value, "POST");
@@ -91,27 +68,25 @@ static void take_field(xmtp_rpc_call *call, xmtp_bytes name, xmtp_bytes value)
         call->is_path_known = copy_field(call->path, sizeof call->path, value);
     } else if (field_is(name, "content-type")) {
         call->is_grpc = is_grpc_content_type(value);
-    } else if (field_is(name, "x-libxmtp-version")) {
-        (void)copy_field(call->libxmtp_version, sizeof call->libxmtp_version, value);
-    } else if (field_is(name, "grpc-timeout")) {
-        call->timeout_ns = parse_timeout_ns(value);
+    } else {
+        xmtp_rpc_call_field(&call->base, name, value);
     }
 }
 
 /* Answers without the handler. */
-static void refuse(xmtp_rpc_call *call, int grpc_status, const char *text)
+static void refuse(xmtp_h2_call *call, int grpc_status, const char *text)
 {
-    xmtp_rpc_call_finish(call, grpc_status, text, NULL);
+    xmtp_h2_call_finish(call, grpc_status, text, NULL);
     xmtp_grpc_decoder_free(&call->decoder);
 }
 
 /* Answers at once what need not be read to its end. */
-static void check_head(xmtp_rpc_call *call)
+static void check_head(xmtp_h2_call *call)
 {
     if (!call->is_post) {
-        xmtp_rpc_call_end_http(call, "405");
+        xmtp_h2_call_end_http(call, "405");
     } else if (!call->is_grpc) {
-        xmtp_rpc_call_end_http(call, "415");
+        xmtp_h2_call_end_http(call, "415");
     } else if (!call->is_path_known) {
         refuse(call, XMTP_GRPC_UNIMPLEMENTED, "unknown method");
     }
@@ -119,7 +94,7 @@ static void check_head(xmtp_rpc_call *call)
 
 /* --- the request's message --- */
 
-static void refuse_message(xmtp_rpc_call *call, xmtp_status status)
+static void refuse_message(xmtp_h2_call *call, xmtp_status status)
 {
     switch ((int)status) {
     case XMTP_E_UNSUPPORTED:
@@ -136,7 +111,7 @@ static void refuse_message(xmtp_rpc_call *call, xmtp_status status)
     }
 }
 
-static void take_data(xmtp_rpc_call *call, xmtp_bytes in)
+static void take_data(xmtp_h2_call *call, xmtp_bytes in)
 {
     while (in.n > 0 && call->phase == CALL_RECEIVING) {
         if (call->has_message) {
@@ -151,16 +126,17 @@ static void take_data(xmtp_rpc_call *call, xmtp_bytes in)
     }
 }
 
-static void hand_over(xmtp_rpc_call *call)
+static void hand_over(xmtp_h2_call *call)
 {
     const xmtp_rpc_handler *handler = &call->conn->handler;
     call->phase = CALL_HANDED;
-    handler->request(handler->context, call, call->path, xmtp_grpc_decoder_message(&call->decoder));
+    handler->request(handler->context, &call->base, call->path,
+                     xmtp_grpc_decoder_message(&call->decoder));
     xmtp_grpc_decoder_free(
         &call->decoder); /* the call lives on: streams close only in recv, send */
 }
 
-static void end_of_request(xmtp_rpc_call *call)
+static void end_of_request(xmtp_h2_call *call)
 {
     if (call->phase != CALL_RECEIVING) {
         return;
@@ -176,7 +152,7 @@ static void end_of_request(xmtp_rpc_call *call)
 
 /* --- nghttp2's callbacks --- */
 
-static xmtp_rpc_call *call_of(nghttp2_session *session, int32_t stream_id)
+static xmtp_h2_call *call_of(nghttp2_session *session, int32_t stream_id)
 {
     return nghttp2_session_get_stream_user_data(session, stream_id);
 }
@@ -187,15 +163,12 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0;
     }
-    xmtp_rpc_call *call = conn->alloc->reallocate(conn->alloc->context, NULL, sizeof *call);
+    xmtp_h2_call *call = conn->alloc->reallocate(conn->alloc->context, NULL, sizeof *call);
     if (call == NULL) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
-    *call = (xmtp_rpc_call){
-        .conn = conn,
-        .stream_id = frame->hd.stream_id,
-        .timeout_ns = UINT64_MAX,
-    };
+    *call = (xmtp_h2_call){.conn = conn, .stream_id = frame->hd.stream_id};
+    xmtp_rpc_call_init(&call->base, &xmtp_h2_call_ops, conn->data);
     xmtp_list_append(&conn->calls, &call->link);
     xmtp_list_init(&call->room_link);
     xmtp_grpc_decoder_init(&call->decoder, conn->alloc, conn->options.request_len_max,
@@ -210,7 +183,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
     (void)flags;
     (void)user_data;
-    xmtp_rpc_call *call = call_of(session, frame->hd.stream_id);
+    xmtp_h2_call *call = call_of(session, frame->hd.stream_id);
     if (call == NULL || frame->headers.cat != NGHTTP2_HCAT_REQUEST) {
         return 0; /* trailers of a request mean nothing to gRPC */
     }
@@ -227,7 +200,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
 {
     (void)flags;
     (void)user_data;
-    xmtp_rpc_call *call = call_of(session, stream_id);
+    xmtp_h2_call *call = call_of(session, stream_id);
     if (call != NULL) {
         take_data(call, xmtp_bytes_of(data, len));
     }
@@ -252,7 +225,7 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     if (!is_headers && frame->hd.type != NGHTTP2_DATA) {
         return 0;
     }
-    xmtp_rpc_call *call = call_of(session, frame->hd.stream_id);
+    xmtp_h2_call *call = call_of(session, frame->hd.stream_id);
     if (call == NULL) {
         return 0;
     }
@@ -278,12 +251,12 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 }
 
 /* Tells the handler that a call it holds is over. */
-static void cancel(xmtp_rpc_call *call)
+static void cancel(xmtp_h2_call *call)
 {
     const xmtp_rpc_handler *handler = &call->conn->handler;
     assert(call->phase == CALL_HANDED);
     call->phase = CALL_ENDED; /* so that an end from within does nothing */
-    handler->cancelled(handler->context, call);
+    handler->cancelled(handler->context, &call->base);
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,
@@ -291,7 +264,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
 {
     (void)error_code;
     (void)user_data;
-    xmtp_rpc_call *call = call_of(session, stream_id);
+    xmtp_h2_call *call = call_of(session, stream_id);
     if (call == NULL) {
         return 0;
     }
@@ -299,7 +272,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
         cancel(call);
     }
     (void)nghttp2_session_set_stream_user_data(session, stream_id, NULL);
-    xmtp_rpc_call_free(call);
+    xmtp_h2_call_free(call);
     return 0;
 }
 
@@ -390,7 +363,7 @@ xmtp_status xmtp_rpc_server_conn_new(xmtp_rpc_server_conn **out, const xmtp_allo
 static void cancel_all(xmtp_rpc_server_conn *conn)
 {
     for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
-        xmtp_rpc_call *call = XMTP_LIST_OF(l, xmtp_rpc_call, link);
+        xmtp_h2_call *call = XMTP_LIST_OF(l, xmtp_h2_call, link);
         if (call->phase == CALL_HANDED) {
             cancel(call);
         }
@@ -405,7 +378,7 @@ void xmtp_rpc_server_conn_free(xmtp_rpc_server_conn *conn)
     assert(!conn->is_inside);
     cancel_all(conn);
     while (!xmtp_list_is_empty(&conn->calls)) {
-        xmtp_rpc_call_free(XMTP_LIST_OF(conn->calls.next, xmtp_rpc_call, link));
+        xmtp_h2_call_free(XMTP_LIST_OF(conn->calls.next, xmtp_h2_call, link));
     }
     nghttp2_session_del(conn->session);
     (void)conn->alloc->reallocate(conn->alloc->context, conn, 0);
@@ -468,11 +441,11 @@ static size_t drain_output(xmtp_rpc_server_conn *conn, uint8_t *out, size_t capa
 static void tell_writable(xmtp_rpc_server_conn *conn)
 {
     while (!xmtp_list_is_empty(&conn->roomy)) {
-        xmtp_rpc_call *call = XMTP_LIST_OF(conn->roomy.next, xmtp_rpc_call, room_link);
+        xmtp_h2_call *call = XMTP_LIST_OF(conn->roomy.next, xmtp_h2_call, room_link);
         xmtp_list_remove(&call->room_link);
         if (conn->handler.writable != NULL && call->phase == CALL_HANDED) {
             conn->is_inside = true;
-            conn->handler.writable(conn->handler.context, call);
+            conn->handler.writable(conn->handler.context, &call->base);
             conn->is_inside = false;
         }
     }
@@ -518,7 +491,7 @@ void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn)
         conn->failure = XMTP_E_NOMEM;
     }
     for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
-        xmtp_rpc_call *call = XMTP_LIST_OF(l, xmtp_rpc_call, link);
+        xmtp_h2_call *call = XMTP_LIST_OF(l, xmtp_h2_call, link);
         bool was_running = call->phase != CALL_ENDED;
         if (call->phase == CALL_HANDED) {
             cancel(call);

@@ -14,7 +14,7 @@
 #ifndef XMTP_RPC_SERVER_CONN_H
 #define XMTP_RPC_SERVER_CONN_H
 
-#include "rpc/grpc_frame.h"
+#include "rpc/call.h"
 
 #include <xmtp/base.h>
 
@@ -30,33 +30,9 @@ enum {
     XMTP_RPC_CONN_WINDOW = 16 * 1024 * 1024,
     /* Received header fields of one request, names and values. */
     XMTP_RPC_HEADERS_LEN_MAX = 16 * 1024,
-    XMTP_RPC_PATH_LEN_MAX = 127,
-    XMTP_RPC_VERSION_LEN_MAX = 31,
-    /* writable is called when a call's queue falls to this after having been above it. */
-    XMTP_RPC_QUEUE_LOW_WATER = 64 * 1024,
 };
 
-/* One request and its answer. Valid from handler.request until xmtp_rpc_call_end was called on it
- * or handler.cancelled returned, whichever comes first. */
-typedef struct xmtp_rpc_call xmtp_rpc_call;
 typedef struct xmtp_rpc_server_conn xmtp_rpc_server_conn;
-
-typedef struct xmtp_rpc_handler {
-    void *context;
-
-    /* A complete request. path is "/package.Service/Method", both valid during this call only. The
-     * handler answers now or later: messages, then xmtp_rpc_call_end exactly once. Paths it does
-     * not know it ends with XMTP_GRPC_UNIMPLEMENTED. */
-    void (*request)(void *context, xmtp_rpc_call *call, const char *path, xmtp_bytes request);
-
-    /* The peer gave up this call, the connection went away, or it is being shut down. Called only
-     * for calls that were passed to request and not ended yet. The call must not be used after
-     * this returns; ending it in here is allowed and does nothing. */
-    void (*cancelled)(void *context, xmtp_rpc_call *call);
-
-    /* The queue of a call was above XMTP_RPC_QUEUE_LOW_WATER and is not any more. May be NULL. */
-    void (*writable)(void *context, xmtp_rpc_call *call);
-} xmtp_rpc_handler;
 
 /* Zero in a field means the default above. */
 typedef struct xmtp_rpc_server_options {
@@ -107,38 +83,5 @@ void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn);
  * XMTP_E_TIMEOUT: the peer is gone; free the connection. */
 xmtp_status xmtp_rpc_server_conn_tick(xmtp_rpc_server_conn *conn, uint64_t now_ns,
                                       uint64_t *next_ns);
-
-/* Sends the response headers at once, with "subscribed: true" (official clients wait for them
- * before a stream counts as open). Must be the first answer to a call. XMTP_E_NOMEM, XMTP_E_STATE.
- */
-xmtp_status xmtp_rpc_call_start_stream(xmtp_rpc_call *call);
-
-/* Queues one message (copied): a stream's next, or the answer of a unary call. Response headers go
- * first if none were sent. XMTP_E_LIMIT: the connection has XMTP_RPC_ANSWERS_LEN_MAX queued, or
- * the message is beyond 4 GiB - nothing was queued. XMTP_E_NOMEM. */
-xmtp_status xmtp_rpc_call_message(xmtp_rpc_call *call, xmtp_bytes message);
-
-/* Bytes queued and not yet given to send, framing included. */
-size_t xmtp_rpc_call_queued(const xmtp_rpc_call *call);
-
-/* Ends the call once its queue is empty. message (UTF-8) and error_code (trailer "error-code") may
- * be NULL. The call must not be used afterwards. */
-void xmtp_rpc_call_end(xmtp_rpc_call *call, int grpc_status, const char *message,
-                       const char *error_code);
-
-/* xmtp_rpc_call_end with the gRPC status that belongs to our status, its name as error code and,
- * where text is NULL, its sentence. XMTP_OK ends with OK. */
-void xmtp_rpc_call_end_status(xmtp_rpc_call *call, xmtp_status status, const char *text);
-
-/* The handler's pointer of this call. NULL at first. */
-void **xmtp_rpc_call_data(xmtp_rpc_call *call);
-
-xmtp_rpc_server_conn *xmtp_rpc_call_conn(const xmtp_rpc_call *call);
-
-/* Header x-libxmtp-version, "" when absent or longer than XMTP_RPC_VERSION_LEN_MAX. */
-const char *xmtp_rpc_call_libxmtp_version(const xmtp_rpc_call *call);
-
-/* Header grpc-timeout in nanoseconds, UINT64_MAX when absent or malformed. Not acted upon here. */
-uint64_t xmtp_rpc_call_timeout_ns(const xmtp_rpc_call *call);
 
 #endif
