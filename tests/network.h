@@ -326,4 +326,32 @@ static inline void sync_all(person *p)
     assert_ok(p, xmtp_client_sync(p->client, &p->error));
 }
 
+/* A group made by people[0] with the next count - 1 of them, who all know it. */
+static inline void group_of(person *people, size_t count, xmtp_conversation_id *out)
+{
+    const char *members[8] = {0};
+    for (size_t i = 1; i < count; i++) {
+        members[i - 1] = xmtp_client_inbox_id(people[i].client);
+    }
+    assert_ok(&people[0], xmtp_client_group_create(people[0].client, "group", members, count - 1,
+                                                   out, &people[0].error));
+    for (size_t i = 1; i < count; i++) {
+        sync_all(&people[i]);
+    }
+}
+
+static inline void people_open(person *people, size_t count, network *net)
+{
+    for (size_t i = 0; i < count; i++) {
+        person_open(&people[i], net);
+    }
+}
+
+static inline void people_close(person *people, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        person_close(&people[i]);
+    }
+}
+
 #endif

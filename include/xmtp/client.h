@@ -14,11 +14,16 @@
  * one thread at a time; only xmtp_client_wake may be called from others. A failed call changes
  * nothing that the network can see, and the error says why with the numbers. Strings given out are
  * valid until the next call on the same client unless said otherwise.
+ *
+ * Here: opening, sync, streams and the queue. What can be done with conversations is in
+ * conversation.h, with messages in message.h; both are included.
  */
 #ifndef XMTP_CLIENT_H
 #define XMTP_CLIENT_H
 
 #include <xmtp/base.h>
+#include <xmtp/conversation.h>
+#include <xmtp/message.h>
 #include <xmtp/names.h>
 
 #ifdef __cplusplus
@@ -27,15 +32,6 @@ extern "C" {
 
 struct xmtp_transport; /* how a node is reached; see rpc/transport.h. Tests hand in one that lives
                           in the process */
-
-typedef struct xmtp_client xmtp_client;
-
-enum {
-    XMTP_MESSAGE_ID_LEN = 32, /* bytes */
-    XMTP_GROUP_ID_MAX = 32,   /* bytes; 16 on this network */
-    XMTP_GROUP_MEMBERS_MAX = 250,
-    XMTP_TEXT_MAX = 20 * 1024 * 1024,
-};
 
 typedef struct xmtp_client_options {
     /* Wallet's private key: 64 hex digits with or without 0x. NULL: a fresh random identity that
@@ -71,152 +67,6 @@ XMTP_API void xmtp_client_close(xmtp_client *client); /* takes NULL */
 XMTP_API const char *xmtp_client_inbox_id(const xmtp_client *client);
 XMTP_API const char *xmtp_client_address(const xmtp_client *client);         /* 0x..., lower case */
 XMTP_API const char *xmtp_client_installation_id(const xmtp_client *client); /* 64 hex digits */
-
-/* ---- conversations
- * ------------------------------------------------------------------------------------------- */
-
-typedef struct xmtp_conversation_id {
-    uint8_t p[XMTP_GROUP_ID_MAX];
-    size_t n;
-} xmtp_conversation_id;
-
-typedef enum xmtp_conversation_kind {
-    XMTP_CONVERSATION_GROUP = 1,
-    XMTP_CONVERSATION_DM = 2,
-} xmtp_conversation_kind;
-
-typedef struct xmtp_conversation {
-    xmtp_conversation_id id;
-    xmtp_conversation_kind kind;
-    const char *name;       /* groups; "" when none */
-    const char *peer_inbox; /* DMs; "" for groups */
-    uint64_t created_ns;
-    uint64_t last_message_ns; /* 0 when there is none */
-    uint64_t epoch;
-    uint32_t member_count; /* inboxes */
-    bool is_active;        /* false after we were removed */
-    bool is_paused;        /* needs a newer library: xmtp_status XMTP_E_PAUSED on use */
-} xmtp_conversation;
-
-/* The DM with this person, made if there is none. peer: 0x address (any case) or inbox id.
- * XMTP_E_NO_INBOX: nobody has registered this address here. */
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer,
-                                                    xmtp_conversation_id *out, xmtp_error *error);
-
-/* A new group with these members (addresses or inbox ids; may be none). All or nothing is created:
- * after a failure out->n is 0, unless the group is there and only the invitations still have to go
- * out, which the next sync does. The same holds for a new DM. */
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_create(xmtp_client *client, const char *name,
-                                                              const char *const *members,
-                                                              size_t member_count,
-                                                              xmtp_conversation_id *out,
-                                                              xmtp_error *error);
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_add(xmtp_client *client,
-                                                           const xmtp_conversation_id *group,
-                                                           const char *const *members,
-                                                           size_t member_count, xmtp_error *error);
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_remove(xmtp_client *client,
-                                                              const xmtp_conversation_id *group,
-                                                              const char *const *members,
-                                                              size_t member_count,
-                                                              xmtp_error *error);
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_rename(xmtp_client *client,
-                                                              const xmtp_conversation_id *group,
-                                                              const char *name, xmtp_error *error);
-
-/* Conversations of the local database, newest message first; DMs between the same two people appear
- * once. */
-typedef xmtp_status (*xmtp_conversation_visit)(void *context,
-                                               const xmtp_conversation *conversation);
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_conversations(xmtp_client *client,
-                                                               xmtp_conversation_visit visit,
-                                                               void *context, xmtp_error *error);
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_conversation(xmtp_client *client,
-                                                              const xmtp_conversation_id *id,
-                                                              xmtp_conversation *out,
-                                                              xmtp_error *error);
-
-typedef struct xmtp_member {
-    const char *inbox_id;
-    const char *address; /* first wallet of the inbox; "" when it has none */
-    uint32_t installation_count;
-    bool is_admin;
-    bool is_super_admin;
-} xmtp_member;
-
-typedef xmtp_status (*xmtp_member_visit)(void *context, const xmtp_member *member);
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_members(xmtp_client *client,
-                                                         const xmtp_conversation_id *id,
-                                                         xmtp_member_visit visit, void *context,
-                                                         xmtp_error *error);
-
-/* ---- messages
- * ------------------------------------------------------------------------------------------------
- */
-
-typedef enum xmtp_message_kind {
-    XMTP_MESSAGE_APPLICATION = 1,
-    XMTP_MESSAGE_MEMBERSHIP_CHANGE = 2, /* made locally from a commit: xmtp.org/group_updated */
-} xmtp_message_kind;
-
-typedef enum xmtp_delivery_status {
-    XMTP_DELIVERY_UNPUBLISHED = 1,
-    XMTP_DELIVERY_PUBLISHED = 2,
-    XMTP_DELIVERY_FAILED = 3,
-} xmtp_delivery_status;
-
-typedef struct xmtp_message {
-    uint8_t id[XMTP_MESSAGE_ID_LEN];
-    xmtp_conversation_id conversation;
-    xmtp_conversation_kind conversation_kind;
-    xmtp_message_kind kind;
-    xmtp_delivery_status delivery;
-    const char *sender_inbox;
-    const char *sender_address; /* "" when the inbox has no wallet */
-    bool is_own;                /* sent by this inbox, from any of its devices */
-    uint64_t sent_ns;
-    uint64_t sequence;     /* position on the network; 0 while unpublished */
-    const char *authority; /* content type, such as xmtp.org/text:1.0 */
-    const char *type;
-    uint32_t version_major;
-    uint32_t version_minor;
-    const char *text; /* text, markdown, and the text of a reply to which a text answers; NULL for
-                         other content */
-    size_t text_len;
-    const char *fallback;  /* what to show when the type is not understood; NULL when none */
-    const char *reference; /* replies: hex id of the message answered; NULL otherwise */
-    xmtp_bytes content;    /* the EncodedContent as carried */
-} xmtp_message;
-
-/* Sends and waits until the network has it. message_id may be NULL. text is UTF-8.
- * XMTP_E_INACTIVE, XMTP_E_PAUSED; XMTP_E_NETWORK: kept, and sent by the next sync. */
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_text(xmtp_client *client,
-                                                           const xmtp_conversation_id *id,
-                                                           const char *text,
-                                                           uint8_t message_id[XMTP_MESSAGE_ID_LEN],
-                                                           xmtp_error *error);
-/* A reply (xmtp.org/reply:1.0) holding text to the message with id reference. */
-XMTP_API XMTP_MUST_CHECK xmtp_status
-xmtp_client_send_reply(xmtp_client *client, const xmtp_conversation_id *id,
-                       const uint8_t reference[XMTP_MESSAGE_ID_LEN], const char *text,
-                       uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
-/* Any encoded EncodedContent. */
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_content(
-    xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,
-    bool should_push, uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
-
-typedef struct xmtp_message_query {
-    const xmtp_conversation_id *conversation; /* NULL: all */
-    uint64_t after_ns;                        /* sent later than this; 0: all */
-    size_t limit;                             /* 0: all */
-    bool newest_first;
-} xmtp_message_query;
-
-typedef xmtp_status (*xmtp_message_visit)(void *context, const xmtp_message *message);
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_messages(xmtp_client *client,
-                                                          const xmtp_message_query *query,
-                                                          xmtp_message_visit visit, void *context,
-                                                          xmtp_error *error);
 
 /* ---- sync and streams
  * ------------------------------------------------------------------------------------------ */

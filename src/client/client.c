@@ -4,7 +4,7 @@
  *
  * An installation that is registered already opens without the network.
  */
-#include "client/state.h"
+#include "client/round.h"
 #include "client/stream.h"
 #include "crypto/crypto.h"
 #include "rpc/grpc_transport.h"
@@ -228,6 +228,7 @@ static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
     XMTP_TRY(
         xmtp_stored(client, xmtp_setting_number(client->db, "queue_enabled", &is_enabled), error));
     client->is_queue_enabled = is_enabled != 0;
+    XMTP_TRY(xmtp_messages_classify_old(client, error));
     return xmtp_stored(client, xmtp_group_row_delete_unfinished(client->db), error);
 }
 

@@ -79,6 +79,7 @@ static xmtp_status store_consequences(group_work *work, const xmtp_commit_facts 
     xmtp_client *client = work->client;
     xmtp_group_row row = work->row;
     row.cursor = message->id;
+    row.commit_cursor = message->id;
     row.stage = XMTP_GROUP_READY;
     XMTP_TRY(xmtp_row_refresh(arena, work->group, &row, error));
     if (own != NULL) {

@@ -137,6 +137,7 @@ static xmtp_status store_group(xmtp_client *client, const new_group *what,
         .added_by = client->inbox_id,
         .member_count = 1,
         .is_active = true,
+        .state = XMTP_MEMBERSHIP_ALLOWED,
         .checked_ns = now_ns,
         .rotated_ns = now_ns,
     };

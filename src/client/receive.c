@@ -131,10 +131,11 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
         .sent_ns = message->created_ns,
         .sequence = message->id,
         .content = content,
+        .should_push = true, /* what others asked for is not known here (groups.md 5.10) */
     };
     XMTP_TRY(xmtp_member_inbox(arena, sender, &row.sender_inbox));
     bool is_new = false;
-    XMTP_TRY(xmtp_stored(client, xmtp_message_insert(client->db, &row, &is_new), error));
+    XMTP_TRY(xmtp_message_keep(client, &row, &is_new, error));
     bool is_own = strcmp(row.sender_inbox, client->inbox_id) == 0;
     work->has_news = work->has_news || is_new;
     if (!is_new || is_own || !client->is_queue_enabled) {
@@ -214,8 +215,15 @@ static xmtp_status cannot_open(group_work *work, uint64_t sequence, xmtp_status 
     }
     if (why == XMTP_E_EPOCH_FUTURE && !work->row.is_forked) {
         XMTP_TRY(open_transaction(work, error));
+        char details[96];
+        (void)snprintf(details, sizeof(details),
+                       "message %" PRIu64 " is of a later epoch than ours, which is %" PRIu64,
+                       sequence, work->row.epoch);
+        xmtp_group_row row = work->row;
+        row.is_forked = true;
+        row.fork_details = details;
+        xmtp_status status = xmtp_group_row_update(work->client->db, &row);
         work->row.is_forked = true;
-        xmtp_status status = xmtp_group_row_update(work->client->db, &work->row);
         if (status != XMTP_OK) {
             return xmtp_work_abandon(work, xmtp_stored(work->client, status, error));
         }

@@ -144,6 +144,13 @@ uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message);
 /* ---- conversation.c */
 xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_id *id,
                                    int64_t *ref, xmtp_error *error);
+/* ---- message_keep.c */
+/* Inserts a row inside the caller's transaction, with its content type, what it is about and the time
+ * of its arrival. *is_new false: it is there already. */
+xmtp_status xmtp_message_keep(xmtp_client *client, xmtp_message_row *row, bool *is_new,
+                              xmtp_error *error);
+/* Messages of a database from before content types were kept. */
+xmtp_status xmtp_messages_classify_old(xmtp_client *client, xmtp_error *error);
 /* ---- message_view.c */
 xmtp_status xmtp_message_view(xmtp_client *client, const xmtp_message_row *row, xmtp_arena *arena,
                               xmtp_message *out);

@@ -32,9 +32,9 @@ static uint64_t next_key_ns(xmtp_client *client)
     return client->last_key_ns;
 }
 
-static xmtp_status insert_message(group_work *work, xmtp_bytes content, uint64_t key_ns,
-                                  uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_new,
-                                  xmtp_error *error)
+static xmtp_status insert_message(group_work *work, xmtp_bytes content, bool should_push,
+                                  uint64_t key_ns, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                                  bool *is_new, xmtp_error *error)
 {
     xmtp_client *client = work->client;
     char key[24];
@@ -49,18 +49,20 @@ static xmtp_status insert_message(group_work *work, xmtp_bytes content, uint64_t
         .sender_installation = xmtp_bytes_of(client->installation.pk, XMTP_INSTALLATION_LEN),
         .sent_ns = key_ns,
         .content = content,
+        .should_push = should_push,
     };
-    return xmtp_stored(client, xmtp_message_insert(client->db, &row, is_new), error);
+    return xmtp_message_keep(client, &row, is_new, error);
 }
 
 /* The clock may have gone back since the last session: look for a key that is free. */
-static xmtp_status insert_new_message(group_work *work, xmtp_bytes content, uint64_t *key_ns,
-                                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+static xmtp_status insert_new_message(group_work *work, xmtp_bytes content, bool should_push,
+                                      uint64_t *key_ns, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                                      xmtp_error *error)
 {
     bool is_new = false;
     while (!is_new) {
         *key_ns = next_key_ns(work->client);
-        XMTP_TRY(insert_message(work, content, *key_ns, message_id, &is_new, error));
+        XMTP_TRY(insert_message(work, content, should_push, *key_ns, message_id, &is_new, error));
     }
     return XMTP_OK;
 }
@@ -111,7 +113,7 @@ xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content, bool should
         XMTP_TRY(xmtp_stored(client, xmtp_intent_insert(client->db, &update), error));
         *can_build = false;
     }
-    XMTP_TRY(insert_new_message(work, content, &key_ns, message_id, error));
+    XMTP_TRY(insert_new_message(work, content, should_push, &key_ns, message_id, error));
     *intent = (xmtp_intent_row){
         .group_ref = work->row.ref,
         .kind = XMTP_INTENT_SEND_MESSAGE,

@@ -102,7 +102,7 @@ static xmtp_status store(xmtp_client *client, const xmtp_group_row *group,
         row->group_ref = group->ref;
         row->kind = XMTP_MESSAGE_MEMBERSHIP_CHANGE;
         row->delivery = XMTP_DELIVERY_PUBLISHED;
-        status = xmtp_stored(client, xmtp_message_insert(client->db, row, &is_new), error);
+        status = xmtp_message_keep(client, row, &is_new, error);
     }
     xmtp_writer_free(&w);
     return status;

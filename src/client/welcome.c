@@ -271,6 +271,7 @@ static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error
     xmtp_status status =
         xmtp_group_row_find(j->client->db, xmtp_mls_group_id(j->group), &j->arena, &existing);
     *is_news = true;
+    j->row.state = XMTP_MEMBERSHIP_PENDING;
     if (status == XMTP_E_NOT_FOUND) {
         return XMTP_OK;
     }
@@ -279,6 +280,10 @@ static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error
     j->row.ref = existing.ref;
     j->row.cursor = existing.cursor;
     j->row.created_ns = existing.created_ns;
+    /* Who had asked to leave and is invited again has come back. */
+    bool has_left = existing.state == XMTP_MEMBERSHIP_PENDING_REMOVE ||
+                    existing.state == XMTP_MEMBERSHIP_RESTORED;
+    j->row.state = has_left ? XMTP_MEMBERSHIP_ALLOWED : existing.state;
     *is_news = !existing.is_active || xmtp_mls_group_epoch(j->group) > existing.epoch;
     return *is_news && existing.is_active ? may_replace(j, existing.ref, is_news, error) : XMTP_OK;
 }
@@ -290,6 +295,7 @@ static xmtp_status store_row(joining *j, xmtp_error *error)
     xmtp_database *db = j->client->db;
     j->row.stage = XMTP_GROUP_READY;
     j->row.welcome_id = j->sequence;
+    j->row.commit_cursor = j->opened.message_cursor;
     j->row.cursor =
         j->opened.message_cursor > j->row.cursor ? j->opened.message_cursor : j->row.cursor;
     if (!j->is_replacing) {

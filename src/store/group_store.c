@@ -8,7 +8,7 @@
 #define GROUP_COLUMNS                                                                              \
     "id, group_id, kind, stage, created_ns, last_message_ns, name, peer_inbox, dm_id, added_by,"   \
     " welcome_id, epoch, member_count, is_active, paused_for, checked_ns, rotated_ns, cursor,"     \
-    " is_forked"
+    " is_forked, state, fork_details, commit_cursor"
 
 static xmtp_status read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_group_row *out)
 {
@@ -26,13 +26,16 @@ static xmtp_status read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_group_r
         .rotated_ns = xmtp_query_u64(q, 16),
         .cursor = xmtp_query_u64(q, 17),
         .is_forked = xmtp_query_u64(q, 18) != 0,
+        .state = (uint32_t)xmtp_query_u64(q, 19),
+        .commit_cursor = xmtp_query_u64(q, 21),
     };
     XMTP_TRY(xmtp_query_bytes(q, 1, arena, &out->group_id));
     XMTP_TRY(xmtp_query_string(q, 6, arena, &out->name));
     XMTP_TRY(xmtp_query_string(q, 7, arena, &out->peer_inbox));
     XMTP_TRY(xmtp_query_string(q, 8, arena, &out->dm_id));
     XMTP_TRY(xmtp_query_string(q, 9, arena, &out->added_by));
-    return xmtp_query_string(q, 14, arena, &out->paused_for);
+    XMTP_TRY(xmtp_query_string(q, 14, arena, &out->paused_for));
+    return xmtp_query_string(q, 20, arena, &out->fork_details);
 }
 
 /* The columns that insert and update share, in the order of their SQL. */
@@ -54,6 +57,9 @@ static void bind_changeable(xmtp_query *q, const xmtp_group_row *row)
     xmtp_query_bind_u64(q, row->rotated_ns);
     xmtp_query_bind_u64(q, row->cursor);
     xmtp_query_bind_u64(q, row->is_forked);
+    xmtp_query_bind_u64(q, row->state);
+    xmtp_query_bind_text(q, row->fork_details == NULL ? "" : row->fork_details);
+    xmtp_query_bind_u64(q, row->commit_cursor);
 }
 
 xmtp_status xmtp_group_row_insert(xmtp_database *db, xmtp_group_row *row)
@@ -61,8 +67,9 @@ xmtp_status xmtp_group_row_insert(xmtp_database *db, xmtp_group_row *row)
     xmtp_query q = xmtp_query_start(
         db, "INSERT OR IGNORE INTO groups(kind, stage, name, peer_inbox, dm_id, added_by,"
             " welcome_id, epoch, member_count, is_active, paused_for, checked_ns, rotated_ns,"
-            " cursor, is_forked, group_id, created_ns, last_message_ns)"
-            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            " cursor, is_forked, state, fork_details, commit_cursor, group_id, created_ns,"
+            " last_message_ns)"
+            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind_changeable(&q, row);
     xmtp_query_bind_bytes(&q, row->group_id);
     xmtp_query_bind_u64(&q, row->created_ns);
@@ -104,8 +111,8 @@ xmtp_status xmtp_group_row_update(xmtp_database *db, const xmtp_group_row *row)
     xmtp_query q = xmtp_query_start(
         db, "UPDATE groups SET kind = ?, stage = ?, name = ?, peer_inbox = ?, dm_id = ?,"
             " added_by = ?, welcome_id = ?, epoch = ?, member_count = ?, is_active = ?,"
-            " paused_for = ?, checked_ns = ?, rotated_ns = ?, cursor = ?, is_forked = ?"
-            " WHERE id = ?");
+            " paused_for = ?, checked_ns = ?, rotated_ns = ?, cursor = ?, is_forked = ?,"
+            " state = ?, fork_details = ?, commit_cursor = ? WHERE id = ?");
     bind_changeable(&q, row);
     xmtp_query_bind_u64(&q, (uint64_t)row->ref);
     return xmtp_query_run(&q);

@@ -32,6 +32,9 @@ typedef struct xmtp_group_row {
     uint64_t rotated_ns;    /* when our leaf's keys were last changed; 0 for a joiner */
     uint64_t cursor;        /* sequence of the last message processed */
     bool is_forked;
+    uint32_t state;           /* xmtp_membership_state */
+    const char *fork_details; /* why is_forked, "" when it is not */
+    uint64_t commit_cursor;   /* sequence of the last commit processed */
 } xmtp_group_row;
 
 /* Sets row->ref. XMTP_E_EXISTS: there is one with this group_id. */

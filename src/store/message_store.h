@@ -16,6 +16,11 @@ typedef struct xmtp_message_row {
     uint64_t sent_ns;
     uint64_t sequence; /* 0: not seen on the network */
     xmtp_bytes content;
+    uint64_t inserted_ns;
+    uint64_t expire_ns;    /* 0: never */
+    uint32_t content_type; /* xmtp_content_type */
+    xmtp_bytes reference;  /* id of the message that this one is about; empty when none */
+    bool should_push;
     /* of the conversation, when read */
     xmtp_bytes group_id;
     uint32_t group_kind;
@@ -36,17 +41,47 @@ xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_are
 xmtp_status xmtp_message_dm_has_change(xmtp_database *db, const char *dm_id, xmtp_bytes content,
                                        bool *out);
 
-/* One page of a listing, by (sent_ns, sequence, row): the same order for everybody, also for messages
- * that the node took in one moment. */
-typedef struct xmtp_message_page {
-    int64_t group_ref; /* 0: all conversations */
+/* ---- messages written before content types were kept (schema.c, migration 2) */
+/* The next one; XMTP_E_NOT_FOUND when there is none. */
+xmtp_status xmtp_message_unclassified(xmtp_database *db, xmtp_arena *arena, int64_t *row,
+                                      xmtp_bytes *content);
+xmtp_status xmtp_message_set_type(xmtp_database *db, int64_t row, uint32_t content_type,
+                                  xmtp_bytes reference);
+
+/* ---- listings */
+
+/* What is looked for. Bounds are exclusive; a wanted list that is empty means everybody. */
+typedef struct xmtp_message_filter {
+    int64_t group_ref; /* 0: all conversations that applications see */
     const char *dm_id; /* instead of group_ref: all groups of one DM; NULL: none */
+    uint64_t sent_after_ns;
+    uint64_t sent_before_ns;
+    uint64_t inserted_after_ns;
+    uint64_t inserted_before_ns;
+    uint32_t kind;                /* 0: all */
+    uint32_t delivery;            /* 0: all */
+    uint64_t content_types;       /* bit n: content type n */
+    const char *senders;          /* inbox ids one after the other */
+    const char *senders_left_out; /* the same */
+    uint64_t now_ns;              /* what has expired then is left out */
+} xmtp_message_filter;
+
+/* Lets everything through but what has expired. */
+xmtp_message_filter xmtp_message_filter_all(uint64_t now_ns);
+
+xmtp_status xmtp_message_count(xmtp_database *db, const xmtp_message_filter *filter,
+                               uint64_t *count);
+
+/* One page of a listing: by (sent_ns, sequence, row), the same order for everybody, also for messages
+ * that the node took in one moment; or by order of arrival here. */
+typedef struct xmtp_message_page {
+    xmtp_message_filter filter;
     bool newest_first;
+    bool by_arrival;
     uint64_t sent_ns; /* start behind this position */
     uint64_t sequence;
     int64_t row;
-    uint64_t after_ns; /* leave out what was sent then or earlier */
-    size_t limit;      /* at most XMTP_MESSAGE_PAGE_MAX */
+    size_t limit; /* at most XMTP_MESSAGE_PAGE_MAX */
 } xmtp_message_page;
 
 enum { XMTP_MESSAGE_PAGE_MAX = 100 };

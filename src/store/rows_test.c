@@ -146,7 +146,9 @@ static void messages_are_listed_in_both_directions_page_by_page(void **state)
         add_message(f, id, i % 3 == 0 ? one : two, 10 + i / 2);
     }
     for (int newest_first = 0; newest_first < 2; newest_first++) {
-        xmtp_message_page page = {.dm_id = "dm:a:b", .limit = 2, .newest_first = newest_first != 0};
+        xmtp_message_page page = {
+            .filter = xmtp_message_filter_all(0), .limit = 2, .newest_first = newest_first != 0};
+        page.filter.dm_id = "dm:a:b";
         xmtp_message_page_start(&page);
         char seen[64] = "";
         size_t count = 1;
@@ -160,13 +162,15 @@ static void messages_are_listed_in_both_directions_page_by_page(void **state)
         }
         assert_string_equal(seen, newest_first ? "876543210" : "012345678");
     }
-    xmtp_message_page page = {.group_ref = one, .limit = 100, .after_ns = 10};
+    xmtp_message_page page = {.filter = xmtp_message_filter_all(0), .limit = 100};
+    page.filter.group_ref = one;
+    page.filter.sent_after_ns = 10;
     xmtp_message_page_start(&page);
     xmtp_message_row rows[100];
     size_t count;
     assert_int_equal(xmtp_message_page_next(f->db, &page, &f->arena, rows, &count), XMTP_OK);
     assert_int_equal(count, 2); /* m3 and m6; m0 was sent at 10 */
-    page = (xmtp_message_page){.limit = 100};
+    page = (xmtp_message_page){.filter = xmtp_message_filter_all(0), .limit = 100};
     xmtp_message_page_start(&page);
     assert_int_equal(xmtp_message_page_next(f->db, &page, &f->arena, rows, &count), XMTP_OK);
     assert_int_equal(count, 9);

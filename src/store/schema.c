@@ -10,6 +10,10 @@
  *   messages          decrypted; id is that of groups.md 5.5
  *   intents           what we still want the network to have (groups.md 3.3)
  *   queue             messages that a consumer has not acknowledged
+ *   consent           what was decided about conversations and inboxes (groups.md 7.1)
+ *   pending_removals  who has asked to leave (groups.md 3.10)
+ *   commit_logs, local_commits, remote_commits, readd_requests
+ *                     whether we agree with the others on a group's history (groups.md 3.11, 3.12)
  *
  * PRAGMA user_version counts migrations. A migration once released never changes.
  */
@@ -82,7 +86,59 @@ static const char migration_1[] =
     "CREATE INDEX queue_heads ON queue(id) WHERE place = 1;"
     "CREATE INDEX queue_by_group ON queue(group_ref, place, id);";
 
-static const char *const migrations[XMTP_DATABASE_VERSION] = {migration_1};
+/* Consent was not recorded before: whoever made a conversation or spoke in it has allowed it. */
+static const char migration_2[] =
+    "ALTER TABLE groups ADD COLUMN state INTEGER NOT NULL DEFAULT 1;"
+    "ALTER TABLE groups ADD COLUMN fork_details TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE groups ADD COLUMN commit_cursor INTEGER NOT NULL DEFAULT 0;"
+
+    /* expire_ns 0: never; content_type -1: written before types were kept, see client.c */
+    "ALTER TABLE messages ADD COLUMN inserted_ns INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE messages ADD COLUMN expire_ns INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE messages ADD COLUMN content_type INTEGER NOT NULL DEFAULT -1;"
+    "ALTER TABLE messages ADD COLUMN reference BLOB;"
+    "ALTER TABLE messages ADD COLUMN should_push INTEGER NOT NULL DEFAULT 1;"
+    "UPDATE messages SET inserted_ns = sent_ns;"
+    "CREATE INDEX messages_by_arrival ON messages(group_ref);"
+    "CREATE INDEX messages_expiring ON messages(expire_ns) WHERE expire_ns > 0;"
+    "CREATE INDEX messages_by_reference ON messages(reference) WHERE reference IS NOT NULL;"
+    "CREATE INDEX messages_unclassified ON messages(id) WHERE content_type < 0;"
+
+    "CREATE TABLE consent("
+    " entity_type INTEGER NOT NULL, entity TEXT NOT NULL, state INTEGER NOT NULL,"
+    " consented_ns INTEGER NOT NULL, PRIMARY KEY(entity_type, entity)) WITHOUT ROWID;"
+    "INSERT INTO consent SELECT 1, lower(hex(group_id)), 1, created_ns FROM groups AS g"
+    " WHERE added_by = (SELECT inbox_id FROM identity) OR EXISTS(SELECT 1 FROM messages AS m"
+    " WHERE m.group_ref = g.id AND m.kind = 1"
+    " AND m.sender_inbox = (SELECT inbox_id FROM identity));"
+
+    "CREATE TABLE pending_removals("
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE, inbox_id TEXT NOT NULL,"
+    " message_id BLOB NOT NULL, PRIMARY KEY(group_ref, inbox_id)) WITHOUT ROWID;"
+
+    /* uploaded: id of local_commits; downloaded: sequence of the log */
+    "CREATE TABLE commit_logs("
+    " group_ref INTEGER PRIMARY KEY REFERENCES groups(id) ON DELETE CASCADE,"
+    " signing_seed BLOB, public_key BLOB, uploaded INTEGER NOT NULL, downloaded INTEGER NOT NULL,"
+    " fork_state INTEGER NOT NULL);"
+    "CREATE TABLE local_commits("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " commit_sequence INTEGER NOT NULL, result INTEGER NOT NULL, epoch INTEGER NOT NULL,"
+    " authenticator BLOB NOT NULL, last_authenticator BLOB NOT NULL, kind TEXT NOT NULL,"
+    " sender_inbox TEXT NOT NULL, sender_installation BLOB NOT NULL, error TEXT NOT NULL);"
+    "CREATE INDEX local_commits_by_group ON local_commits(group_ref, id);"
+    "CREATE TABLE remote_commits("
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " log_sequence INTEGER NOT NULL, commit_sequence INTEGER NOT NULL, result INTEGER NOT NULL,"
+    " epoch INTEGER NOT NULL, authenticator BLOB NOT NULL,"
+    " PRIMARY KEY(group_ref, log_sequence)) WITHOUT ROWID;"
+    "CREATE TABLE readd_requests("
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " installation BLOB NOT NULL, inbox_id TEXT NOT NULL, requested_at INTEGER NOT NULL,"
+    " answered_at INTEGER NOT NULL, PRIMARY KEY(group_ref, installation)) WITHOUT ROWID;";
+
+static const char *const migrations[XMTP_DATABASE_VERSION] = {migration_1, migration_2};
 
 static xmtp_status read_version(xmtp_database *db, uint64_t *version)
 {

@@ -1,0 +1,133 @@
+/* message.h - messages: sending them, and reading those that the database has. */
+#ifndef XMTP_MESSAGE_H
+#define XMTP_MESSAGE_H
+
+#include <xmtp/conversation.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    XMTP_MESSAGE_ID_LEN = 32, /* bytes */
+    XMTP_TEXT_MAX = 20 * 1024 * 1024,
+};
+
+typedef enum xmtp_message_kind {
+    XMTP_MESSAGE_APPLICATION = 1,
+    XMTP_MESSAGE_MEMBERSHIP_CHANGE = 2, /* made locally from a commit: xmtp.org/group_updated */
+} xmtp_message_kind;
+
+typedef enum xmtp_delivery_status {
+    XMTP_DELIVERY_UNPUBLISHED = 1,
+    XMTP_DELIVERY_PUBLISHED = 2,
+    XMTP_DELIVERY_FAILED = 3,
+} xmtp_delivery_status;
+
+/* What a message holds, told by the type id alone as the official client does. */
+typedef enum xmtp_content_type {
+    XMTP_CONTENT_UNKNOWN = 0, /* a type of the application's own, or bytes that are no content */
+    XMTP_CONTENT_TEXT = 1,
+    XMTP_CONTENT_MEMBERSHIP_CHANGE = 2,
+    XMTP_CONTENT_GROUP_UPDATED = 3,
+    XMTP_CONTENT_REACTION = 4,
+    XMTP_CONTENT_READ_RECEIPT = 5,
+    XMTP_CONTENT_REPLY = 6,
+    XMTP_CONTENT_ATTACHMENT = 7,
+    XMTP_CONTENT_REMOTE_ATTACHMENT = 8,
+    XMTP_CONTENT_TRANSACTION_REFERENCE = 9,
+    XMTP_CONTENT_WALLET_SEND_CALLS = 10,
+    XMTP_CONTENT_LEAVE_REQUEST = 11,
+    XMTP_CONTENT_MARKDOWN = 12,
+    XMTP_CONTENT_ACTIONS = 13,
+    XMTP_CONTENT_INTENT = 14,
+    XMTP_CONTENT_MULTI_REMOTE_ATTACHMENT = 15,
+    XMTP_CONTENT_DELETE_MESSAGE = 16,
+    XMTP_CONTENT_TYPE_COUNT
+} xmtp_content_type;
+
+typedef struct xmtp_message {
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    xmtp_conversation_id conversation;
+    xmtp_conversation_kind conversation_kind;
+    xmtp_message_kind kind;
+    xmtp_delivery_status delivery;
+    const char *sender_inbox;
+    const char *sender_address; /* "" when the inbox has no wallet */
+    bool is_own;                /* sent by this inbox, from any of its devices */
+    uint64_t sent_ns;           /* the node's clock; our own while unpublished */
+    uint64_t inserted_ns;       /* when it came into this database */
+    uint64_t expires_ns;        /* when it will be deleted here; 0: never */
+    uint64_t sequence;          /* position on the network; 0 while unpublished */
+    xmtp_content_type content_type;
+    const char *authority; /* content type, such as xmtp.org/text:1.0 */
+    const char *type;
+    uint32_t version_major;
+    uint32_t version_minor;
+    const char *text; /* text, markdown, and the text of a reply to which a text answers; NULL for
+                         other content */
+    size_t text_len;
+    const char *fallback;  /* what to show when the type is not understood; NULL when none */
+    const char *reference; /* replies: hex id of the message answered; NULL otherwise */
+    xmtp_bytes content;    /* the EncodedContent as carried */
+} xmtp_message;
+
+/* Sends and waits until the network has it. message_id may be NULL. text is UTF-8.
+ * XMTP_E_INACTIVE, XMTP_E_PAUSED; XMTP_E_NETWORK: kept, and sent by the next sync. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_text(xmtp_client *client,
+                                                           const xmtp_conversation_id *id,
+                                                           const char *text,
+                                                           uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                                                           xmtp_error *error);
+/* A reply (xmtp.org/reply:1.0) holding text to the message with id reference. */
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_client_send_reply(xmtp_client *client, const xmtp_conversation_id *id,
+                       const uint8_t reference[XMTP_MESSAGE_ID_LEN], const char *text,
+                       uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+/* Any encoded EncodedContent. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_content(
+    xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,
+    bool should_push, uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+
+/* Which messages, and in which order. All zero: all of them, oldest first. Bounds are exclusive.
+ * Messages that have expired are never among them. */
+typedef struct xmtp_message_query {
+    const xmtp_conversation_id *conversation; /* NULL: all. A DM: all its duplicates, merged */
+    uint64_t after_ns;                        /* sent later than this; 0: all */
+    uint64_t before_ns;                       /* sent earlier than this; 0: all */
+    uint64_t inserted_after_ns;               /* the same for the time of arrival here */
+    uint64_t inserted_before_ns;
+    size_t limit; /* 0: all */
+    bool newest_first;
+    bool by_arrival;               /* in the order of arrival here instead of by time of sending:
+                                      the one for paging, since what comes late does not slip in */
+    xmtp_message_kind kind;        /* 0: all */
+    xmtp_delivery_status delivery; /* 0: all */
+    const xmtp_content_type *content_types; /* only these; none: all */
+    size_t content_type_count;
+    const xmtp_content_type *content_types_left_out;
+    size_t content_type_left_out_count;
+    const char *const *senders; /* inbox ids; only these; none: all */
+    size_t sender_count;
+    const char *const *senders_left_out;
+    size_t sender_left_out_count;
+} xmtp_message_query;
+
+typedef xmtp_status (*xmtp_message_visit)(void *context, const xmtp_message *message);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_messages(xmtp_client *client,
+                                                          const xmtp_message_query *query,
+                                                          xmtp_message_visit visit, void *context,
+                                                          xmtp_error *error);
+/* How many there are; limit and order do not count. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_message_count(xmtp_client *client,
+                                                               const xmtp_message_query *query,
+                                                               uint64_t *count, xmtp_error *error);
+/* One message. XMTP_E_NOT_FOUND. */
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_client_message(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                    xmtp_message *out, xmtp_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
