@@ -15,12 +15,13 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "rpc/h2_memory.h"
+#include "rpc/http2_exchange.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 /* The peer cannot be told properly: reset the stream, or give up the connection. */
-static void abort_stream(xmtp_h2_call *call)
+void xmtp_h2_call_abort(xmtp_h2_call *call)
 {
     if (nghttp2_submit_rst_stream(call->conn->session, NGHTTP2_FLAG_NONE, call->stream_id,
                                   NGHTTP2_INTERNAL_ERROR) != 0) {
@@ -78,6 +79,13 @@ static void note_taken(xmtp_h2_call *call, size_t n)
     }
 }
 
+size_t xmtp_h2_call_take(xmtp_h2_call *call, uint8_t *out, size_t capacity)
+{
+    size_t n = xmtp_send_queue_take(&call->queue, call->conn->alloc, out, capacity);
+    note_taken(call, n);
+    return n;
+}
+
 static ssize_t read_answer(nghttp2_session *session, int32_t stream_id, uint8_t *out,
                            size_t capacity, uint32_t *flags, nghttp2_data_source *source,
                            void *user_data)
@@ -86,8 +94,7 @@ static ssize_t read_answer(nghttp2_session *session, int32_t stream_id, uint8_t 
     (void)stream_id;
     (void)user_data;
     xmtp_h2_call *call = source->ptr;
-    size_t n = xmtp_send_queue_take(&call->queue, call->conn->alloc, out, capacity);
-    note_taken(call, n);
+    size_t n = xmtp_h2_call_take(call, out, capacity);
     if (xmtp_send_queue_len(&call->queue) > 0) {
         return (ssize_t)n;
     }
@@ -133,19 +140,26 @@ static xmtp_status start_stream(xmtp_rpc_call *base)
     return submit_headers(call, true);
 }
 
-static xmtp_status enqueue(xmtp_h2_call *call, xmtp_bytes message)
+xmtp_status xmtp_h2_call_extend(xmtp_h2_call *call, size_t n, uint8_t **out)
 {
     xmtp_rpc_server_conn *conn = call->conn;
+    XMTP_ENSURE(n <= conn->options.answers_len_max - conn->answers_len, XMTP_E_LIMIT);
+    *out = xmtp_send_queue_extend(&call->queue, conn->alloc, n);
+    XMTP_ENSURE(*out != NULL, XMTP_E_NOMEM);
+    conn->answers_len += n;
+    call->was_full |= xmtp_send_queue_len(&call->queue) > XMTP_RPC_QUEUE_LOW_WATER;
+    return XMTP_OK;
+}
+
+static xmtp_status enqueue(xmtp_h2_call *call, xmtp_bytes message)
+{
     size_t len;
+    uint8_t *p;
     XMTP_ENSURE(message.n <= UINT32_MAX, XMTP_E_LIMIT);
     XMTP_ENSURE(xmtp_size_add(&len, message.n, XMTP_GRPC_PREFIX_LEN), XMTP_E_LIMIT);
-    XMTP_ENSURE(len <= conn->options.answers_len_max - conn->answers_len, XMTP_E_LIMIT);
-    uint8_t *p = xmtp_send_queue_extend(&call->queue, conn->alloc, len);
-    XMTP_ENSURE(p != NULL, XMTP_E_NOMEM);
+    XMTP_TRY(xmtp_h2_call_extend(call, len, &p));
     xmtp_grpc_prefix(p, message.n);
     xmtp_copy(p + XMTP_GRPC_PREFIX_LEN, message.p, message.n);
-    conn->answers_len += len;
-    call->was_full |= xmtp_send_queue_len(&call->queue) > XMTP_RPC_QUEUE_LOW_WATER;
     return XMTP_OK;
 }
 
@@ -193,7 +207,7 @@ void xmtp_h2_call_finish(xmtp_h2_call *call, int grpc_status, const char *messag
     if (call->has_headers) {
         resume(call);
     } else if (submit_trailers_only(call) != 0) {
-        abort_stream(call);
+        xmtp_h2_call_abort(call);
     }
 }
 
@@ -218,7 +232,7 @@ void xmtp_h2_call_end_http(xmtp_h2_call *call, const char *http_status)
     const nghttp2_nv fields[] = {xmtp_h2_field(":status", http_status)};
     call->phase = CALL_ENDED;
     if (nghttp2_submit_response(call->conn->session, call->stream_id, fields, 1, NULL) != 0) {
-        abort_stream(call);
+        xmtp_h2_call_abort(call);
     }
 }
 
@@ -239,5 +253,6 @@ void xmtp_h2_call_free(xmtp_h2_call *call)
     xmtp_grpc_decoder_free(&call->decoder);
     free_text(alloc, call->text);
     free_text(alloc, call->error_code);
+    xmtp_h2_exchange_free(call->exchange);
     (void)alloc->reallocate(alloc->context, call, 0);
 }

@@ -3,7 +3,8 @@
  *
  *     RECEIVING --complete--> HANDED --xmtp_rpc_call_end--> ENDED --> stream closes, call is freed
  *         |                     '--peer resets--> handler.cancelled --> freed
- *         '--not acceptable--> ENDED (answered without the handler)
+ *         |--not acceptable--> ENDED (answered without the handler)
+ *         '--not gRPC--> HTTP (an exchange) --xmtp_http_end--> ENDED
  */
 #ifndef XMTP_RPC_SERVER_CALL_H
 #define XMTP_RPC_SERVER_CALL_H
@@ -33,7 +34,9 @@ struct xmtp_rpc_server_conn {
     bool is_inside;      /* recv or send is running */
 };
 
-typedef enum call_phase { CALL_RECEIVING, CALL_HANDED, CALL_ENDED } call_phase;
+typedef enum call_phase { CALL_RECEIVING, CALL_HANDED, CALL_HTTP, CALL_ENDED } call_phase;
+
+typedef struct xmtp_h2_exchange xmtp_h2_exchange; /* http2_exchange.h */
 
 typedef struct xmtp_h2_call {
     xmtp_rpc_call base;
@@ -59,6 +62,12 @@ typedef struct xmtp_h2_call {
     int grpc_status;
     char *text; /* encoded; may be NULL */
     char *error_code;
+
+    xmtp_h2_exchange *exchange; /* NULL: a gRPC call */
+
+    /* slow requests, see xmtp_rpc_server_conn_tick */
+    uint64_t heard_len;
+    uint64_t since_ns; /* 0: not looked at yet */
 } xmtp_h2_call;
 
 extern const xmtp_rpc_call_ops xmtp_h2_call_ops;
@@ -69,6 +78,16 @@ void xmtp_h2_call_free(xmtp_h2_call *call);
 /* Ends the call in whatever phase it is. */
 void xmtp_h2_call_finish(xmtp_h2_call *call, int grpc_status, const char *message,
                          const char *error_code);
+
+/* Room for n bytes at the end of the queue, within the connection's budget. XMTP_E_LIMIT,
+ * XMTP_E_NOMEM. */
+xmtp_status xmtp_h2_call_extend(xmtp_h2_call *call, size_t n, uint8_t **out);
+
+/* Moves up to capacity bytes from the queue to out; notes that there is room again. */
+size_t xmtp_h2_call_take(xmtp_h2_call *call, uint8_t *out, size_t capacity);
+
+/* Resets the stream. */
+void xmtp_h2_call_abort(xmtp_h2_call *call);
 
 /* Answers with an HTTP status other than 200 and nothing else. */
 void xmtp_h2_call_end_http(xmtp_h2_call *call, const char *http_status);

@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "rpc/h2_memory.h"
+#include "rpc/http2_exchange.h"
 #include "rpc/server_call.h"
 
 #include <assert.h>
@@ -83,6 +84,12 @@ static void refuse(xmtp_h2_call *call, int grpc_status, const char *text)
 /* Answers at once what need not be read to its end. */
 static void check_head(xmtp_h2_call *call)
 {
+    if (call->exchange != NULL && !(call->is_post && call->is_grpc)) {
+        xmtp_h2_exchange_begin(call);
+        return;
+    }
+    xmtp_h2_exchange_free(call->exchange);
+    call->exchange = NULL;
     if (!call->is_post) {
         xmtp_h2_call_end_http(call, "405");
     } else if (!call->is_grpc) {
@@ -138,6 +145,10 @@ static void hand_over(xmtp_h2_call *call)
 
 static void end_of_request(xmtp_h2_call *call)
 {
+    if (call->phase == CALL_HTTP) {
+        xmtp_h2_exchange_complete(call);
+        return;
+    }
     if (call->phase != CALL_RECEIVING) {
         return;
     }
@@ -169,6 +180,9 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     }
     *call = (xmtp_h2_call){.conn = conn, .stream_id = frame->hd.stream_id};
     xmtp_rpc_call_init(&call->base, &xmtp_h2_call_ops, conn->data);
+    if (conn->options.http.begin != NULL) {
+        call->exchange = xmtp_h2_exchange_new(call);
+    }
     xmtp_list_append(&conn->calls, &call->link);
     xmtp_list_init(&call->room_link);
     xmtp_grpc_decoder_init(&call->decoder, conn->alloc, conn->options.request_len_max,
@@ -192,6 +206,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     take_field(call, xmtp_bytes_of(name, name_len), xmtp_bytes_of(value, value_len));
+    if (call->exchange != NULL) {
+        xmtp_h2_exchange_field(call->exchange, xmtp_bytes_of(name, name_len),
+                               xmtp_bytes_of(value, value_len));
+    }
     return 0;
 }
 
@@ -201,7 +219,13 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     (void)flags;
     (void)user_data;
     xmtp_h2_call *call = call_of(session, stream_id);
-    if (call != NULL) {
+    if (call == NULL) {
+        return 0;
+    }
+    call->heard_len += len;
+    if (call->phase == CALL_HTTP) {
+        xmtp_h2_exchange_data(call, xmtp_bytes_of(data, len));
+    } else {
         take_data(call, xmtp_bytes_of(data, len));
     }
     return 0;
@@ -243,8 +267,9 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 {
     (void)user_data;
     int32_t stream_id = frame->hd.stream_id;
-    if (frame->hd.type != NGHTTP2_HEADERS || (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0 ||
-        nghttp2_session_get_stream_remote_close(session, stream_id) != 0) {
+    bool is_end = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
+                  (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (!is_end || nghttp2_session_get_stream_remote_close(session, stream_id) != 0) {
         return 0;
     }
     return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
@@ -259,6 +284,15 @@ static void cancel(xmtp_h2_call *call)
     handler->cancelled(handler->context, &call->base);
 }
 
+static void cancel_if_running(xmtp_h2_call *call)
+{
+    if (call->phase == CALL_HANDED) {
+        cancel(call);
+    } else if (call->phase == CALL_HTTP) {
+        xmtp_h2_exchange_cancel(call);
+    }
+}
+
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,
                            void *user_data)
 {
@@ -268,9 +302,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     if (call == NULL) {
         return 0;
     }
-    if (call->phase == CALL_HANDED) {
-        cancel(call);
-    }
+    cancel_if_running(call);
     (void)nghttp2_session_set_stream_user_data(session, stream_id, NULL);
     xmtp_h2_call_free(call);
     return 0;
@@ -363,10 +395,7 @@ xmtp_status xmtp_rpc_server_conn_new(xmtp_rpc_server_conn **out, const xmtp_allo
 static void cancel_all(xmtp_rpc_server_conn *conn)
 {
     for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
-        xmtp_h2_call *call = XMTP_LIST_OF(l, xmtp_h2_call, link);
-        if (call->phase == CALL_HANDED) {
-            cancel(call);
-        }
+        cancel_if_running(XMTP_LIST_OF(l, xmtp_h2_call, link));
     }
 }
 
@@ -447,6 +476,10 @@ static void tell_writable(xmtp_rpc_server_conn *conn)
             conn->is_inside = true;
             conn->handler.writable(conn->handler.context, &call->base);
             conn->is_inside = false;
+        } else if (call->phase == CALL_HTTP) {
+            conn->is_inside = true;
+            xmtp_h2_exchange_writable(call);
+            conn->is_inside = false;
         }
     }
 }
@@ -493,6 +526,10 @@ void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn)
     for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
         xmtp_h2_call *call = XMTP_LIST_OF(l, xmtp_h2_call, link);
         bool was_running = call->phase != CALL_ENDED;
+        if (call->phase == CALL_HTTP) {
+            xmtp_h2_exchange_stop(call);
+            continue;
+        }
         if (call->phase == CALL_HANDED) {
             cancel(call);
         }
@@ -502,9 +539,37 @@ void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn)
     }
 }
 
+static bool is_receiving(const xmtp_h2_call *call)
+{
+    return call->phase == CALL_RECEIVING ||
+           (call->phase == CALL_HTTP && !call->exchange->is_request_complete);
+}
+
+/* Whoever sends a request byte by byte holds memory and a stream for it. */
+static void reset_slow_requests(xmtp_rpc_server_conn *conn, uint64_t now_ns)
+{
+    const uint64_t limit_ns = (uint64_t)XMTP_RPC_BODY_SECONDS * 1000000000;
+    for (xmtp_list *l = conn->calls.next; l != &conn->calls; l = l->next) {
+        xmtp_h2_call *call = XMTP_LIST_OF(l, xmtp_h2_call, link);
+        if (!is_receiving(call)) {
+            continue;
+        }
+        if (call->since_ns == 0 || call->heard_len >= XMTP_RPC_BODY_LEN_MIN) {
+            call->since_ns = now_ns;
+            call->heard_len = 0;
+        } else if (now_ns - call->since_ns >= limit_ns) {
+            cancel_if_running(call);
+            call->phase = CALL_ENDED;
+            xmtp_grpc_decoder_free(&call->decoder);
+            xmtp_h2_call_abort(call);
+        }
+    }
+}
+
 xmtp_status xmtp_rpc_server_conn_tick(xmtp_rpc_server_conn *conn, uint64_t now_ns,
                                       uint64_t *next_ns)
 {
+    reset_slow_requests(conn, now_ns);
     switch (xmtp_keep_alive_tick(&conn->keep_alive, now_ns, next_ns)) {
     case XMTP_KEEP_ALIVE_QUIET:
         return XMTP_OK;

@@ -15,6 +15,7 @@
 #define XMTP_RPC_SERVER_CONN_H
 
 #include "rpc/call.h"
+#include "rpc/http_exchange.h"
 
 #include <xmtp/base.h>
 
@@ -30,6 +31,9 @@ enum {
     XMTP_RPC_CONN_WINDOW = 16 * 1024 * 1024,
     /* Received header fields of one request, names and values. */
     XMTP_RPC_HEADERS_LEN_MAX = 16 * 1024,
+    /* An unfinished request must bring so much in each XMTP_RPC_BODY_SECONDS, or its end. */
+    XMTP_RPC_BODY_LEN_MIN = 16 * 1024,
+    XMTP_RPC_BODY_SECONDS = 30,
 };
 
 typedef struct xmtp_rpc_server_conn xmtp_rpc_server_conn;
@@ -40,6 +44,8 @@ typedef struct xmtp_rpc_server_options {
     size_t requests_len_max;
     size_t answers_len_max;
     uint32_t streams_max;
+    /* Asked for what is not gRPC. Without a function: such requests are refused. */
+    xmtp_http_server http;
 } xmtp_rpc_server_options;
 
 /* handler is copied; alloc must outlive the connection; options may be NULL.
@@ -78,7 +84,8 @@ void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn);
 void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn);
 
 /* Keep-alive: call it now and then with a clock that never goes back. Asks the peer with a PING
- * after 5 minutes of silence and gives it 20 s (the official node's figures).
+ * after 5 minutes of silence and gives it 20 s (the official node's figures). Resets requests
+ * that come too slowly.
  * *next_ns (may be NULL) receives when to call again at the latest.
  * XMTP_E_TIMEOUT: the peer is gone; free the connection. */
 xmtp_status xmtp_rpc_server_conn_tick(xmtp_rpc_server_conn *conn, uint64_t now_ns,
