@@ -179,6 +179,21 @@ typedef struct xmtp_mls_signer {
     uint16_t credential_type; /* 0: basic. X509: identity is the content of certificates<V> */
 } xmtp_mls_signer;
 
+/* A fresh signature key pair for a suite, from env's randomness. Who has keys of his own (Ed25519 of
+ * another library, say) does not need it. Wipe it when it is stored. XMTP_E_SUITE. */
+typedef struct xmtp_mls_signature_keys {
+    uint8_t sk[66];
+    size_t sk_len;
+    uint8_t pk[133];
+    size_t pk_len;
+} xmtp_mls_signature_keys;
+
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_signature_keys_create(const xmtp_env *env,
+                                                                    uint16_t suite,
+                                                                    xmtp_mls_signature_keys *out,
+                                                                    xmtp_error *error);
+XMTP_API void xmtp_mls_signature_keys_wipe(xmtp_mls_signature_keys *keys);
+
 /* ---- key packages (RFC 9420 section 10)
  * --------------------------------------------------------------------------- */
 
@@ -236,6 +251,10 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_key_package_verify(const xmtp_env 
 /* First extension of that type in the content of an extensions vector; false when there is none. */
 XMTP_API bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmtp_bytes *data);
 
+/* Walks the content of an extensions vector: takes the first extension off *rest. False at the end,
+ * and where the rest is no extension. */
+XMTP_API bool xmtp_mls_extensions_next(xmtp_bytes *rest, xmtp_mls_extension *out);
+
 /* ---- messages without a group
  * --------------------------------------------------------------------------------------- */
 
@@ -266,6 +285,29 @@ typedef struct xmtp_mls_message_info {
  * nothing left over. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_message_inspect(xmtp_bytes message,
                                                               xmtp_mls_message_info *info);
+
+/* What a GroupInfo says of its group, to whoever is no member: to make a proposal from outside, or
+ * to find one's former leaf. Nothing is verified: xmtp_mls_group_join_external does that. Views into
+ * the message. */
+typedef struct xmtp_mls_group_info_view {
+    uint16_t suite;
+    xmtp_bytes group_id;
+    uint64_t epoch;
+    xmtp_bytes extensions;   /* of the GroupContext: content of the vector */
+    xmtp_bytes ratchet_tree; /* empty when the tree travels apart */
+    uint32_t signer_leaf;
+} xmtp_mls_group_info_view;
+
+/* message: an MLSMessage holding a GroupInfo, whole. XMTP_E_WIRE_FORMAT when it holds another. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_info_inspect(xmtp_bytes message,
+                                                                 xmtp_mls_group_info_view *out,
+                                                                 xmtp_error *error);
+
+/* Visits the members of a ratchet tree from left to right, until visit fails, and returns what that
+ * visit returned. Nothing is verified. Views into ratchet_tree. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_ratchet_tree_each(
+    xmtp_bytes ratchet_tree, void *context,
+    xmtp_status (*visit)(void *context, const xmtp_mls_member *member), xmtp_error *error);
 
 /* ---- groups
  * ------------------------------------------------------------------------------------------------------------
@@ -344,8 +386,25 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_info(const xmtp_mls_group *g
                                                          bool with_tree, uint8_t **message,
                                                          size_t *message_len, xmtp_error *error);
 
+/* The ratchet tree of the current epoch, for welcomes and GroupInfos that go without one (section
+ * 12.4.3.3). *tree is freed by the caller with env->alloc. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_ratchet_tree(const xmtp_mls_group *group,
+                                                                 uint8_t **tree, size_t *tree_len,
+                                                                 xmtp_error *error);
+
 /* Whether a ReInit ended this group: nothing can be sent in it any more. */
 XMTP_API bool xmtp_mls_group_is_reinitialised(const xmtp_mls_group *group);
+
+/* The group that the ReInit announced (section 12.1.5): one of its members creates it with exactly
+ * this suite, group_id and these extensions, and adds the others by a commit with options->parent.
+ * False when the group goes on. */
+typedef struct xmtp_mls_reinit {
+    uint16_t suite;
+    xmtp_bytes group_id;
+    xmtp_bytes extensions; /* content of the vector */
+} xmtp_mls_reinit;
+
+XMTP_API bool xmtp_mls_group_reinit(const xmtp_mls_group *group, xmtp_mls_reinit *out);
 
 /* Reading a group. */
 XMTP_API xmtp_bytes xmtp_mls_group_id(const xmtp_mls_group *group);
@@ -449,6 +508,7 @@ typedef struct xmtp_mls_commit_options {
     const xmtp_mls_ref *references; /* of kept proposals, behind those by value */
     size_t reference_count;
     bool without_path; /* XMTP_E_PATH_REQUIRED where section 12.4 asks for one */
+    bool without_tree; /* the welcome's GroupInfo lacks the ratchet tree: joiners get it apart */
     /* To start a group that continues another one (sections 11.2, 11.3): in the commit that adds
      * its members to a new group at epoch 0. The resumption secret of parent is mixed in and named
      * in the welcome; after a ReInit that announced the group with usage REINIT, otherwise with
@@ -539,6 +599,10 @@ XMTP_API xmtp_bytes xmtp_mls_staged_extensions(const xmtp_mls_staged *staged);
 XMTP_API uint64_t xmtp_mls_staged_epoch(const xmtp_mls_staged *staged); /* after the commit */
 XMTP_API xmtp_bytes xmtp_mls_staged_epoch_authenticator(const xmtp_mls_staged *staged);
 XMTP_API bool xmtp_mls_staged_removes_us(const xmtp_mls_staged *staged);
+/* The ratchet tree after the commit, as xmtp_mls_group_ratchet_tree would give it then. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_staged_ratchet_tree(const xmtp_mls_staged *staged,
+                                                                  uint8_t **tree, size_t *tree_len,
+                                                                  xmtp_error *error);
 /* Membership after the commit, leaf by leaf, as xmtp_mls_group_member would tell it. */
 XMTP_API uint32_t xmtp_mls_staged_leaf_count(const xmtp_mls_staged *staged);
 XMTP_API bool xmtp_mls_staged_member(const xmtp_mls_staged *staged, uint32_t leaf,

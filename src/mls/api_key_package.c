@@ -196,3 +196,15 @@ bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmtp_bytes *
     }
     return xmtp_extensions_find(&list, type, data);
 }
+
+bool xmtp_mls_extensions_next(xmtp_bytes *rest, xmtp_mls_extension *out)
+{
+    xmtp_reader r = xmtp_reader_of(*rest);
+    xmtp_extension extension;
+    if (!xmtp_extensions_next(&r, &extension)) {
+        return false;
+    }
+    *out = (xmtp_mls_extension){.type = extension.type, .data = extension.data};
+    *rest = xmtp_bytes_of(r.p, r.n);
+    return true;
+}

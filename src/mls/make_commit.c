@@ -265,7 +265,8 @@ static xmtp_status put_welcome(making *m)
                                   .context = &m->context,
                                   .confirmation_tag = m->content->auth.confirmation_tag,
                                   .joiner_secret = &m->joiner_secret,
-                                  .path = &m->path};
+                                  .path = &m->path,
+                                  .without_tree = m->options->without_tree};
     xmtp_writer w;
     xmtp_writer_init(&w, m->group->alloc, XMTP_WRITER_MAX);
     return detach(&w, xmtp_welcome_make(m->group, &epoch, &m->applied, &w), &m->pending->welcome);

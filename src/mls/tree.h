@@ -254,6 +254,12 @@ xmtp_status xmtp_tree_validate(xmtp_tree *tree, xmtp_bytes group_id,
  * Bytes are copied. */
 xmtp_status xmtp_tree_decode(xmtp_tree *tree, xmtp_bytes data) XMTP_MUST_CHECK;
 
+/* Visits the leaves of such data without making a tree of it: index of the node, raw LeafNode.
+ * Returns what a failed visit returned, or why the data cannot be read. */
+xmtp_status xmtp_tree_leaves_each(xmtp_bytes data, void *context,
+                                  xmtp_status (*visit)(void *context, uint32_t index,
+                                                       xmtp_bytes raw)) XMTP_MUST_CHECK;
+
 /* Writes the data of the extension: nodes up to the last non-blank one, in one vector. */
 void xmtp_tree_encode(const xmtp_tree *tree, xmtp_writer *w);
 

@@ -48,6 +48,28 @@ static void entry_encode(const xmtp_node *node, xmtp_writer *w)
     xmtp_writer_put(w, xmtp_bytes_of(node->raw, node->raw_len));
 }
 
+xmtp_status xmtp_tree_leaves_each(xmtp_bytes data, void *context,
+                                  xmtp_status (*visit)(void *context, uint32_t index,
+                                                       xmtp_bytes raw))
+{
+    xmtp_reader outer = xmtp_reader_of(data);
+    xmtp_reader r;
+    XMTP_TRY(xmtp_reader_vec_open(&outer, &r));
+    XMTP_TRY(xmtp_reader_end(&outer));
+    for (uint32_t index = 0; r.n > 0; index++) {
+        uint8_t kind;
+        xmtp_bytes raw;
+        XMTP_ENSURE(index < xmtp_node_count(XMTP_MLS_LEAVES_MAX), XMTP_E_LIMIT);
+        XMTP_TRY(entry_decode(&r, &kind, &raw));
+        XMTP_ENSURE(kind == XMTP_NODE_BLANK || (kind == XMTP_NODE_LEAF) == xmtp_node_is_leaf(index),
+                    XMTP_E_TREE);
+        if (kind == XMTP_NODE_LEAF) {
+            XMTP_TRY(visit(context, index, raw));
+        }
+    }
+    return XMTP_OK;
+}
+
 /* A copy of all bytes, to which the nodes will point. */
 static xmtp_status take_slab(xmtp_tree *tree, xmtp_bytes in, xmtp_bytes *out)
 {

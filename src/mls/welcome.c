@@ -155,7 +155,7 @@ static xmtp_status make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch
                         xmtp_writer *entries, xmtp_writer *out)
 {
     xmtp_letters letters;
-    XMTP_TRY(xmtp_group_info_make(group, epoch, true, (xmtp_bytes){0}, group_info));
+    XMTP_TRY(xmtp_group_info_make(group, epoch, !epoch->without_tree, (xmtp_bytes){0}, group_info));
     XMTP_TRY(seal_group_info(group->suite, epoch, group_info));
     XMTP_TRY(xmtp_letters_init(&letters, group->suite, applied->added_count, arena));
     XMTP_TRY(seal_secrets(group, epoch, applied, xmtp_writer_bytes(group_info), &letters));

@@ -14,10 +14,11 @@ typedef struct xmtp_new_epoch {
     xmtp_psk_id *psks;
     size_t psk_count;
     const xmtp_treekem_path *path;
+    bool without_tree; /* of a welcome */
 } xmtp_new_epoch;
 
 /* Appends the MLSMessage with a Welcome for every Add of the commit. GroupInfo carries the
- * ratchet_tree extension and no other. */
+ * ratchet_tree extension (unless without_tree) and no other. */
 xmtp_status xmtp_welcome_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
                               const xmtp_applied *applied, xmtp_writer *out) XMTP_MUST_CHECK;
 
