@@ -10,13 +10,14 @@ allowed() {
         mls) echo "base crypto mls" ;;
         proto) echo "base proto" ;;
         rpc) echo "base rpc proto" ;;
+        content) echo "base crypto proto content" ;;
         fetch) echo "base rpc fetch" ;;
         identity) echo "base crypto mls proto identity" ;;
         store) echo "base crypto store" ;;
         node) echo "base crypto mls proto identity rpc fetch node" ;;
-        client) echo "base crypto mls proto identity rpc store client" ;;
-        agent) echo "base crypto mls proto identity rpc store client agent" ;;
-        *) echo "base crypto mls proto identity rpc fetch store client agent node $1" ;;
+        client) echo "base crypto mls proto identity content rpc store client" ;;
+        agent) echo "base crypto mls proto identity content rpc store client agent" ;;
+        *) echo "base crypto mls proto identity content rpc fetch store client agent node $1" ;;
     esac
 }
 

@@ -6,7 +6,8 @@
 # build/pic/{include,lib}, with pkg-config files, so that the ordinary CMake build finds them when
 # PKG_CONFIG_LIBDIR names build/pic/lib/pkgconfig.
 #
-# libsodium, libsecp256k1 (recovery and ECDH modules), nghttp2 (library only), protobuf-c (run time only),
+# libsodium, libsecp256k1 (recovery and ECDH modules), nghttp2 (library only), protobuf-c (run time only), zlib (inflating
+# only), cJSON,
 # SQLCipher (over OpenSSL). The archives of libssl-dev are position independent already and are copied; where
 # they want zlib and zstd (Debian 13), those are put into the copy. One stamp per library: a second run does nothing.
 set -euo pipefail
@@ -133,6 +134,23 @@ build_sqlcipher() {
     pc sqlcipher "$version" "-I$out/include/sqlcipher -DSQLITE_HAS_CODEC" "-lsqlcipher -lcrypto"
 }
 
+build_zlib() {
+    local dir
+    dir=$(source_package zlib own $neighbours)
+    archive libz "-I$dir -DHAVE_UNISTD_H -D_LARGEFILE64_SOURCE=1 -w" "$dir"/{adler32,crc32,inffast,inflate,inftrees,zutil}.c
+    cp "$dir/zlib.h" "$dir/zconf.h" "$out/include/"
+    pc zlib "$(version_of "$dir")" "" "-lz"
+}
+
+build_cjson() {
+    local dir
+    dir=$(source_package cjson own $neighbours)
+    archive libcjson "-I$dir -w" "$dir/cJSON.c"
+    mkdir -p "$out/include/cjson"
+    cp "$dir/cJSON.h" "$out/include/cjson/"
+    pc libcjson "$(version_of "$dir")" "-I$out/include/cjson" "-lcjson"
+}
+
 # libcrypto.a and libssl.a, complete: nothing but the C library is wanted from outside.
 build_openssl() {
     local libs wanted="" dir
@@ -163,7 +181,7 @@ if [ $# = 1 ]; then
     exit 0
 fi
 stamp=$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-16)-$codename
-for library in libsodium libsecp256k1 nghttp2 protobuf_c sqlcipher openssl; do
+for library in libsodium libsecp256k1 nghttp2 protobuf_c zlib cjson sqlcipher openssl; do
     [ "$(cat "$out/.$library" 2>/dev/null)" != "$stamp" ] || continue
     say "building $library"
     : > "$out/log"

@@ -10,15 +10,12 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "content/codec.h"
 #include "crypto/crypto.h"
 #include "proto/field.h"
 #include "proto/message.h"
 
-#include <stdio.h>
-
 enum {
-    REPLY_DEPTH_MAX = 8,
-    FALLBACK_TEXT_MAX = 4096,
     /* Memory for decoding one content: an honest one takes little more than its size at each depth
      * of replies, one made of empty fields takes many times its size. */
     DECODED_PER_BYTE = 16,
@@ -49,63 +46,20 @@ static Pb__ContentTypeId xmtp_type(char *type)
 xmtp_status xmtp_content_text(xmtp_writer *w, const char *text)
 {
     XMTP_TRY(check_text(text));
-    Pb__ContentTypeId type = xmtp_type((char[]){"text"});
-    Pb__StringEntry encoding = PB__STRING_ENTRY__INIT;
-    encoding.key = (char[]){"encoding"};
-    encoding.value = (char[]){"UTF-8"};
-    Pb__StringEntry *parameters[] = {&encoding};
-    Pb__EncodedContent content = PB__ENCODED_CONTENT__INIT;
-    content.type = &type;
-    content.n_parameters = 1;
-    content.parameters = parameters;
-    content.has_content = 1;
-    content.content = xmtp_proto_data(xmtp_bytes_of_string(text));
-    return xmtp_proto_encode(&content.base, w);
-}
-
-/* F2 of groups.md 5.2, with the text cut at a character's border so that a long text is not sent
- * twice. */
-static void reply_fallback(char *out, size_t capacity, const char *text)
-{
-    size_t n = strnlen(text, FALLBACK_TEXT_MAX + 1);
-    if (n > FALLBACK_TEXT_MAX) {
-        n = FALLBACK_TEXT_MAX;
-        while (n > 0 && ((uint8_t)text[n] & 0xc0) == 0x80) {
-            n--;
-        }
-    }
-    (void)snprintf(out, capacity, "Replied with \"%.*s\" to an earlier message", (int)n, text);
+    xmtp_content content = {.kind = XMTP_CONTENT_TEXT, .text = text};
+    return xmtp_content_write(w, &content, NULL);
 }
 
 xmtp_status xmtp_content_reply(xmtp_writer *w, const uint8_t reference[XMTP_MESSAGE_ID_LEN],
                                const char *text)
 {
-    xmtp_writer inner;
-    xmtp_writer_init(&inner, w->alloc, w->n_max);
-    xmtp_status status = xmtp_content_text(&inner, text);
-    if (status == XMTP_OK) {
-        char reference_hex[2 * XMTP_MESSAGE_ID_LEN + 1];
-        xmtp_hex_encode(reference_hex, xmtp_bytes_of(reference, XMTP_MESSAGE_ID_LEN));
-        char fallback[FALLBACK_TEXT_MAX + 64];
-        reply_fallback(fallback, sizeof(fallback), text);
-        Pb__ContentTypeId type = xmtp_type((char[]){"reply"});
-        Pb__StringEntry entries[2] = {PB__STRING_ENTRY__INIT, PB__STRING_ENTRY__INIT};
-        entries[0].key = (char[]){"contentType"};
-        entries[0].value = (char[]){"xmtp.org/text:1.0"};
-        entries[1].key = (char[]){"reference"};
-        entries[1].value = reference_hex;
-        Pb__StringEntry *parameters[] = {&entries[0], &entries[1]};
-        Pb__EncodedContent content = PB__ENCODED_CONTENT__INIT;
-        content.type = &type;
-        content.n_parameters = 2;
-        content.parameters = parameters;
-        content.fallback = fallback;
-        content.has_content = 1;
-        content.content = xmtp_proto_data(xmtp_writer_bytes(&inner));
-        status = xmtp_proto_encode(&content.base, w);
-    }
-    xmtp_writer_free(&inner);
-    return status;
+    XMTP_TRY(check_text(text));
+    char reference_hex[2 * XMTP_MESSAGE_ID_LEN + 1];
+    xmtp_hex_encode(reference_hex, xmtp_bytes_of(reference, XMTP_MESSAGE_ID_LEN));
+    xmtp_content inner = {.kind = XMTP_CONTENT_TEXT, .text = text};
+    xmtp_content content = {.kind = XMTP_CONTENT_REPLY,
+                            .reply = {.reference = reference_hex, .content = &inner}};
+    return xmtp_content_write(w, &content, NULL);
 }
 
 xmtp_status xmtp_content_group_updated(xmtp_writer *w, const Pb__GroupUpdated *update)
@@ -233,7 +187,7 @@ static xmtp_status decode(xmtp_arena *arena, xmtp_bytes in, const Pb__EncodedCon
 static xmtp_status text_of_reply(xmtp_arena *arena, xmtp_arena *scratch,
                                  const Pb__EncodedContent *content, xmtp_message *out)
 {
-    for (size_t depth = 0; depth < REPLY_DEPTH_MAX && is_type(content, "reply"); depth++) {
+    for (size_t depth = 0; depth < XMTP_REPLY_DEPTH_MAX && is_type(content, "reply"); depth++) {
         XMTP_TRY(decode(scratch, xmtp_proto_bytes(content->content), &content));
         if (content == NULL) {
             return XMTP_OK;
