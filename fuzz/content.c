@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (xmtp_content_encode(content, NULL, &p, &n, NULL) == XMTP_OK) {
         xmtp_status status = xmtp_content_decode(xmtp_bytes_of(p, n), NULL, &again, NULL);
         if (status == XMTP_OK) {
-            if (again->kind != content->kind) {
+            if (again->type != content->type) {
                 abort();
             }
             xmtp_content_free(again);

@@ -1,6 +1,6 @@
 /* content.h - what a message says: every content type of the network, encoded and decoded.
  *
- *     xmtp_content reaction = {.kind = XMTP_CONTENT_REACTION,
+ *     xmtp_content reaction = {.type = XMTP_CONTENT_REACTION,
  *                              .reaction = {.reference = message_id_hex,
  *                                           .action = XMTP_REACTION_ADDED,
  *                                           .content = "+1",
@@ -10,7 +10,7 @@
  *     ...
  *     xmtp_content *content;
  *     status = xmtp_content_decode(xmtp_bytes, env, &content, &error);
- *     if (content->kind == XMTP_CONTENT_REACTION) puts(content->reaction.content);
+ *     if (content->type == XMTP_CONTENT_REACTION) puts(content->reaction.content);
  *     xmtp_content_free(content);
  *
  * The encoded form is the network's EncodedContent. What a stranger sent is only as trustworthy as
@@ -27,9 +27,10 @@ extern "C" {
 #endif
 
 /* The numbers are those that databases of the network use for the same types. */
-typedef enum xmtp_content_kind {
-    XMTP_CONTENT_CUSTOM = 0, /* a type that is none of these: see xmtp_custom */
+typedef enum xmtp_content_type {
+    XMTP_CONTENT_UNKNOWN = 0, /* a type of the application's own: see xmtp_custom */
     XMTP_CONTENT_TEXT = 1,
+    XMTP_CONTENT_MEMBERSHIP_CHANGE = 2, /* of clients before 2025: kept, neither read nor written */
     XMTP_CONTENT_GROUP_UPDATED = 3,
     XMTP_CONTENT_REACTION = 4,
     XMTP_CONTENT_READ_RECEIPT = 5,
@@ -44,8 +45,9 @@ typedef enum xmtp_content_kind {
     XMTP_CONTENT_INTENT = 14,
     XMTP_CONTENT_MULTI_REMOTE_ATTACHMENT = 15,
     XMTP_CONTENT_DELETE_MESSAGE = 16,
-    XMTP_CONTENT_EDIT_MESSAGE = 17,
-} xmtp_content_kind;
+    XMTP_CONTENT_EDIT_MESSAGE = 17, /* of versions after 1.10 */
+    XMTP_CONTENT_TYPE_COUNT
+} xmtp_content_type;
 
 /* Limits. Everything else is bounded by the length of a message. */
 enum {
@@ -227,7 +229,7 @@ typedef struct xmtp_custom {
 } xmtp_custom;
 
 typedef struct xmtp_content {
-    xmtp_content_kind kind;
+    xmtp_content_type type;
     /* What applications show that do not know the type. Encoding: NULL takes the type's own
      * sentence, if it has one. Decoding: as carried, NULL when none. */
     const char *fallback;
@@ -260,7 +262,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_content_encode(const xmtp_content *con
 XMTP_API void xmtp_content_bytes_free(const xmtp_env *env, uint8_t *p, size_t n); /* wipes */
 
 /* Decodes what xmtp_message.content holds. Compressed content (deflate, gzip) is inflated. A type
- * that is not known, or whose version is newer than this library, is XMTP_CONTENT_CUSTOM.
+ * that is not known, or whose version is newer than this library, is XMTP_CONTENT_UNKNOWN.
  * XMTP_E_CONTENT not an EncodedContent, or its body does not fit its type: error says what
  * XMTP_E_LIMIT   inflates to more than XMTP_CONTENT_LEN_MAX, nests too deep, is made of so many
  *                parts that it would take many times its length in memory */
@@ -268,8 +270,8 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_content_decode(xmtp_bytes encoded, con
                                                          xmtp_content **out, xmtp_error *error);
 XMTP_API void xmtp_content_free(xmtp_content *content); /* wipes; takes NULL */
 
-/* Whether messages of this kind are meant to notify their receivers (groups.md 5.2). */
-XMTP_API bool xmtp_content_should_push(xmtp_content_kind kind);
+/* Whether messages of this type are meant to notify their receivers (groups.md 5.2). */
+XMTP_API bool xmtp_content_should_push(xmtp_content_type type);
 
 /* ---- files that do not travel in the message */
 
@@ -295,7 +297,7 @@ XMTP_API void xmtp_encrypted_attachment_wipe(const xmtp_env *env, xmtp_encrypted
 XMTP_API xmtp_content xmtp_encrypted_attachment_content(const xmtp_encrypted_attachment *e,
                                                         const char *url, const char *filename);
 
-/* Opens a downloaded payload: *out is of kind XMTP_CONTENT_ATTACHMENT.
+/* Opens a downloaded payload: *out is of type XMTP_CONTENT_ATTACHMENT.
  * XMTP_E_AUTH    the payload is not what remote describes (digest, length or tag)
  * XMTP_E_CONTENT it is, but holds no attachment; XMTP_E_LENGTH secret, salt or nonce have not their
  *                lengths */

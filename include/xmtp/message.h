@@ -2,6 +2,7 @@
 #ifndef XMTP_MESSAGE_H
 #define XMTP_MESSAGE_H
 
+#include <xmtp/content.h>
 #include <xmtp/conversation.h>
 
 #ifdef __cplusplus
@@ -23,28 +24,6 @@ typedef enum xmtp_delivery_status {
     XMTP_DELIVERY_PUBLISHED = 2,
     XMTP_DELIVERY_FAILED = 3,
 } xmtp_delivery_status;
-
-/* What a message holds, told by the type id alone as the official client does. */
-typedef enum xmtp_content_type {
-    XMTP_CONTENT_UNKNOWN = 0, /* a type of the application's own, or bytes that are no content */
-    XMTP_CONTENT_TEXT = 1,
-    XMTP_CONTENT_MEMBERSHIP_CHANGE = 2,
-    XMTP_CONTENT_GROUP_UPDATED = 3,
-    XMTP_CONTENT_REACTION = 4,
-    XMTP_CONTENT_READ_RECEIPT = 5,
-    XMTP_CONTENT_REPLY = 6,
-    XMTP_CONTENT_ATTACHMENT = 7,
-    XMTP_CONTENT_REMOTE_ATTACHMENT = 8,
-    XMTP_CONTENT_TRANSACTION_REFERENCE = 9,
-    XMTP_CONTENT_WALLET_SEND_CALLS = 10,
-    XMTP_CONTENT_LEAVE_REQUEST = 11,
-    XMTP_CONTENT_MARKDOWN = 12,
-    XMTP_CONTENT_ACTIONS = 13,
-    XMTP_CONTENT_INTENT = 14,
-    XMTP_CONTENT_MULTI_REMOTE_ATTACHMENT = 15,
-    XMTP_CONTENT_DELETE_MESSAGE = 16,
-    XMTP_CONTENT_TYPE_COUNT
-} xmtp_content_type;
 
 typedef struct xmtp_message {
     uint8_t id[XMTP_MESSAGE_ID_LEN];

@@ -46,7 +46,7 @@ static Pb__ContentTypeId xmtp_type(char *type)
 xmtp_status xmtp_content_text(xmtp_writer *w, const char *text)
 {
     XMTP_TRY(check_text(text));
-    xmtp_content content = {.kind = XMTP_CONTENT_TEXT, .text = text};
+    xmtp_content content = {.type = XMTP_CONTENT_TEXT, .text = text};
     return xmtp_content_write(w, &content, NULL);
 }
 
@@ -56,8 +56,8 @@ xmtp_status xmtp_content_reply(xmtp_writer *w, const uint8_t reference[XMTP_MESS
     XMTP_TRY(check_text(text));
     char reference_hex[2 * XMTP_MESSAGE_ID_LEN + 1];
     xmtp_hex_encode(reference_hex, xmtp_bytes_of(reference, XMTP_MESSAGE_ID_LEN));
-    xmtp_content inner = {.kind = XMTP_CONTENT_TEXT, .text = text};
-    xmtp_content content = {.kind = XMTP_CONTENT_REPLY,
+    xmtp_content inner = {.type = XMTP_CONTENT_TEXT, .text = text};
+    xmtp_content content = {.type = XMTP_CONTENT_REPLY,
                             .reply = {.reference = reference_hex, .content = &inner}};
     return xmtp_content_write(w, &content, NULL);
 }

@@ -31,6 +31,7 @@ static const char *const type_ids[XMTP_CONTENT_TYPE_COUNT] = {
     [XMTP_CONTENT_INTENT] = "intent",
     [XMTP_CONTENT_MULTI_REMOTE_ATTACHMENT] = "multiRemoteStaticAttachment",
     [XMTP_CONTENT_DELETE_MESSAGE] = "deleteMessage",
+    [XMTP_CONTENT_EDIT_MESSAGE] = "editMessage",
 };
 
 static xmtp_content_type type_of(const Pb__EncodedContent *content)
@@ -77,7 +78,7 @@ static xmtp_bytes json_reference(xmtp_bytes json)
     return close == NULL ? (xmtp_bytes){0} : xmtp_bytes_of(p + 1, (size_t)(close - p - 1));
 }
 
-/* ReactionV2 and DeleteMessage both have the id as field 1, a text. */
+/* ReactionV2, DeleteMessage and EditMessage all have the id as field 1, a text. */
 static xmtp_bytes first_field(xmtp_arena *scratch, xmtp_bytes body)
 {
     void *message;
@@ -99,6 +100,7 @@ static xmtp_bytes reference_of(xmtp_arena *scratch, const Pb__EncodedContent *co
         return content->type->version_major == 1 ? json_reference(body)
                                                  : first_field(scratch, body);
     case XMTP_CONTENT_DELETE_MESSAGE:
+    case XMTP_CONTENT_EDIT_MESSAGE:
         return first_field(scratch, body);
     default:
         return (xmtp_bytes){0};

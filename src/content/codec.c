@@ -30,10 +30,10 @@ static const xmtp_codec *const codecs[] = {
 };
 enum { CODEC_COUNT = sizeof(codecs) / sizeof(codecs[0]) };
 
-static const xmtp_codec *codec_of_kind(xmtp_content_kind kind)
+static const xmtp_codec *codec_of(xmtp_content_type type)
 {
     for (size_t i = 0; i < CODEC_COUNT; i++) {
-        if (codecs[i]->kind == kind) {
+        if (codecs[i]->id == type) {
             return codecs[i];
         }
     }
@@ -61,19 +61,9 @@ static const xmtp_codec *codec_of_type(const Pb__ContentTypeId *type)
     return NULL;
 }
 
-xmtp_content_kind xmtp_content_kind_of(const char *authority, const char *type)
+bool xmtp_content_should_push(xmtp_content_type type)
 {
-    for (size_t i = 0; i < CODEC_COUNT; i++) {
-        if (is_named(codecs[i], authority, type)) {
-            return codecs[i]->kind;
-        }
-    }
-    return XMTP_CONTENT_CUSTOM;
-}
-
-bool xmtp_content_should_push(xmtp_content_kind kind)
-{
-    const xmtp_codec *codec = codec_of_kind(kind);
+    const xmtp_codec *codec = codec_of(type);
     return codec != NULL && codec->should_push;
 }
 
@@ -222,14 +212,14 @@ static xmtp_status encode(xmtp_codec_call *call, const xmtp_content *in, xmtp_wr
     Pb__ContentTypeId type = PB__CONTENT_TYPE_ID__INIT;
     Pb__EncodedContent out = PB__ENCODED_CONTENT__INIT;
     out.type = &type;
-    const xmtp_codec *codec = codec_of_kind(in->kind);
+    const xmtp_codec *codec = codec_of(in->type);
     if (codec != NULL) {
         XMTP_TRY(encode_known(call, codec, in, &out));
-    } else if (in->kind == XMTP_CONTENT_CUSTOM) {
+    } else if (in->type == XMTP_CONTENT_UNKNOWN) {
         XMTP_TRY(put_parameters(call, in->custom.parameters, in->custom.parameter_count, &out));
         XMTP_TRY(encode_custom(call, in, &out));
     } else {
-        return xmtp_fail(call->error, XMTP_E_CONTENT, "there is no content kind %d", in->kind);
+        return xmtp_fail(call->error, XMTP_E_CONTENT, "there is no content type %d", in->type);
     }
     XMTP_TRY(xmtp_codec_optional(call, in->fallback, "fallback"));
     if (in->fallback != NULL) {
@@ -259,7 +249,7 @@ xmtp_status xmtp_codec_encode_inner(xmtp_codec_call *call, const xmtp_content *i
 xmtp_status xmtp_codec_type_name(xmtp_codec_call *call, const xmtp_content *content,
                                  const char **out)
 {
-    const xmtp_codec *codec = codec_of_kind(content->kind);
+    const xmtp_codec *codec = codec_of(content->type);
     if (codec != NULL) {
         return xmtp_codec_format(call, out, "%s/%s:%u.0", codec->authority, codec->type,
                                  codec->version_major);
@@ -303,7 +293,7 @@ static xmtp_status decode_custom(xmtp_codec_call *call, const Pb__EncodedContent
         pairs[i] = (xmtp_pair){.key = or_empty(in->parameters[i]->key),
                                .value = or_empty(in->parameters[i]->value)};
     }
-    out->kind = XMTP_CONTENT_CUSTOM;
+    out->type = XMTP_CONTENT_UNKNOWN;
     out->custom = (xmtp_custom){
         .authority = or_empty(type->authority_id),
         .type = or_empty(type->type_id),
@@ -331,7 +321,7 @@ static xmtp_status decode(xmtp_codec_call *call, const Pb__EncodedContent *in, x
         plain.content = xmtp_proto_data(inflated);
     }
     const xmtp_codec *codec = codec_of_type(in->type);
-    *out = (xmtp_content){.kind = codec == NULL ? XMTP_CONTENT_CUSTOM : codec->kind,
+    *out = (xmtp_content){.type = codec == NULL ? XMTP_CONTENT_UNKNOWN : codec->id,
                           .fallback = in->fallback};
     return codec == NULL ? decode_custom(call, &plain, out) : codec->decode(call, &plain, out);
 }

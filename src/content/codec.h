@@ -22,9 +22,6 @@ xmtp_status xmtp_content_write(xmtp_writer *w, const xmtp_content *content, xmtp
 xmtp_status xmtp_content_read(xmtp_arena *arena, xmtp_bytes encoded, xmtp_content *out,
                               xmtp_error *error);
 
-/* The kind of a type by its names, XMTP_CONTENT_CUSTOM for others. */
-xmtp_content_kind xmtp_content_kind_of(const char *authority, const char *type);
-
 /* ---- for the codecs */
 
 enum { XMTP_PARAMETERS_MAX = 7 };
@@ -45,7 +42,7 @@ typedef struct xmtp_content_body {
 } xmtp_content_body;
 
 typedef struct xmtp_codec {
-    xmtp_content_kind kind;
+    xmtp_content_type id;
     const char *authority;
     const char *type;
     uint32_t version_major;

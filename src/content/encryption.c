@@ -53,7 +53,7 @@ xmtp_status xmtp_attachment_encrypt(const xmtp_attachment *attachment, const xmt
                                     xmtp_encrypted_attachment *out, xmtp_error *error)
 {
     const xmtp_env *e = or_system(env);
-    xmtp_content content = {.kind = XMTP_CONTENT_ATTACHMENT, .attachment = *attachment};
+    xmtp_content content = {.type = XMTP_CONTENT_ATTACHMENT, .attachment = *attachment};
     *out = (xmtp_encrypted_attachment){.payload = NULL};
     if (e->random(e->context, out->secret, sizeof(out->secret)) != XMTP_OK ||
         e->random(e->context, out->salt, sizeof(out->salt)) != XMTP_OK ||
@@ -85,7 +85,7 @@ xmtp_content xmtp_encrypted_attachment_content(const xmtp_encrypted_attachment *
                                                const char *filename)
 {
     return (xmtp_content){
-        .kind = XMTP_CONTENT_REMOTE_ATTACHMENT,
+        .type = XMTP_CONTENT_REMOTE_ATTACHMENT,
         .remote_attachment = {.url = url,
                               .scheme = "https://",
                               .content_digest = e->content_digest,
@@ -146,7 +146,7 @@ xmtp_status xmtp_attachment_decrypt(const xmtp_remote_attachment *remote, xmtp_b
         status = xmtp_content_decode(xmtp_writer_bytes(&w), env, out, error);
     }
     xmtp_writer_free(&w);
-    if (status == XMTP_OK && (*out)->kind != XMTP_CONTENT_ATTACHMENT) {
+    if (status == XMTP_OK && (*out)->type != XMTP_CONTENT_ATTACHMENT) {
         xmtp_content_free(*out);
         *out = NULL;
         return xmtp_fail(error, XMTP_E_CONTENT, "the file does not hold an attachment");

@@ -166,7 +166,7 @@ static xmtp_status encode_reply(xmtp_codec_call *call, const xmtp_content *in,
     if (reply->reference_inbox != NULL) {
         xmtp_body_parameter(out, "referenceInboxId", reply->reference_inbox);
     }
-    if (reply->content->kind != XMTP_CONTENT_TEXT) {
+    if (reply->content->type != XMTP_CONTENT_TEXT) {
         out->fallback = "Replied to an earlier message";
         return XMTP_OK;
     }

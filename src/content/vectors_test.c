@@ -21,13 +21,13 @@ static void assert_rewritten(xmtp_bytes wire, bool *is_known)
     size_t n;
     size_t again_n;
     assert_int_equal(xmtp_content_decode(wire, NULL, &first, &error), XMTP_OK);
-    *is_known = first->kind != XMTP_CONTENT_CUSTOM;
+    *is_known = first->type != XMTP_CONTENT_UNKNOWN;
     const char *fallback = first->fallback;
     first->fallback = *is_known ? NULL : fallback;
     assert_int_equal(xmtp_content_encode(first, NULL, &p, &n, &error), XMTP_OK);
     assert_int_equal(n, wire.n);
     assert_int_equal(xmtp_content_decode(xmtp_bytes_of(p, n), NULL, &second, &error), XMTP_OK);
-    assert_int_equal(second->kind, first->kind);
+    assert_int_equal(second->type, first->type);
     if (fallback != NULL) {
         assert_string_equal(second->fallback, fallback);
     } else {
