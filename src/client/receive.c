@@ -77,33 +77,43 @@ static xmtp_intent_row *find_intent(group_work *work, xmtp_bytes message)
     return NULL;
 }
 
-/* Too late for others to open it: it is made again in the present epoch, with the same id. */
+/* Too late for some to open it: it is made again in the present epoch, with the same id. The
+ * official client does so one epoch before its own past epochs end, so we do too; until then others
+ * may have opened the first copy, and its place among the messages is the one that counts. */
 static bool is_outdated(uint64_t message_epoch, uint64_t group_epoch)
 {
     return message_epoch > group_epoch || message_epoch + XMTP_PAST_EPOCHS <= group_epoch;
+}
+
+static bool is_readable_by_others(uint64_t message_epoch, uint64_t group_epoch)
+{
+    return message_epoch <= group_epoch && message_epoch + XMTP_PAST_EPOCHS >= group_epoch;
+}
+
+static xmtp_status mark_published(group_work *work, const Pb__GroupMessage__V1 *message,
+                                  const xmtp_intent_row *intent)
+{
+    xmtp_database *db = work->client->db;
+    XMTP_TRY(xmtp_message_set_published(db, intent->message_id, message->created_ns, message->id));
+    return xmtp_group_row_set_last_message(db, work->row.ref, message->created_ns);
 }
 
 static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *message,
                                uint64_t epoch, xmtp_intent_row *intent, xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    xmtp_database *db = client->db;
+    uint64_t group_epoch = xmtp_mls_group_epoch(work->group);
+    bool again = is_outdated(epoch, group_epoch);
     XMTP_TRY(open_transaction(work, error));
-    xmtp_status status;
-    if (is_outdated(epoch, xmtp_mls_group_epoch(work->group))) {
-        status = xmtp_intent_set_to_publish(db, intent->id);
-        intent->state = XMTP_INTENT_TO_PUBLISH;
-    } else {
-        status =
-            xmtp_message_set_published(db, intent->message_id, message->created_ns, message->id);
-        if (status == XMTP_OK) {
-            status = xmtp_group_row_set_last_message(db, work->row.ref, message->created_ns);
-        }
-        if (status == XMTP_OK) {
-            status = xmtp_intent_delete(db, intent->id);
-        }
-        intent->state = (xmtp_intent_state)0;
+    xmtp_status status = XMTP_OK;
+    if (is_readable_by_others(epoch, group_epoch)) {
+        status = mark_published(work, message, intent);
     }
+    if (status == XMTP_OK) {
+        status = again ? xmtp_intent_set_to_publish(client->db, intent->id)
+                       : xmtp_intent_delete(client->db, intent->id);
+    }
+    intent->state = again ? XMTP_INTENT_TO_PUBLISH : (xmtp_intent_state)0;
     if (status != XMTP_OK) {
         (void)xmtp_stored(client, status, error);
         return xmtp_work_abandon(work, status);

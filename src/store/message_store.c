@@ -47,7 +47,7 @@ xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id,
                                        uint64_t sequence)
 {
     xmtp_query q = xmtp_query_start(db, "UPDATE messages SET delivery = 2, sent_ns = ?,"
-                                        " sequence = ? WHERE message_id = ?");
+                                        " sequence = ? WHERE message_id = ? AND delivery <> 2");
     xmtp_query_bind_u64(&q, sent_ns);
     xmtp_query_bind_u64(&q, sequence);
     xmtp_query_bind_bytes(&q, message_id);
