@@ -81,6 +81,7 @@ static xmtp_status key_decode(xmtp_reader *r, const xmtp_suite *suite, xmtp_tree
 {
     xmtp_bytes sk;
     XMTP_TRY(xmtp_reader_u32(r, &out->node));
+    XMTP_ENSURE(out->node < xmtp_node_count(XMTP_MLS_LEAVES_MAX), XMTP_E_CORRUPT);
     XMTP_TRY(xmtp_reader_take(r, suite->kem->sk_len, &sk));
     memcpy(out->sk, sk.p, sk.n);
     return XMTP_OK;

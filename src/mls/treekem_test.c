@@ -561,6 +561,23 @@ static void private_keys_survive_their_record(void **state)
     altered_close(&a);
 }
 
+/* Found by fuzz/mls_decode: the level of node 2^32 - 1 is not defined. */
+static void a_record_with_a_node_beyond_every_tree_is_refused(void **state)
+{
+    (void)state;
+    altered a;
+    altered_open(&a);
+    xmtp_writer w;
+    xmtp_writer_init(&w, vectors_alloc(), XMTP_WRITER_MAX);
+    xmtp_tree_private got;
+    xmtp_tree_private_encode(&a.w.members[1], a.w.suite, &w);
+    memset(w.p + 5 + 4 + a.w.suite->kem->sk_len, 0xff, 4); /* the node of the second key */
+    assert_int_equal(xmtp_tree_private_decode(xmtp_writer_bytes(&w), a.w.suite, &got),
+                     XMTP_E_CORRUPT);
+    xmtp_writer_free(&w);
+    altered_close(&a);
+}
+
 static void keys_of_blanked_nodes_are_dropped(void **state)
 {
     (void)state;
@@ -592,6 +609,7 @@ int main(void)
         cmocka_unit_test(derived_keys_must_be_those_of_the_tree),
         cmocka_unit_test(new_leaves_get_their_secret_by_welcome_only),
         cmocka_unit_test(private_keys_survive_their_record),
+        cmocka_unit_test(a_record_with_a_node_beyond_every_tree_is_refused),
         cmocka_unit_test(keys_of_blanked_nodes_are_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
