@@ -269,7 +269,7 @@ static void person_close(person *p)
     if (p->has_file) {
         char name[PATH_LEN + 48];
         (void)unlink(p->path);
-        (void)snprintf(name, sizeof(name), "%s-wal", p->path);
+        (void)snprintf(name, sizeof(name), "%.*s-wal", (int)sizeof(p->path), p->path);
         (void)unlink(name);
     }
 }

@@ -38,6 +38,10 @@ typedef struct cli_options {
     bool echo;
     const char *exec;
     const char *name;
+    const char *description;
+    const char *image_url;
+    const char *app_data;
+    const char *permissions;
     long timeout_s;
     /* what is no option */
     char **rest;
@@ -67,6 +71,7 @@ bool cli_conversation_id(const char *hex, xmtp_conversation_id *out);
 void cli_hex(char *out, const uint8_t *p, size_t n);
 /* The object that --json prints for a message, also what --exec reads. Free with cJSON_Delete. */
 cJSON *cli_message_json(const xmtp_message *message);
+void cli_add_u64(cJSON *object, const char *name, uint64_t value); /* 64 bits are texts in JSON */
 void cli_print_json(cJSON *object); /* one line, flushed; deletes the object */
 void cli_print_message(const cli_options *options, const xmtp_message *message);
 

@@ -1,39 +1,37 @@
-/* cmd_group.c - `xmtp group create|add|remove|rename|members|list`. */
+/* cmd_group.c - `xmtp group`: the table of its actions, and those about who is in a group. */
 #include "base/status.h"
-#include "cli/cli.h"
+#include "cli/group.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char help[] =
-    "usage: xmtp group create [MEMBER ...] [--name NAME]   prints the id of the new group\n"
-    "       xmtp group add GROUP MEMBER ...\n"
-    "       xmtp group remove GROUP MEMBER ...\n"
+    "usage: xmtp group create [MEMBER ...]   prints the id of the new group\n"
+    "       xmtp group add|remove GROUP MEMBER ...\n"
     "       xmtp group rename GROUP NAME\n"
+    "       xmtp group set GROUP name|description|image-url|app-data|minimum-version VALUE\n"
+    "       xmtp group admin GROUP add|remove|add-super|remove-super MEMBER\n"
+    "       xmtp group permission GROUP WHAT allow|deny|admin|super-admin\n"
+    "           WHAT: add-member, remove-member, add-admin, remove-admin, or a field: name,\n"
+    "           description, image-url, app-data, disappear-from, disappearing, minimum-version\n"
+    "       xmtp group disappear GROUP off | FROM_NS IN_NS\n"
+    "       xmtp group show GROUP        what its members have agreed on\n"
     "       xmtp group members GROUP\n"
     "       xmtp group list\n\n"
     "MEMBER is an address (0x...) or an inbox id; GROUP is an id that create or list printed.\n\n"
-    "  --name NAME       name of the new group\n" CLI_CLIENT_HELP;
+    "  --name, --description, --image-url, --app-data TEXT       of a new group\n"
+    "  --permissions all-members|admin-only                      of a new group\n" CLI_CLIENT_HELP;
 
-typedef struct group_command {
-    const cli_options *options;
-    xmtp_client *client;
-    xmtp_conversation_id group;
-    const char *const *arguments; /* after the group id */
-    size_t argument_count;
-    xmtp_error *error;
-} group_command;
-
-static void id_hex(const xmtp_conversation_id *id, char out[2 * XMTP_GROUP_ID_MAX + 1])
+void group_id_hex(const xmtp_conversation_id *id, char out[2 * XMTP_GROUP_ID_MAX + 1])
 {
     cli_hex(out, id->p, id->n);
 }
 
-static void print_id(const group_command *c, const xmtp_conversation_id *id)
+void group_print_id(const group_command *c, const xmtp_conversation_id *id)
 {
     char hex[2 * XMTP_GROUP_ID_MAX + 1];
-    id_hex(id, hex);
+    group_id_hex(id, hex);
     if (!c->options->json) {
         printf("%s\n", hex);
         return;
@@ -45,10 +43,20 @@ static void print_id(const group_command *c, const xmtp_conversation_id *id)
 
 static xmtp_status group_create(group_command *c)
 {
-    const char *name = c->options->name == NULL ? "" : c->options->name;
-    XMTP_TRY(xmtp_client_group_create(c->client, name, c->arguments, c->argument_count, &c->group,
-                                      c->error));
-    print_id(c, &c->group);
+    xmtp_group_options options = {
+        .name = c->options->name,
+        .description = c->options->description,
+        .image_url = c->options->image_url,
+        .app_data = c->options->app_data,
+    };
+    if (c->options->permissions != NULL &&
+        !group_preset(c->options->permissions, &options.preset)) {
+        return xmtp_fail(c->error, XMTP_E_ARGUMENT,
+                         "--permissions takes all-members or admin-only");
+    }
+    XMTP_TRY(xmtp_client_group_create_with(c->client, &options, c->arguments, c->argument_count,
+                                           &c->group, c->error));
+    group_print_id(c, &c->group);
     return XMTP_OK;
 }
 
@@ -56,7 +64,7 @@ static xmtp_status group_add(group_command *c)
 {
     XMTP_TRY(
         xmtp_client_group_add(c->client, &c->group, c->arguments, c->argument_count, c->error));
-    print_id(c, &c->group);
+    group_print_id(c, &c->group);
     return XMTP_OK;
 }
 
@@ -64,14 +72,14 @@ static xmtp_status group_remove(group_command *c)
 {
     XMTP_TRY(
         xmtp_client_group_remove(c->client, &c->group, c->arguments, c->argument_count, c->error));
-    print_id(c, &c->group);
+    group_print_id(c, &c->group);
     return XMTP_OK;
 }
 
 static xmtp_status group_rename(group_command *c)
 {
     XMTP_TRY(xmtp_client_group_rename(c->client, &c->group, c->arguments[0], c->error));
-    print_id(c, &c->group);
+    group_print_id(c, &c->group);
     return XMTP_OK;
 }
 
@@ -103,7 +111,7 @@ static xmtp_status add_member_json(void *context, const xmtp_member *member)
 static cJSON *conversation_json(const xmtp_conversation *conversation)
 {
     char hex[2 * XMTP_GROUP_ID_MAX + 1];
-    id_hex(&conversation->id, hex);
+    group_id_hex(&conversation->id, hex);
     cJSON *object = cJSON_CreateObject();
     cJSON_AddStringToObject(object, "id", hex);
     cJSON_AddStringToObject(object, "kind",
@@ -143,7 +151,7 @@ static xmtp_status print_conversation(void *context, const xmtp_conversation *co
         return XMTP_OK;
     }
     char hex[2 * XMTP_GROUP_ID_MAX + 1];
-    id_hex(&conversation->id, hex);
+    group_id_hex(&conversation->id, hex);
     printf("%s  %-5s  %s\n", hex, conversation->kind == XMTP_CONVERSATION_DM ? "dm" : "group",
            conversation->kind == XMTP_CONVERSATION_DM ? conversation->peer_inbox
                                                       : conversation->name);
@@ -166,6 +174,11 @@ static const struct action {
     {"add", group_add, true, 1, XMTP_GROUP_MEMBERS_MAX},
     {"remove", group_remove, true, 1, XMTP_GROUP_MEMBERS_MAX},
     {"rename", group_rename, true, 1, 1},
+    {"set", group_set, true, 2, 2},
+    {"admin", group_admin, true, 2, 2},
+    {"permission", group_permission, true, 2, 2},
+    {"disappear", group_disappear, true, 1, 2},
+    {"show", group_show, true, 0, 0},
     {"members", group_members, true, 0, 0},
     {"list", group_list, false, 0, 0},
 };
@@ -226,9 +239,8 @@ int cmd_group(int argc, char **argv)
     }
     group_command command = {.options = &options, .error = &error};
     const struct action *action = find_action(&options);
-    code = action == NULL
-               ? cli_usage(&options, "takes create, add, remove, rename, members or list")
-               : run_action(&command, action);
+    code = action == NULL ? cli_usage(&options, "takes one of the words above")
+                          : run_action(&command, action);
     cli_options_free(&options);
     return code;
 }

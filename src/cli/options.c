@@ -20,6 +20,10 @@ enum {
     OPTION_ECHO,
     OPTION_EXEC,
     OPTION_NAME,
+    OPTION_DESCRIPTION,
+    OPTION_IMAGE_URL,
+    OPTION_APP_DATA,
+    OPTION_PERMISSIONS,
     OPTION_TIMEOUT,
     OPTION_HELP
 };
@@ -33,6 +37,10 @@ static const struct option long_options[] = {
     {"echo", no_argument, NULL, OPTION_ECHO},
     {"exec", required_argument, NULL, OPTION_EXEC},
     {"name", required_argument, NULL, OPTION_NAME},
+    {"description", required_argument, NULL, OPTION_DESCRIPTION},
+    {"image-url", required_argument, NULL, OPTION_IMAGE_URL},
+    {"app-data", required_argument, NULL, OPTION_APP_DATA},
+    {"permissions", required_argument, NULL, OPTION_PERMISSIONS},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -109,6 +117,18 @@ static int take_option(cli_options *options, int option)
         return -1;
     case OPTION_NAME:
         options->name = optarg;
+        return -1;
+    case OPTION_DESCRIPTION:
+        options->description = optarg;
+        return -1;
+    case OPTION_IMAGE_URL:
+        options->image_url = optarg;
+        return -1;
+    case OPTION_APP_DATA:
+        options->app_data = optarg;
+        return -1;
+    case OPTION_PERMISSIONS:
+        options->permissions = optarg;
         return -1;
     case OPTION_TIMEOUT:
         return parse_timeout(options, optarg);

@@ -24,7 +24,7 @@ void cli_print_json(cJSON *object)
 }
 
 /* 64-bit numbers do not fit a JSON number: decimal strings, as in proto3 JSON. */
-static void add_u64(cJSON *object, const char *name, uint64_t value)
+void cli_add_u64(cJSON *object, const char *name, uint64_t value)
 {
     char text[24];
     (void)snprintf(text, sizeof text, "%" PRIu64, value);
@@ -61,8 +61,8 @@ cJSON *cli_message_json(const xmtp_message *message)
     if (message->reference != NULL) {
         cJSON_AddStringToObject(object, "reference", message->reference);
     }
-    add_u64(object, "sent_ns", message->sent_ns);
-    add_u64(object, "sequence", message->sequence);
+    cli_add_u64(object, "sent_ns", message->sent_ns);
+    cli_add_u64(object, "sequence", message->sequence);
     return object;
 }
 

@@ -31,6 +31,9 @@ static xmtp_status view(const xmtp_group_row *row, xmtp_conversation *out)
         .member_count = row->member_count,
         .is_active = row->is_active,
         .is_paused = row->paused_for[0] != '\0',
+        .needs_version = row->paused_for,
+        .added_by_inbox = row->added_by,
+        .state = (xmtp_membership_state)row->state,
     };
     XMTP_ENSURE(row->group_id.n <= sizeof(out->id.p), XMTP_E_CORRUPT);
     xmtp_copy(out->id.p, row->group_id.p, row->group_id.n);

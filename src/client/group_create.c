@@ -1,4 +1,4 @@
-/* group_create.c - new conversations, and changes of groups that people ask for.
+/* group_create.c - new conversations.
  *
  *     local group of one, epoch 0, stage CREATING  -->  commit that adds the members  -->  read
  * back
@@ -11,6 +11,7 @@
 
 #include "client/round.h"
 #include "identity/association.h"
+#include "proto/field.h"
 
 enum { GROUP_ID_LEN = 16, SIGNER_SEED_LEN = 32 };
 
@@ -35,9 +36,8 @@ static xmtp_status add_person(xmtp_client *client, const char *peer, xmtp_arena 
     return XMTP_OK;
 }
 
-/* Addresses and inbox ids to inbox ids, each once. */
-static xmtp_status resolve_all(xmtp_client *client, const char *const *members, size_t count,
-                               xmtp_arena *arena, xmtp_string_list *out, xmtp_error *error)
+xmtp_status xmtp_resolve_all(xmtp_client *client, const char *const *members, size_t count,
+                             xmtp_arena *arena, xmtp_string_list *out, xmtp_error *error)
 {
     void *items;
     if (count > XMTP_GROUP_MEMBERS_MAX) {
@@ -52,9 +52,8 @@ static xmtp_status resolve_all(xmtp_client *client, const char *const *members, 
     return XMTP_OK;
 }
 
-/* Everybody must have a log that folds: known before anything is made. */
-static xmtp_status check_people(xmtp_client *client, const xmtp_string_list *people,
-                                xmtp_error *error)
+xmtp_status xmtp_check_people(xmtp_client *client, const xmtp_string_list *people,
+                              xmtp_error *error)
 {
     XMTP_TRY(xmtp_identity_sync(client, people->items, people->count, error));
     for (size_t i = 0; i < people->count; i++) {
@@ -69,7 +68,7 @@ static xmtp_status check_people(xmtp_client *client, const xmtp_string_list *peo
 
 typedef struct new_group {
     xmtp_group_kind kind;
-    const char *name;
+    const xmtp_group_options *options;
     const char *dm_peer; /* NULL: no DM */
     const char *dm_id;
     uint8_t group_id[GROUP_ID_LEN];
@@ -84,9 +83,15 @@ static xmtp_status make_group(xmtp_client *client, const new_group *what, xmtp_a
     xmtp_hex_encode(seed_hex, xmtp_bytes_of(seed, sizeof(seed)));
     xmtp_mls_extension *extensions;
     size_t extension_count;
+    const xmtp_group_initial initial = {
+        .kind = what->kind,
+        .creator_inbox = client->inbox_id,
+        .dm_peer = what->dm_peer,
+        .options = what->options,
+        .commit_log_signer = seed_hex,
+    };
     xmtp_status status =
-        xmtp_group_extensions_initial(arena, what->kind, client->inbox_id, what->dm_peer,
-                                      what->name, seed_hex, &extensions, &extension_count);
+        xmtp_group_extensions_initial(arena, &initial, &extensions, &extension_count, error);
     xmtp_wipe(seed, sizeof(seed));
     xmtp_wipe(seed_hex, sizeof(seed_hex));
     XMTP_TRY(status);
@@ -102,9 +107,9 @@ static xmtp_status make_group(xmtp_client *client, const new_group *what, xmtp_a
     return xmtp_mls_group_create(out, &config, &options, writes, error);
 }
 
-static xmtp_status queue_members(xmtp_client *client, int64_t ref, const xmtp_string_list *add,
-                                 const xmtp_string_list *remove, int64_t *intent_id,
-                                 xmtp_error *error)
+xmtp_status xmtp_queue_members(xmtp_client *client, int64_t ref, const xmtp_string_list *add,
+                               const xmtp_string_list *remove, int64_t *intent_id,
+                               xmtp_error *error)
 {
     xmtp_writer w;
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
@@ -129,9 +134,9 @@ static xmtp_status store_group(xmtp_client *client, const new_group *what,
     xmtp_group_row row = {
         .group_id = xmtp_bytes_of(what->group_id, sizeof(what->group_id)),
         .kind = what->kind,
-        .stage = XMTP_GROUP_CREATING,
+        .stage = what->options->is_optimistic ? XMTP_GROUP_READY : XMTP_GROUP_CREATING,
         .created_ns = now_ns,
-        .name = what->name,
+        .name = what->options->name,
         .peer_inbox = what->dm_peer,
         .dm_id = what->dm_id,
         .added_by = client->inbox_id,
@@ -144,7 +149,7 @@ static xmtp_status store_group(xmtp_client *client, const new_group *what,
     XMTP_TRY(xmtp_stored(client, xmtp_group_row_insert(client->db, &row), error));
     *ref = row.ref;
     XMTP_TRY(xmtp_writes_store(client, row.ref, writes, error));
-    return queue_members(client, row.ref, members, &nobody, intent_id, error);
+    return xmtp_queue_members(client, row.ref, members, &nobody, intent_id, error);
 }
 
 static xmtp_status make_local(xmtp_client *client, const new_group *what,
@@ -210,12 +215,15 @@ static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_strin
 {
     int64_t ref = 0;
     int64_t intent_id = 0;
-    XMTP_TRY(check_people(client, members, error));
+    XMTP_TRY(xmtp_check_people(client, members, error));
     XMTP_TRY(client->env.random(client->env.context, what->group_id, sizeof(what->group_id)));
     XMTP_TRY(make_local(client, what, members, &ref, &intent_id, error));
     client->stream.is_stale = true;
     *out = (xmtp_conversation_id){.n = sizeof(what->group_id)};
     memcpy(out->p, what->group_id, sizeof(what->group_id));
+    if (what->options->is_optimistic) {
+        return XMTP_OK;
+    }
     xmtp_status status = publish_first(client, ref, intent_id, error);
     if (status != XMTP_OK) {
         xmtp_arena arena;
@@ -255,19 +263,90 @@ static xmtp_status find_dm(xmtp_client *client, const char *dm_id, xmtp_conversa
     return status;
 }
 
-xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer, xmtp_conversation_id *out,
-                           xmtp_error *error)
+static xmtp_status dm_id_of(xmtp_client *client, const char *peer,
+                            char inbox_id[XMTP_INBOX_ID_LEN + 1], char dm_id[XMTP_DM_ID_LEN + 1],
+                            xmtp_error *error)
 {
-    char inbox_id[XMTP_INBOX_ID_LEN + 1];
-    char dm_id[XMTP_DM_ID_LEN + 1];
-    *out = (xmtp_conversation_id){0};
     XMTP_TRY(xmtp_resolve(client, peer, inbox_id, error));
     if (strcmp(inbox_id, client->inbox_id) == 0) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "a DM needs somebody else");
     }
     xmtp_dm_id(client->inbox_id, inbox_id, dm_id);
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_client_dm_find(xmtp_client *client, const char *peer, xmtp_conversation_id *out,
+                                xmtp_error *error)
+{
+    char inbox_id[XMTP_INBOX_ID_LEN + 1];
+    char dm_id[XMTP_DM_ID_LEN + 1];
+    *out = (xmtp_conversation_id){0};
+    XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
     xmtp_status status = find_dm(client, dm_id, out);
-    if (status == XMTP_E_NOT_FOUND) {
+    return status == XMTP_E_NOT_FOUND ? xmtp_fail(error, status, "no DM with %s", inbox_id)
+                                      : xmtp_stored(client, status, error);
+}
+
+static xmtp_status check_text(const char *what, const char *text, size_t max, xmtp_error *error)
+{
+    size_t n = text == NULL ? 0 : strlen(text);
+    if (n > max) {
+        return xmtp_fail(error, XMTP_E_LIMIT, "%s of %zu bytes, at most %zu", what, n, max);
+    }
+    if (n > 0 && !xmtp_utf8_is_valid(xmtp_bytes_of(text, n))) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT, "%s is not UTF-8", what);
+    }
+    return XMTP_OK;
+}
+
+static const struct {
+    const char *what;
+    size_t max;
+} text_limits[] = {
+    [XMTP_FIELD_NAME] = {"name", XMTP_GROUP_NAME_MAX},
+    [XMTP_FIELD_DESCRIPTION] = {"description", XMTP_GROUP_DESCRIPTION_MAX},
+    [XMTP_FIELD_IMAGE_URL] = {"image URL", XMTP_GROUP_IMAGE_URL_MAX},
+    [XMTP_FIELD_APP_DATA] = {"app data", XMTP_GROUP_APP_DATA_MAX},
+};
+
+xmtp_status xmtp_check_field(xmtp_group_field field, const char *text, xmtp_error *error)
+{
+    return check_text(text_limits[field].what, text, text_limits[field].max, error);
+}
+
+xmtp_status xmtp_check_disappearing(uint64_t from_ns, uint64_t in_ns, xmtp_error *error)
+{
+    bool is_off = from_ns == 0 && in_ns == 0;
+    bool is_on = from_ns > 0 && in_ns > 0 && from_ns <= INT64_MAX && in_ns <= INT64_MAX;
+    return is_off || is_on ? XMTP_OK
+                           : xmtp_fail(error, XMTP_E_ARGUMENT,
+                                       "messages disappear from %" PRIu64 " ns, in %" PRIu64
+                                       " ns: both from 1 to 2^63 - 1, or both 0",
+                                       from_ns, in_ns);
+}
+
+static xmtp_status check_dm_options(const xmtp_group_options *options, xmtp_error *error)
+{
+    bool is_group_only = options->name != NULL || options->description != NULL ||
+                         options->image_url != NULL || options->app_data != NULL ||
+                         options->policies != NULL || options->preset != XMTP_POLICIES_DEFAULT;
+    if (is_group_only) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT, "a DM has no name and no policies of its own");
+    }
+    return xmtp_check_disappearing(options->disappear_from_ns, options->disappear_in_ns, error);
+}
+
+xmtp_status xmtp_client_dm_with(xmtp_client *client, const char *peer,
+                                const xmtp_group_options *options, xmtp_conversation_id *out,
+                                xmtp_error *error)
+{
+    char inbox_id[XMTP_INBOX_ID_LEN + 1];
+    char dm_id[XMTP_DM_ID_LEN + 1];
+    *out = (xmtp_conversation_id){0};
+    XMTP_TRY(check_dm_options(options, error));
+    XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
+    xmtp_status status = find_dm(client, dm_id, out);
+    if (status == XMTP_E_NOT_FOUND && !options->is_optimistic) {
         /* Perhaps the other one has made it already. */
         XMTP_TRY(xmtp_sync_welcomes(client, error));
         status = find_dm(client, dm_id, out);
@@ -277,148 +356,49 @@ xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer, xmtp_conversat
     }
     const char *people[] = {inbox_id};
     xmtp_string_list members = {.items = people, .count = 1};
-    new_group what = {.kind = XMTP_GROUP_KIND_DM, .name = "", .dm_peer = inbox_id, .dm_id = dm_id};
+    new_group what = {
+        .kind = XMTP_GROUP_KIND_DM, .options = options, .dm_peer = inbox_id, .dm_id = dm_id};
     return create(client, &what, &members, out, error);
 }
 
-static xmtp_status check_name(const char *name, xmtp_error *error)
+xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer, xmtp_conversation_id *out,
+                           xmtp_error *error)
 {
-    size_t n = name == NULL ? 0 : strlen(name);
-    if (n > XMTP_GROUP_NAME_MAX) {
-        return xmtp_fail(error, XMTP_E_LIMIT, "name of %zu bytes, at most %d", n,
-                         XMTP_GROUP_NAME_MAX);
-    }
-    return XMTP_OK;
+    static const xmtp_group_options nothing;
+    return xmtp_client_dm_with(client, peer, &nothing, out, error);
 }
 
-xmtp_status xmtp_client_group_create(xmtp_client *client, const char *name,
-                                     const char *const *members, size_t member_count,
-                                     xmtp_conversation_id *out, xmtp_error *error)
+static xmtp_status check_group_options(const xmtp_group_options *options, xmtp_error *error)
+{
+    XMTP_TRY(xmtp_check_field(XMTP_FIELD_NAME, options->name, error));
+    XMTP_TRY(xmtp_check_field(XMTP_FIELD_DESCRIPTION, options->description, error));
+    XMTP_TRY(xmtp_check_field(XMTP_FIELD_IMAGE_URL, options->image_url, error));
+    XMTP_TRY(xmtp_check_field(XMTP_FIELD_APP_DATA, options->app_data, error));
+    return xmtp_check_disappearing(options->disappear_from_ns, options->disappear_in_ns, error);
+}
+
+xmtp_status xmtp_client_group_create_with(xmtp_client *client, const xmtp_group_options *options,
+                                          const char *const *members, size_t member_count,
+                                          xmtp_conversation_id *out, xmtp_error *error)
 {
     xmtp_arena arena;
     xmtp_string_list people;
     *out = (xmtp_conversation_id){0};
-    XMTP_TRY(check_name(name, error));
+    XMTP_TRY(check_group_options(options, error));
     xmtp_scratch(client, &arena);
-    xmtp_status status = resolve_all(client, members, member_count, &arena, &people, error);
+    xmtp_status status = xmtp_resolve_all(client, members, member_count, &arena, &people, error);
     if (status == XMTP_OK) {
-        new_group what = {.kind = XMTP_GROUP_KIND_GROUP, .name = name == NULL ? "" : name};
+        new_group what = {.kind = XMTP_GROUP_KIND_GROUP, .options = options};
         status = create(client, &what, &people, out, error);
     }
     xmtp_arena_reset(&arena);
     return status;
 }
 
-/* ---- changes of a group */
-
-/* What is asked of a group. */
-typedef struct change {
-    xmtp_string_list add;
-    xmtp_string_list remove;
-    const char *name; /* NULL: membership */
-} change;
-
-static xmtp_status queue_name(xmtp_client *client, int64_t ref, const char *name,
-                              int64_t *intent_id, xmtp_error *error)
-{
-    xmtp_writer w;
-    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
-    xmtp_writer_vec(&w, xmtp_bytes_of_string(XMTP_ATTRIBUTE_NAME));
-    xmtp_writer_vec(&w, xmtp_bytes_of_string(name));
-    xmtp_intent_row intent = {
-        .group_ref = ref, .kind = XMTP_INTENT_METADATA, .data = xmtp_writer_bytes(&w)};
-    xmtp_status status = xmtp_writer_status(&w);
-    if (status == XMTP_OK) {
-        status = xmtp_stored(client, xmtp_intent_insert(client->db, &intent), error);
-    }
-    *intent_id = intent.id;
-    xmtp_writer_free(&w);
-    return status;
-}
-
-static xmtp_status change_group(group_work *work, const change *what, xmtp_error *error)
-{
-    xmtp_client *client = work->client;
-    XMTP_TRY(xmtp_check_usable(work, error));
-    if (work->row.kind != XMTP_GROUP_KIND_GROUP) {
-        return xmtp_fail(error, XMTP_E_PERMISSION, "a DM has no members to change and no name");
-    }
-    XMTP_TRY(check_people(client, &what->add, error));
-    bool is_fresh = work->intents.count == 0;
-    xmtp_status queued = what->name != NULL
-                             ? queue_name(client, work->row.ref, what->name, &work->awaited, error)
-                             : queue_members(client, work->row.ref, &what->add, &what->remove,
-                                             &work->awaited, error);
-    XMTP_TRY(queued);
-    XMTP_TRY(xmtp_work_reload(work, error));
-    xmtp_status status = xmtp_work_rounds(work, is_fresh, error);
-    status = xmtp_work_result(work, status, error);
-    xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
-    return status;
-}
-
-static xmtp_status change_by_id(xmtp_client *client, const xmtp_conversation_id *id,
-                                const change *what, xmtp_error *error)
-{
-    int64_t ref = 0;
-    group_work work;
-    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
-    xmtp_status status = xmtp_work_start(&work, client, ref, error);
-    if (status == XMTP_OK) {
-        status = change_group(&work, what, error);
-    }
-    xmtp_work_end(&work);
-    return status;
-}
-
-xmtp_status xmtp_client_group_add(xmtp_client *client, const xmtp_conversation_id *group,
-                                  const char *const *members, size_t member_count,
-                                  xmtp_error *error)
-{
-    xmtp_arena arena;
-    change what = {0};
-    xmtp_scratch(client, &arena);
-    xmtp_status status = resolve_all(client, members, member_count, &arena, &what.add, error);
-    if (status == XMTP_OK && what.add.count > 0) {
-        status = change_by_id(client, group, &what, error);
-    }
-    xmtp_arena_reset(&arena);
-    return status;
-}
-
-static xmtp_status check_removal(const xmtp_client *client, const xmtp_string_list *people,
-                                 xmtp_error *error)
-{
-    for (size_t i = 0; i < people->count; i++) {
-        if (strcmp(people->items[i], client->inbox_id) == 0) {
-            return xmtp_fail(error, XMTP_E_ARGUMENT, "a member cannot remove itself");
-        }
-    }
-    return XMTP_OK;
-}
-
-xmtp_status xmtp_client_group_remove(xmtp_client *client, const xmtp_conversation_id *group,
+xmtp_status xmtp_client_group_create(xmtp_client *client, const char *name,
                                      const char *const *members, size_t member_count,
-                                     xmtp_error *error)
+                                     xmtp_conversation_id *out, xmtp_error *error)
 {
-    xmtp_arena arena;
-    change what = {0};
-    xmtp_scratch(client, &arena);
-    xmtp_status status = resolve_all(client, members, member_count, &arena, &what.remove, error);
-    if (status == XMTP_OK) {
-        status = check_removal(client, &what.remove, error);
-    }
-    if (status == XMTP_OK && what.remove.count > 0) {
-        status = change_by_id(client, group, &what, error);
-    }
-    xmtp_arena_reset(&arena);
-    return status;
-}
-
-xmtp_status xmtp_client_group_rename(xmtp_client *client, const xmtp_conversation_id *group,
-                                     const char *name, xmtp_error *error)
-{
-    change what = {.name = name == NULL ? "" : name};
-    XMTP_TRY(check_name(what.name, error));
-    return change_by_id(client, group, &what, error);
+    const xmtp_group_options options = {.name = name};
+    return xmtp_client_group_create_with(client, &options, members, member_count, out, error);
 }

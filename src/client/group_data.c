@@ -10,7 +10,11 @@
 #include "base/bytes.h"
 #include "base/reader.h"
 #include "base/status.h"
+#include "client/policy_set.h"
 #include "proto/message.h"
+
+#include <inttypes.h>
+#include <stdio.h>
 
 /* ---- 0xF000: immutable metadata
  * ------------------------------------------------------------------------------ */
@@ -129,6 +133,31 @@ bool xmtp_inbox_listed(const Pb__Inboxes *list, const char *inbox_id)
     return false;
 }
 
+xmtp_status xmtp_inboxes_add(xmtp_arena *arena, Pb__Inboxes *list, const char *inbox_id)
+{
+    char *copy;
+    void **bigger;
+    if (xmtp_inbox_listed(list, inbox_id)) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(copy_text(arena, inbox_id, &copy));
+    XMTP_TRY(grow_pointers(arena, list->inbox_ids, list->n_inbox_ids, &bigger));
+    bigger[list->n_inbox_ids++] = copy;
+    list->inbox_ids = (char **)bigger;
+    return XMTP_OK;
+}
+
+void xmtp_inboxes_remove(Pb__Inboxes *list, const char *inbox_id)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < list->n_inbox_ids; i++) {
+        if (strcmp(list->inbox_ids[i], inbox_id) != 0) {
+            list->inbox_ids[kept++] = list->inbox_ids[i];
+        }
+    }
+    list->n_inbox_ids = kept;
+}
+
 static xmtp_status new_inboxes(xmtp_arena *arena, const char *inbox_or_null, Pb__Inboxes **out)
 {
     void *list;
@@ -145,27 +174,52 @@ static xmtp_status new_inboxes(xmtp_arena *arena, const char *inbox_or_null, Pb_
     return XMTP_OK;
 }
 
-xmtp_status xmtp_mutable_metadata_initial(xmtp_arena *arena, xmtp_group_kind kind,
-                                          const char *creator_inbox, const char *name,
-                                          const char *commit_log_signer,
+static xmtp_status set_text(xmtp_arena *arena, Pb__GroupMutableMetadata *metadata, const char *key,
+                            const char *value)
+{
+    return xmtp_attribute_set(arena, metadata, key, value == NULL ? "" : value);
+}
+
+static xmtp_status set_number(xmtp_arena *arena, Pb__GroupMutableMetadata *metadata,
+                              const char *key, uint64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof text, "%" PRIu64, value);
+    return xmtp_attribute_set(arena, metadata, key, text);
+}
+
+static xmtp_status set_initial_attributes(xmtp_arena *arena, const xmtp_group_initial *what,
+                                          Pb__GroupMutableMetadata *metadata)
+{
+    static const xmtp_group_options nothing;
+    const xmtp_group_options *options = what->options == NULL ? &nothing : what->options;
+    XMTP_TRY(set_text(arena, metadata, XMTP_ATTRIBUTE_NAME, options->name));
+    XMTP_TRY(set_text(arena, metadata, XMTP_ATTRIBUTE_DESCRIPTION, options->description));
+    XMTP_TRY(set_text(arena, metadata, XMTP_ATTRIBUTE_IMAGE_URL, options->image_url));
+    if (what->kind != XMTP_GROUP_KIND_DM) {
+        XMTP_TRY(set_text(arena, metadata, XMTP_ATTRIBUTE_APP_DATA, options->app_data));
+    }
+    if (options->disappear_in_ns > 0) {
+        XMTP_TRY(
+            set_number(arena, metadata, XMTP_ATTRIBUTE_DISAPPEAR_FROM, options->disappear_from_ns));
+        XMTP_TRY(
+            set_number(arena, metadata, XMTP_ATTRIBUTE_DISAPPEAR_IN, options->disappear_in_ns));
+    }
+    return set_text(arena, metadata, XMTP_ATTRIBUTE_COMMIT_LOG_SIGNER, what->commit_log_signer);
+}
+
+xmtp_status xmtp_mutable_metadata_initial(xmtp_arena *arena, const xmtp_group_initial *what,
                                           Pb__GroupMutableMetadata **out)
 {
     void *fresh;
+    bool is_dm = what->kind == XMTP_GROUP_KIND_DM;
     XMTP_TRY(xmtp_arena_take(arena, sizeof(Pb__GroupMutableMetadata), &fresh));
     Pb__GroupMutableMetadata *metadata = fresh;
     pb__group_mutable_metadata__init(metadata);
-    XMTP_TRY(xmtp_attribute_set(arena, metadata, XMTP_ATTRIBUTE_NAME, name == NULL ? "" : name));
-    XMTP_TRY(xmtp_attribute_set(arena, metadata, XMTP_ATTRIBUTE_DESCRIPTION, ""));
-    XMTP_TRY(xmtp_attribute_set(arena, metadata, XMTP_ATTRIBUTE_IMAGE_URL, ""));
-    if (kind != XMTP_GROUP_KIND_DM) {
-        XMTP_TRY(xmtp_attribute_set(arena, metadata, XMTP_ATTRIBUTE_APP_DATA, ""));
-    }
-    XMTP_TRY(
-        xmtp_attribute_set(arena, metadata, XMTP_ATTRIBUTE_COMMIT_LOG_SIGNER, commit_log_signer));
+    XMTP_TRY(set_initial_attributes(arena, what, metadata));
     /* Nobody administers a DM (groups.md 2.6). */
     XMTP_TRY(new_inboxes(arena, NULL, &metadata->admin_list));
-    XMTP_TRY(new_inboxes(arena, kind == XMTP_GROUP_KIND_DM ? NULL : creator_inbox,
-                         &metadata->super_admin_list));
+    XMTP_TRY(new_inboxes(arena, is_dm ? NULL : what->creator_inbox, &metadata->super_admin_list));
     *out = metadata;
     return XMTP_OK;
 }
@@ -284,40 +338,38 @@ static xmtp_status keep_extension(xmtp_arena *arena, xmtp_writer *w, uint16_t ty
     return XMTP_OK;
 }
 
-static xmtp_status write_initial(xmtp_arena *arena, xmtp_writer *w, xmtp_group_kind kind,
-                                 const char *creator_inbox, const char *dm_peer, const char *name,
-                                 const char *commit_log_signer, xmtp_mls_extension *list)
+static xmtp_status write_initial(xmtp_arena *arena, xmtp_writer *w, const xmtp_group_initial *what,
+                                 xmtp_mls_extension *list, xmtp_error *error)
 {
+    static const xmtp_group_options nothing;
+    const xmtp_group_options *options = what->options == NULL ? &nothing : what->options;
     Pb__GroupMutableMetadata *metadata;
     Pb__GroupMembership membership = PB__GROUP_MEMBERSHIP__INIT;
-    XMTP_TRY(xmtp_group_metadata_encode(w, kind, creator_inbox, dm_peer));
+    XMTP_TRY(xmtp_group_metadata_encode(w, what->kind, what->creator_inbox, what->dm_peer));
     XMTP_TRY(keep_extension(arena, w, XMTP_EXTENSION_IMMUTABLE_METADATA, &list[0]));
-    XMTP_TRY(xmtp_mutable_metadata_initial(arena, kind, creator_inbox, name, commit_log_signer,
-                                           &metadata));
+    XMTP_TRY(xmtp_mutable_metadata_initial(arena, what, &metadata));
     XMTP_TRY(xmtp_mutable_metadata_encode(w, metadata));
     XMTP_TRY(keep_extension(arena, w, XMTP_EXTENSION_MUTABLE_METADATA, &list[1]));
     /* The creator alone, at 0; the first membership commit raises it (groups.md 2.3). */
-    XMTP_TRY(xmtp_membership_set(arena, &membership, creator_inbox, 0));
+    XMTP_TRY(xmtp_membership_set(arena, &membership, what->creator_inbox, 0));
     XMTP_TRY(xmtp_membership_encode(w, &membership));
     XMTP_TRY(keep_extension(arena, w, XMTP_EXTENSION_MEMBERSHIP, &list[2]));
-    XMTP_TRY(xmtp_permissions_encode_preset(w, kind));
+    XMTP_TRY(xmtp_policies_encode(w, what->kind, options->preset, options->policies, error));
     XMTP_TRY(keep_extension(arena, w, XMTP_EXTENSION_PERMISSIONS, &list[3]));
     xmtp_writer_put(w, xmtp_bytes_of(required_capabilities, sizeof required_capabilities));
     return keep_extension(arena, w, XMTP_MLS_EXTENSION_REQUIRED_CAPABILITIES, &list[4]);
 }
 
-xmtp_status xmtp_group_extensions_initial(xmtp_arena *arena, xmtp_group_kind kind,
-                                          const char *creator_inbox, const char *dm_peer,
-                                          const char *name, const char *commit_log_signer,
-                                          xmtp_mls_extension **out, size_t *count)
+xmtp_status xmtp_group_extensions_initial(xmtp_arena *arena, const xmtp_group_initial *what,
+                                          xmtp_mls_extension **out, size_t *count,
+                                          xmtp_error *error)
 {
     enum { INITIAL_COUNT = 5 };
     void *list;
     XMTP_TRY(xmtp_arena_take_array(arena, INITIAL_COUNT, sizeof(xmtp_mls_extension), &list));
     xmtp_writer w;
     xmtp_writer_init(&w, arena->alloc, XMTP_WRITER_MAX);
-    xmtp_status status =
-        write_initial(arena, &w, kind, creator_inbox, dm_peer, name, commit_log_signer, list);
+    xmtp_status status = write_initial(arena, &w, what, list, error);
     xmtp_writer_free(&w);
     XMTP_TRY(status);
     *out = list;

@@ -12,6 +12,7 @@
 #include "identity/key_package.h" /* the numbers of the other extensions */
 #include "proto/message_contents.pb-c.h"
 
+#include <xmtp/conversation.h>
 #include <xmtp/mls.h>
 
 enum {
@@ -54,13 +55,27 @@ const char *xmtp_attribute(const Pb__GroupMutableMetadata *metadata, const char 
 /* Sets one attribute, keeping the others; the strings must live as long as the arena. */
 xmtp_status xmtp_attribute_set(xmtp_arena *arena, Pb__GroupMutableMetadata *metadata,
                                const char *key, const char *value);
+/* Adds at the end unless it is there; takes every entry away. */
+xmtp_status xmtp_inboxes_add(xmtp_arena *arena, Pb__Inboxes *list, const char *inbox_id);
+void xmtp_inboxes_remove(Pb__Inboxes *list, const char *inbox_id);
 bool xmtp_inbox_listed(const Pb__Inboxes *list, const char *inbox_id);
-/* A new group's attributes and lists (groups.md 2.2): commit_log_signer is 64 hex digits of fresh
- * randomness. */
-xmtp_status xmtp_mutable_metadata_initial(xmtp_arena *arena, xmtp_group_kind kind,
-                                          const char *creator_inbox, const char *name,
-                                          const char *commit_log_signer,
+/* A new conversation. */
+typedef struct xmtp_group_initial {
+    xmtp_group_kind kind;
+    const char *creator_inbox;
+    const char *dm_peer;               /* inbox id of the other one in a DM; NULL: no DM */
+    const xmtp_group_options *options; /* NULL: nothing set */
+    const char *commit_log_signer;     /* 64 hex digits of fresh randomness */
+} xmtp_group_initial;
+
+/* Its attributes and lists (groups.md 2.2). */
+xmtp_status xmtp_mutable_metadata_initial(xmtp_arena *arena, const xmtp_group_initial *what,
                                           Pb__GroupMutableMetadata **out);
+
+/* Settings of disappearing messages; true when they are on: both are numbers above 0
+ * (groups.md 2.2). */
+bool xmtp_disappearing_of(const Pb__GroupMutableMetadata *metadata, uint64_t *from_ns,
+                          uint64_t *in_ns);
 
 /* ---- 0xFF01 ---- */
 xmtp_status xmtp_membership_decode(xmtp_arena *arena, xmtp_bytes data, Pb__GroupMembership **out);
@@ -80,16 +95,13 @@ bool xmtp_membership_has_failed(const Pb__GroupMembership *membership, xmtp_byte
 /* Decodes and checks the shape (groups.md 2.4): all five policies there, kinds and values known,
  * lists not empty. */
 xmtp_status xmtp_permissions_decode(xmtp_arena *arena, xmtp_bytes data, Pb__PolicySet **out);
-/* The preset of a kind of conversation (groups.md 2.7): "all members" for groups and sync groups,
- * DM for DMs. */
-xmtp_status xmtp_permissions_encode_preset(xmtp_writer *w, xmtp_group_kind kind);
 
 /* ---- the whole context ---- */
-/* A new conversation's context extensions in the order of groups.md 1.5, in the arena. */
-xmtp_status xmtp_group_extensions_initial(xmtp_arena *arena, xmtp_group_kind kind,
-                                          const char *creator_inbox, const char *dm_peer,
-                                          const char *name, const char *commit_log_signer,
-                                          xmtp_mls_extension **out, size_t *count);
+/* A new conversation's context extensions in the order of groups.md 1.5, in the arena.
+ * XMTP_E_ARGUMENT: policies that cannot be set. */
+xmtp_status xmtp_group_extensions_initial(xmtp_arena *arena, const xmtp_group_initial *what,
+                                          xmtp_mls_extension **out, size_t *count,
+                                          xmtp_error *error);
 /* The group's present list with one extension replaced: removed and appended at the end
  * (groups.md 1.5). */
 xmtp_status xmtp_group_extensions_replace(xmtp_arena *arena, const xmtp_mls_group *group,

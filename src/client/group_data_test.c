@@ -2,7 +2,7 @@
 #include "client/group_data.h"
 
 #include "base/bytes.h"
-#include "client/permissions.h"
+#include "client/policy_set.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,7 @@ static xmtp_bytes preset(xmtp_group_kind kind)
     xmtp_writer w;
     xmtp_bytes copy;
     xmtp_writer_init(&w, &xmtp_env_system()->alloc, 4096);
-    assert_int_equal(xmtp_permissions_encode_preset(&w, kind), XMTP_OK);
+    assert_int_equal(xmtp_policies_encode(&w, kind, XMTP_POLICIES_DEFAULT, NULL, NULL), XMTP_OK);
     assert_int_equal(xmtp_arena_copy(&arena, xmtp_writer_bytes(&w), &copy), XMTP_OK);
     xmtp_writer_free(&w);
     return copy;
@@ -240,9 +240,9 @@ static void a_new_groups_extensions_come_in_the_networks_order(void **state)
     static const uint16_t order[] = {0xf000, 0xff00, 0xff01, 0xff02, 0x0003};
     xmtp_mls_extension *list;
     size_t count;
-    assert_int_equal(xmtp_group_extensions_initial(&arena, XMTP_GROUP_KIND_GROUP, "creator", NULL,
-                                                   "name", "00", &list, &count),
-                     XMTP_OK);
+    const xmtp_group_initial what = {
+        .kind = XMTP_GROUP_KIND_GROUP, .creator_inbox = "creator", .commit_log_signer = "00"};
+    assert_int_equal(xmtp_group_extensions_initial(&arena, &what, &list, &count, NULL), XMTP_OK);
     assert_int_equal(count, 5);
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(list[i].type, order[i]);

@@ -1,4 +1,4 @@
-/* permissions.c - policies: decoding with shape checks, evaluation, comparison, presets.
+/* permissions.c - policies: decoding with shape checks, evaluation, comparison.
  *
  * A policy is a base value or a non-empty all-of / any-of list of policies. The three kinds of
  * policy have the same shape and differ in what their base values mean, so they are walked as one:
@@ -11,11 +11,6 @@
 #include "base/status.h"
 #include "client/map_view.h"
 #include "proto/message.h"
-
-/* Base values (groups.md 2.4). Membership and metadata policies: */
-enum { BASE_ALLOW = 1, BASE_DENY = 2, BASE_ADMIN = 3, BASE_SUPER_ADMIN = 4 };
-/* PermissionsUpdatePolicy: */
-enum { UPDATE_DENY = 1, UPDATE_ADMIN = 2, UPDATE_SUPER_ADMIN = 3 };
 
 typedef enum policy_type { POLICY_MEMBER, POLICY_METADATA, POLICY_ADMIN } policy_type;
 
@@ -68,8 +63,7 @@ static policy_view view_policy(policy_type type, const void *policy)
     return (policy_view){0};
 }
 
-static const Pb__MetadataPolicy *find_metadata_policy(const Pb__PolicySet *set,
-                                                      const char *attribute)
+const Pb__MetadataPolicy *xmtp_metadata_policy(const Pb__PolicySet *set, const char *attribute)
 {
     for (size_t i = set->n_update_metadata_policy; i > 0; i--) {
         const Pb__MetadataPolicyEntry *entry = set->update_metadata_policy[i - 1];
@@ -176,7 +170,7 @@ bool xmtp_policy_allows_admin_change(const Pb__PermissionsUpdatePolicy *policy,
 bool xmtp_policy_allows_attribute(const Pb__PolicySet *policies, const char *attribute,
                                   const xmtp_actor *actor)
 {
-    const Pb__MetadataPolicy *policy = find_metadata_policy(policies, attribute);
+    const Pb__MetadataPolicy *policy = xmtp_metadata_policy(policies, attribute);
     if (policy != NULL) {
         return policy_allows(POLICY_METADATA, policy, actor);
     }
@@ -238,65 +232,4 @@ xmtp_status xmtp_permissions_equal(xmtp_arena *arena, const Pb__PolicySet *a,
            policy_equal(POLICY_ADMIN, a->update_permissions_policy, b->update_permissions_policy) &&
            metadata_policies_equal(a, &of_a, b, &of_b);
     return XMTP_OK;
-}
-
-/* ---- presets (groups.md 2.7)
- * ------------------------------------------------------------------------------------- */
-
-typedef struct attribute_preset {
-    const char *attribute;
-    int32_t group_policy;
-} attribute_preset;
-
-static const attribute_preset attribute_presets[] = {
-    {XMTP_ATTRIBUTE_NAME, BASE_ALLOW},
-    {XMTP_ATTRIBUTE_DESCRIPTION, BASE_ALLOW},
-    {XMTP_ATTRIBUTE_IMAGE_URL, BASE_ALLOW},
-    {XMTP_ATTRIBUTE_APP_DATA, BASE_ALLOW},
-    {XMTP_ATTRIBUTE_DISAPPEAR_FROM, BASE_ADMIN},
-    {XMTP_ATTRIBUTE_DISAPPEAR_IN, BASE_ADMIN},
-    {XMTP_ATTRIBUTE_MINIMUM_VERSION, BASE_SUPER_ADMIN},
-};
-
-enum { ATTRIBUTE_PRESET_COUNT = sizeof attribute_presets / sizeof attribute_presets[0] };
-
-static Pb__MembershipPolicy member_policy(int32_t base_value)
-{
-    Pb__MembershipPolicy policy = PB__MEMBERSHIP_POLICY__INIT;
-    policy.kind_case = PB__MEMBERSHIP_POLICY__KIND_BASE_POLICY;
-    policy.base_policy = base_value;
-    return policy;
-}
-
-xmtp_status xmtp_permissions_encode_preset(xmtp_writer *w, xmtp_group_kind kind)
-{
-    bool is_dm = kind == XMTP_GROUP_KIND_DM;
-    Pb__MembershipPolicy add = member_policy(is_dm ? BASE_DENY : BASE_ALLOW);
-    Pb__MembershipPolicy remove = member_policy(is_dm ? BASE_DENY : BASE_ADMIN);
-    Pb__PermissionsUpdatePolicy admin = PB__PERMISSIONS_UPDATE_POLICY__INIT;
-    admin.kind_case = PB__PERMISSIONS_UPDATE_POLICY__KIND_BASE_POLICY;
-    admin.base_policy = is_dm ? UPDATE_DENY : UPDATE_SUPER_ADMIN;
-    Pb__MetadataPolicy policies[ATTRIBUTE_PRESET_COUNT];
-    Pb__MetadataPolicyEntry entries[ATTRIBUTE_PRESET_COUNT];
-    Pb__MetadataPolicyEntry *list[ATTRIBUTE_PRESET_COUNT];
-    for (size_t i = 0; i < ATTRIBUTE_PRESET_COUNT; i++) {
-        pb__metadata_policy__init(&policies[i]);
-        pb__metadata_policy_entry__init(&entries[i]);
-        policies[i].kind_case = PB__METADATA_POLICY__KIND_BASE_POLICY;
-        policies[i].base_policy = is_dm ? BASE_ALLOW : attribute_presets[i].group_policy;
-        entries[i].key = (char *)(uintptr_t)attribute_presets[i].attribute;
-        entries[i].value = &policies[i];
-        list[i] = &entries[i];
-    }
-    Pb__PolicySet set = PB__POLICY_SET__INIT;
-    set.add_member_policy = &add;
-    set.remove_member_policy = &remove;
-    set.n_update_metadata_policy = ATTRIBUTE_PRESET_COUNT;
-    set.update_metadata_policy = list;
-    set.add_admin_policy = &admin;
-    set.remove_admin_policy = &admin;
-    set.update_permissions_policy = &admin;
-    Pb__GroupMutablePermissions permissions = PB__GROUP_MUTABLE_PERMISSIONS__INIT;
-    permissions.policies = &set;
-    return xmtp_proto_encode(&permissions.base, w);
 }

@@ -5,6 +5,11 @@
 
 #include "client/group_data.h"
 
+/* Base values (groups.md 2.4). Membership and metadata policies: */
+enum { BASE_ALLOW = 1, BASE_DENY = 2, BASE_ADMIN = 3, BASE_SUPER_ADMIN = 4 };
+/* PermissionsUpdatePolicy: */
+enum { UPDATE_DENY = 1, UPDATE_ADMIN = 2, UPDATE_SUPER_ADMIN = 3 };
+
 /* The author of a commit as the old group context sees it. */
 typedef struct xmtp_actor {
     const char *inbox_id;
@@ -18,6 +23,9 @@ bool xmtp_policy_allows_admin_change(const Pb__PermissionsUpdatePolicy *policy,
 /* P3: the entry of update_metadata_policy for this attribute, or the default when there is none. */
 bool xmtp_policy_allows_attribute(const Pb__PolicySet *policies, const char *attribute,
                                   const xmtp_actor *actor);
+
+/* The entry of an attribute, NULL when there is none. The last one of a repeated key counts. */
+const Pb__MetadataPolicy *xmtp_metadata_policy(const Pb__PolicySet *set, const char *attribute);
 
 /* Compared as values: the order of the metadata map does not count (P7). */
 xmtp_status xmtp_permissions_equal(xmtp_arena *arena, const Pb__PolicySet *a,

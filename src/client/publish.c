@@ -79,7 +79,9 @@ static xmtp_status build_plan(group_work *work, const xmtp_intent_row *intent, c
         return xmtp_mls_group_commit(work->group, &options, &plan->pending, error);
     }
     case XMTP_INTENT_METADATA:
-        return xmtp_metadata_build(work, intent, plan, error);
+    case XMTP_INTENT_ADMINS:
+    case XMTP_INTENT_PERMISSION:
+        return xmtp_context_build(work, intent, plan, error);
     case XMTP_INTENT_MEMBERSHIP:
         return xmtp_membership_build(work, intent, plan, error);
     case XMTP_INTENT_SEND_MESSAGE:

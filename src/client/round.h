@@ -113,9 +113,9 @@ xmtp_status xmtp_installations_refresh(group_work *work, xmtp_error *error);
 /* Inbox ids of the members, in the arena. */
 xmtp_status xmtp_member_inboxes(xmtp_arena *arena, const xmtp_mls_group *group,
                                 const char ***inboxes, size_t *count);
-/* metadata_commit.c */
-xmtp_status xmtp_metadata_build(group_work *work, const xmtp_intent_row *intent, commit_plan *plan,
-                                xmtp_error *error);
+/* context_commit.c: attributes, admins, permissions */
+xmtp_status xmtp_context_build(group_work *work, const xmtp_intent_row *intent, commit_plan *plan,
+                               xmtp_error *error);
 
 /* ---- send.c */
 /* Queues a message inside the caller's transaction (key update first when due). *can_build: it is

@@ -17,8 +17,10 @@
 typedef enum xmtp_intent_kind {
     XMTP_INTENT_SEND_MESSAGE = 1, /* data: PlaintextEnvelope */
     XMTP_INTENT_KEY_UPDATE = 2,
-    XMTP_INTENT_METADATA = 3,   /* data: vector<V> field, vector<V> value */
+    XMTP_INTENT_METADATA = 3,   /* data of this and of 5, 6: see client/group_change.c */
     XMTP_INTENT_MEMBERSHIP = 4, /* data: see client/membership.c */
+    XMTP_INTENT_ADMINS = 5,
+    XMTP_INTENT_PERMISSION = 6,
 } xmtp_intent_kind;
 
 typedef enum xmtp_intent_state {

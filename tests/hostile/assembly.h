@@ -443,8 +443,13 @@ static inline draft first_draft(const assembly *a, xmtp_group_kind kind)
     bool is_dm = kind == XMTP_GROUP_KIND_DM;
     xmtp_mls_extension *list;
     size_t count;
-    must(xmtp_group_extensions_initial(&arena, kind, alice, is_dm ? a->people[BOB].inbox : NULL,
-                                       "old", "00", &list, &count));
+    const xmtp_group_options options = {.name = "old"};
+    const xmtp_group_initial what = {.kind = kind,
+                                     .creator_inbox = alice,
+                                     .dm_peer = is_dm ? a->people[BOB].inbox : NULL,
+                                     .options = &options,
+                                     .commit_log_signer = "00"};
+    must(xmtp_group_extensions_initial(&arena, &what, &list, &count, NULL));
     draft d = draft_from(list, count);
     set_member(&d, alice, sequence_of(ALICE, 0));
     return d;

@@ -177,9 +177,12 @@ static xmtp_bytes metadata_for(const plan *what, person *by)
 {
     Pb__GroupMutableMetadata *metadata;
     xmtp_group_kind kind = what->has_admins ? XMTP_GROUP_KIND_GROUP : (xmtp_group_kind)what->kind;
-    assert_int_equal(xmtp_mutable_metadata_initial(&lab, kind, xmtp_client_inbox_id(by->client),
-                                                   "trap", "00", &metadata),
-                     XMTP_OK);
+    const xmtp_group_options options = {.name = "trap"};
+    const xmtp_group_initial initial = {.kind = kind,
+                                        .creator_inbox = xmtp_client_inbox_id(by->client),
+                                        .options = &options,
+                                        .commit_log_signer = "00"};
+    assert_int_equal(xmtp_mutable_metadata_initial(&lab, &initial, &metadata), XMTP_OK);
     if (what->minimum_version != NULL) {
         assert_int_equal(xmtp_attribute_set(&lab, metadata, XMTP_ATTRIBUTE_MINIMUM_VERSION,
                                             what->minimum_version),
@@ -205,10 +208,12 @@ static xmtp_mls_group *trap_of(const plan *what, person *by, const victim *v)
     size_t count;
     xmtp_mls_group *group;
     xmtp_mls_writes *writes = new_writes();
-    assert_int_equal(xmtp_group_extensions_initial(&lab, XMTP_GROUP_KIND_GROUP,
-                                                   xmtp_client_inbox_id(by->client), NULL, "trap",
-                                                   "00", &list, &count),
-                     XMTP_OK);
+    const xmtp_group_options named = {.name = "trap"};
+    const xmtp_group_initial initial = {.kind = XMTP_GROUP_KIND_GROUP,
+                                        .creator_inbox = xmtp_client_inbox_id(by->client),
+                                        .options = &named,
+                                        .commit_log_signer = "00"};
+    assert_int_equal(xmtp_group_extensions_initial(&lab, &initial, &list, &count, NULL), XMTP_OK);
     replace_in(list, count, XMTP_EXTENSION_IMMUTABLE_METADATA, immutable_for(what, by));
     replace_in(list, count, XMTP_EXTENSION_MUTABLE_METADATA, metadata_for(what, by));
     replace_in(list, count, XMTP_EXTENSION_MEMBERSHIP, membership_for(what, by, v));

@@ -7,49 +7,9 @@ import os from "node:os";
 import path from "node:path";
 import { holds, numbered, runScenarios, same, scenario, until } from "./check.mjs";
 import { Official, OfficialAgent } from "./official.mjs";
-import { Ours, OurNode } from "./ours.mjs";
-
-const turns = 20;
-// The official agent sometimes handles one message twice while a new conversation arrives: repeats are folded.
-const unique = (list) => [...new Set(list)];
-const ids = (view) => view.messages.map((m) => m.id);
-const texts = (view) => view.messages.map((m) => m.text);
-
-// Everybody given has the same messages in the same order, the same epoch, members and name.
-function sameViews(views) {
-    const [[firstName, first], ...rest] = Object.entries(views);
-    for (const [name, view] of rest) {
-        same(`messages of ${name} as those of ${firstName}`, ids(view), ids(first));
-        same(`texts of ${name} as those of ${firstName}`, texts(view), texts(first));
-        same(`epoch of ${name} as that of ${firstName}`, view.epoch, first.epoch);
-        same(`members of ${name} as those of ${firstName}`, view.members, first.members);
-        if (view.name !== undefined && first.name !== undefined) {
-            same(`group name of ${name} as that of ${firstName}`, view.name, first.name);
-        }
-    }
-}
-
-const viewsOf = async (id, peers) => {
-    const views = {};
-    for (const peer of peers) {
-        views[peer.name] = await peer.view(id);
-    }
-    return views;
-};
-
-async function officials(after, ...names) {
-    const peers = [];
-    for (const name of names) {
-        const peer = await Official.create(name);
-        after(() => peer.close());
-        peers.push(peer);
-    }
-    return peers;
-}
-
-async function ours(context, name) {
-    return new Ours(context.program, context.folder, name).register();
-}
+import { OurNode } from "./ours.mjs";
+import { officials, ours, sameViews, texts, turns, unique, viewsOf } from "./people.mjs";
+import "./group-scenarios.mjs";
 
 // --- official with official ---------------------------------------------------------------------
 
