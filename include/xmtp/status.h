@@ -31,6 +31,7 @@ extern "C" {
     X(E_TIMEOUT, -15, "timed out")                                                                 \
     X(E_CANCELLED, -16, "cancelled")                                                               \
     X(E_INTERNAL, -17, "internal error")                                                           \
+    X(E_ABORTED, -18, "aborted")                                                                   \
     /* crypto */                                                                                   \
     X(E_AUTH, -100, "authentication failed: wrong key, nonce or data")                             \
     X(E_SIGNATURE, -101, "signature does not verify")                                              \

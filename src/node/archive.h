@@ -60,14 +60,25 @@ xmtp_status xmtp_node_archive_append(xmtp_node_archive *archive, xmtp_node_batch
 uint64_t xmtp_node_archive_newest(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
                                   xmtp_node_place *newest);
 
+/* False: the page is known to be empty. Reads nothing. */
+bool xmtp_node_archive_has_page(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
+                                const xmtp_node_page *page);
+
 /* As xmtp_node_index_page; what the newest id tells already is answered without reading. */
 xmtp_status xmtp_node_archive_page(xmtp_node_archive *archive, xmtp_node_kind kind,
                                    xmtp_bytes topic, const xmtp_node_page *page,
                                    xmtp_node_place *places, size_t *count);
 
+/* How many pages were read from the index since the archive was opened. */
+uint64_t xmtp_node_archive_index_reads(const xmtp_node_archive *archive);
+
 /* The record at a place; its views live in the arena. */
 xmtp_status xmtp_node_archive_read(xmtp_node_archive *archive, const xmtp_node_place *place,
                                    xmtp_arena *arena, xmtp_node_record *record, xmtp_error *error);
+
+/* Appends the payload of the record at a place. */
+xmtp_status xmtp_node_archive_payload(xmtp_node_archive *archive, const xmtp_node_place *place,
+                                      xmtp_writer *out, xmtp_error *error);
 
 /* The inbox with which an identifier was associated last and still is; false when there is none. */
 bool xmtp_node_archive_inbox_of(xmtp_node_archive *archive, uint8_t identifier_kind,

@@ -6,6 +6,7 @@
 #include "node/table.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 struct xmtp_node_archive {
     const xmtp_env *env;
@@ -17,6 +18,8 @@ struct xmtp_node_archive {
     /* Of the appending thread: buffers kept from one append to the next. */
     xmtp_writer records;
     xmtp_writer payload;
+
+    atomic_uint_fast64_t index_reads;
 
     pthread_rwlock_t lock; /* for all below */
     xmtp_node_index_state state;

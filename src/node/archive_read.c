@@ -149,16 +149,28 @@ uint64_t xmtp_node_archive_newest(xmtp_node_archive *archive, xmtp_node_kind kin
     return id;
 }
 
+bool xmtp_node_archive_has_page(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
+                                const xmtp_node_page *page)
+{
+    uint64_t newest = xmtp_node_archive_newest(archive, kind, topic, NULL);
+    return newest > 0 && !(page->is_ascending && page->cursor >= newest);
+}
+
 xmtp_status xmtp_node_archive_page(xmtp_node_archive *archive, xmtp_node_kind kind,
                                    xmtp_bytes topic, const xmtp_node_page *page,
                                    xmtp_node_place *places, size_t *count)
 {
-    uint64_t newest = xmtp_node_archive_newest(archive, kind, topic, NULL);
     *count = 0;
-    if (newest == 0 || (page->is_ascending && page->cursor >= newest)) {
+    if (!xmtp_node_archive_has_page(archive, kind, topic, page)) {
         return XMTP_OK;
     }
+    (void)atomic_fetch_add(&archive->index_reads, 1);
     return xmtp_node_index_page(archive->index, kind, topic, page, places, count);
+}
+
+uint64_t xmtp_node_archive_index_reads(const xmtp_node_archive *archive)
+{
+    return atomic_load(&((xmtp_node_archive *)(uintptr_t)archive)->index_reads);
 }
 
 xmtp_status xmtp_node_archive_read(xmtp_node_archive *archive, const xmtp_node_place *place,
@@ -169,6 +181,21 @@ xmtp_status xmtp_node_archive_read(xmtp_node_archive *archive, const xmtp_node_p
         return xmtp_fail(error, XMTP_E_CORRUPT, "the index points at another record");
     }
     return XMTP_OK;
+}
+
+xmtp_status xmtp_node_archive_payload(xmtp_node_archive *archive, const xmtp_node_place *place,
+                                      xmtp_writer *out, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_node_record record;
+    xmtp_arena_init(&arena, &archive->env->alloc, (size_t)place->len + 64);
+    xmtp_status status = xmtp_node_archive_read(archive, place, &arena, &record, error);
+    if (status == XMTP_OK) {
+        xmtp_writer_put(out, record.payload);
+        status = xmtp_writer_status(out);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
 }
 
 static const xmtp_node_association *newest_of(const xmtp_node_associations *list)

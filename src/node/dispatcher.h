@@ -1,14 +1,16 @@
-/* dispatcher.h - subscriptions: everything after a cursor, in order, each once, for ever.
+/* dispatcher.h - what the sequencer has stored, given to whoever waits for it.
  *
- *     subscribe:  register topics, read the published id P
- *                 --> replay (cursor, P] of each topic from the archive
- *                 --> live: what the sequencer published since, in the order of ids
+ *     publish --> topic --> watch --> tap { queue of places } --ready--> its owner takes them
+ *                       '-> watch --> tap ...
  *
- * Registering and publishing hold one lock, so what is published is either at most P or comes live:
- * no gap, no doubles. A subscription queues places, not messages, and only so many. A reader too
- * slow for that is not cut off: its queue is emptied and it replays from where it is.
+ * A tap queues places, not messages, and only so many. When its owner is slower than that the queue
+ * is emptied and the owner told to replay from where it is: nothing is lost, nobody is cut off.
+ * Subscriptions (subscription.h), sessions and the streams of push servers are owners of taps.
  *
- * Threads: publish is called by the sequencer; a subscription belongs to one thread, different ones
+ * Linking and publishing hold one lock. So who links a watch and then reads the published id P gets
+ * everything behind P through the tap, and finds everything up to P in the archive.
+ *
+ * Threads: publish is called by the sequencer; a tap belongs to one thread at a time, different ones
  * may use different threads.
  */
 #ifndef XMTP_NODE_DISPATCHER_H
@@ -17,41 +19,66 @@
 #include "node/archive.h"
 
 typedef struct xmtp_node_dispatcher xmtp_node_dispatcher;
-typedef struct xmtp_node_subscription xmtp_node_subscription;
+typedef struct xmtp_node_tap xmtp_node_tap;
 
-enum { XMTP_NODE_LIVE_COUNT_MAX = 4096 /* places waiting for one reader */ };
+enum { XMTP_NODE_LIVE_COUNT_MAX = 4096 /* places waiting in one tap */ };
 
 xmtp_status xmtp_node_dispatcher_new(xmtp_node_dispatcher **out, const xmtp_env *env,
                                      xmtp_node_archive *archive);
 void xmtp_node_dispatcher_free(xmtp_node_dispatcher *dispatcher); /* takes NULL */
 
+xmtp_node_archive *xmtp_node_dispatcher_archive(const xmtp_node_dispatcher *dispatcher);
+const xmtp_env *xmtp_node_dispatcher_env(const xmtp_node_dispatcher *dispatcher);
+
 /* One stored entry, in order of ids within its kind. */
 void xmtp_node_dispatcher_publish(xmtp_node_dispatcher *dispatcher, const xmtp_node_entry *entry);
 
-typedef struct xmtp_node_filter {
-    xmtp_bytes topic;
-    uint64_t cursor;
-} xmtp_node_filter;
+/* The id of a kind that was published last. */
+uint64_t xmtp_node_dispatcher_published(xmtp_node_dispatcher *dispatcher, xmtp_node_kind kind);
 
-typedef struct xmtp_node_subscription_options {
-    xmtp_node_kind kind;
-    const xmtp_node_filter *filters; /* copied; the lowest cursor of a topic counts */
-    size_t filter_count;             /* 0: a subscription to nothing, which is allowed */
-    void *context;
-    /* Called after next said XMTP_E_RETRY when there is something again; by the sequencer's thread,
-     * under the dispatcher's lock: it may not use the dispatcher. */
-    void (*ready)(void *context);
-} xmtp_node_subscription_options;
+/* ---- watches: one topic of one tap; in memory of the owner, who must not move a linked one */
 
-/* XMTP_E_NOMEM. */
-xmtp_status xmtp_node_subscribe(xmtp_node_dispatcher *dispatcher,
-                                const xmtp_node_subscription_options *options,
-                                xmtp_node_subscription **out);
-void xmtp_node_subscription_free(xmtp_node_subscription *subscription); /* takes NULL */
+typedef struct xmtp_node_watch {
+    xmtp_node_tap *tap;
+    struct xmtp_node_watch *next_of_topic;
+    struct xmtp_node_watch **previous_of_topic; /* what points to this one; NULL: not linked */
+    uint8_t key_len;
+    uint8_t key[1 + XMTP_NODE_TOPIC_LEN_MAX]; /* kind, topic; only the kind: all topics of it */
+} xmtp_node_watch;
 
-/* The next message, appended to out as its payload. XMTP_E_RETRY: nothing now, wait for ready.
- * Others: it cannot be read, and the subscription must be freed. */
-xmtp_status xmtp_node_subscription_next(xmtp_node_subscription *subscription, xmtp_writer *out,
-                                        xmtp_error *error);
+/* An empty topic stands for all topics of the kind. */
+void xmtp_node_watch_init(xmtp_node_watch *watch, xmtp_node_tap *tap, xmtp_node_kind kind,
+                          xmtp_bytes topic);
+
+static inline xmtp_node_kind xmtp_node_watch_kind(const xmtp_node_watch *watch)
+{
+    return (xmtp_node_kind)watch->key[0];
+}
+
+static inline xmtp_bytes xmtp_node_watch_topic(const xmtp_node_watch *watch)
+{
+    return (xmtp_bytes){.p = watch->key + 1, .n = watch->key_len - 1U};
+}
+
+/* Links count watches, each the first member of a struct of stride bytes; publishers may come in
+ * between. XMTP_E_NOMEM: some are linked. */
+xmtp_status xmtp_node_watches_link(void *first, size_t stride, size_t count);
+/* Places of these watches that wait in their tap are dropped. Takes watches that are not linked. */
+void xmtp_node_watches_unlink(void *first, size_t stride, size_t count);
+
+/* ---- taps */
+
+xmtp_status xmtp_node_tap_new(xmtp_node_tap **out, xmtp_node_dispatcher *dispatcher, void *context,
+                              void (*ready)(void *context));
+/* Its watches must be unlinked. ready is not called after this. Takes NULL. */
+void xmtp_node_tap_free(xmtp_node_tap *tap);
+
+/* The next place. XMTP_E_RETRY: none; ready will be called when there is one, by the sequencer's
+ * thread, under the dispatcher's lock: it may not use the dispatcher. XMTP_E_LIMIT: too many came,
+ * none is kept; everything up to what is published now has to be replayed. */
+xmtp_status xmtp_node_tap_take(xmtp_node_tap *tap, xmtp_node_watch **watch, xmtp_node_place *place);
+
+/* True when the next take will say XMTP_E_LIMIT. */
+bool xmtp_node_tap_is_behind(const xmtp_node_tap *tap);
 
 #endif

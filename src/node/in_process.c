@@ -1,7 +1,7 @@
 /* in_process.c - the xmtp_transport that calls a node of the same process.
  *
  *     unary      service call, then wait until the sequencer has answered
- *     next       straight from the subscription
+ *     next       straight from the feed
  *     wait       poll on an eventfd that subscriptions and wake ring
  *
  * Answers, statuses and sentences are those of the network; only the bytes do not travel.
@@ -30,8 +30,7 @@ typedef struct in_process {
 
 struct xmtp_stream {
     in_process *transport;
-    xmtp_node_subscription *subscription;
-    xmtp_bytes first;     /* a message that comes before the subscription's */
+    xmtp_node_feed *feed;
     atomic_bool has_more; /* next may give something */
     xmtp_status ended;    /* XMTP_OK while it runs */
     xmtp_error why;
@@ -96,7 +95,8 @@ static xmtp_status unary(void *context, const char *path, xmtp_bytes request, xm
     xmtp_node_call_init(&w.call, &t->node->services);
     w.call.context = &w;
     w.call.done = call_done;
-    xmtp_node_call_run(&w.call, path, request);
+    w.call.may_block = true;
+    (void)xmtp_node_call_run(&w.call, path, request); /* true: nothing is put off */
     (void)pthread_mutex_lock(&w.lock);
     while (!w.is_done) {
         (void)pthread_cond_wait(&w.changed, &w.lock);
@@ -131,8 +131,8 @@ static xmtp_status subscribe(void *context, const char *path, xmtp_bytes request
     *stream = (xmtp_stream){.transport = t};
     atomic_init(&stream->has_more, true);
     xmtp_writer_init(&stream->message, alloc, XMTP_WRITER_MAX);
-    xmtp_status status = xmtp_node_stream_open(t->node, path, request, stream, stream_ready,
-                                               &stream->subscription, &stream->first, &why);
+    xmtp_status status =
+        xmtp_node_stream_open(t->node, path, request, stream, stream_ready, &stream->feed, &why);
     if (status != XMTP_OK) {
         (void)alloc->reallocate(alloc->context, stream, 0);
         const char *text = why.text[0] != '\0' ? why.text : xmtp_status_text(status);
@@ -144,12 +144,13 @@ static xmtp_status subscribe(void *context, const char *path, xmtp_bytes request
     return XMTP_OK;
 }
 
-static xmtp_status next_of_subscription(xmtp_stream *stream)
+static xmtp_status next_of_feed(xmtp_stream *stream)
 {
     xmtp_writer_clear(&stream->message);
-    xmtp_status status =
-        xmtp_node_subscription_next(stream->subscription, &stream->message, &stream->why);
-    if (status != XMTP_OK && status != XMTP_E_RETRY) {
+    xmtp_status status = xmtp_node_feed_next(stream->feed, &stream->message, &stream->why);
+    if (status == XMTP_E_CLOSED) {
+        stream->ended = xmtp_fail(&stream->why, status, "the node ended the stream");
+    } else if (status != XMTP_OK && status != XMTP_E_RETRY) {
         xmtp_error why = stream->why;
         stream->ended = as_client(&stream->why, xmtp_grpc_status_out(status), why.text);
     }
@@ -164,14 +165,9 @@ static xmtp_status stream_next(void *context, xmtp_stream *stream, xmtp_bytes *m
     if (stream->ended != XMTP_OK) {
         return xmtp_fail(error, stream->ended, "%s", stream->why.text);
     }
-    if (stream->first.n > 0) {
-        *message = stream->first;
-        stream->first = (xmtp_bytes){0};
-        return XMTP_OK;
-    }
     /* Cleared before looking: what is published after the look sets it again. */
     atomic_store(&stream->has_more, false);
-    xmtp_status status = next_of_subscription(stream);
+    xmtp_status status = next_of_feed(stream);
     if (status == XMTP_E_RETRY) {
         return XMTP_E_RETRY;
     }
@@ -194,7 +190,7 @@ static void unsubscribe(void *context, xmtp_stream *stream)
         p = &(*p)->next;
     }
     *p = stream->next;
-    xmtp_node_subscription_free(stream->subscription); /* ready is not called after this */
+    xmtp_node_feed_free(stream->feed); /* ready is not called after this */
     xmtp_writer_free(&stream->message);
     (void)t->node->env->alloc.reallocate(t->node->env->alloc.context, stream, 0);
 }

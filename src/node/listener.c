@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, TICK_MS = 5000, GOODBYE_MS = 1000, HOST_LEN_MAX = 63 };
+enum { BACKLOG = 1024, TICK_MS = 1000, GOODBYE_MS = 1000, HOST_LEN_MAX = 63 };
 
 /* ---- stopping */
 
@@ -35,6 +35,7 @@ void xmtp_node_listener_check_stopped(xmtp_node_listener *listener)
     listener->is_stopped = true;
     uv_close((uv_handle_t *)&listener->async, NULL);
     uv_close((uv_handle_t *)&listener->timer, NULL);
+    uv_close((uv_handle_t *)&listener->deadline, NULL);
 }
 
 static void on_goodbye_over(uv_timer_t *timer)
@@ -86,7 +87,14 @@ static void on_tick(uv_timer_t *timer)
         }
         xmtp_node_connection_touch(c);
     }
+    xmtp_node_net_streams_tick(listener);
     xmtp_node_connections_flush(listener);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    xmtp_node_net_calls_expire(timer->data);
+    xmtp_node_connections_flush(timer->data);
 }
 
 static void on_connection(uv_stream_t *stream, int code)
@@ -223,10 +231,15 @@ static xmtp_status make_loop(xmtp_node_listener **out, xmtp_node *node)
     }
     (void)uv_async_init(&listener->loop, &listener->async, on_async);
     (void)uv_timer_init(&listener->loop, &listener->timer);
+    (void)uv_timer_init(&listener->loop, &listener->deadline);
     listener->async.data = listener;
     listener->timer.data = listener;
+    listener->deadline.data = listener;
     listener->turn = listener;
+    xmtp_list_init(&listener->calls);
+    xmtp_list_init(&listener->streams);
     (void)uv_timer_start(&listener->timer, on_tick, TICK_MS, TICK_MS);
+    (void)uv_timer_start(&listener->deadline, on_deadline, XMTP_NODE_CALL_MS_MAX, 0);
     *out = listener;
     return XMTP_OK;
 }

@@ -1,6 +1,6 @@
 /* listener_internal.h - the structs that the listener's files share: listener.c has the sockets and
  * the threads, arrival.c brings connections to their loops, connection.c has the bytes of one
- * connection, net_call.c what its calls do.
+ * connection, net_call.c and net_stream.c what its calls do.
  *
  *     first loop: sockets --> connection --> the loop whose turn it is, for good
  *
@@ -11,6 +11,7 @@
 #define XMTP_NODE_LISTENER_INTERNAL_H
 
 #include "node/listener.h"
+#include "rpc/list.h"
 #include "rpc/server_conn.h"
 
 #include <pthread.h>
@@ -36,21 +37,26 @@ struct xmtp_node_listener {
     pthread_t thread;
     pthread_t loop_thread; /* the same, as the thread itself knows it */
     uv_async_t async;
-    uv_timer_t timer; /* keep-alive; when stopping, the end of the goodbye */
+    uv_timer_t timer;    /* keep-alive; when stopping, the end of the goodbye */
+    uv_timer_t deadline; /* of the unary call that is due first, or later */
     xmtp_node_socket sockets[XMTP_NODE_LISTEN_MAX];
     size_t socket_count;
     xmtp_node_connection *connections;
     xmtp_node_connection *dirty; /* have something to send, perhaps */
-    size_t call_count;           /* calls that have not ended; the sequencer may have them */
+    xmtp_list calls;             /* unary ones that have not ended */
+    xmtp_list streams;           /* open ones */
+    size_t call_count;           /* calls and streams that other threads may have */
+    size_t put_off_len;          /* bytes of requests that are with the workers */
     bool is_stopping;
     bool is_stopped;      /* all handles are closing */
     uint8_t input[65536]; /* what was read; consumed before the next read */
 
     pthread_mutex_t lock; /* for what follows */
     bool must_stop;
-    xmtp_node_net_call *ended;   /* calls that the sequencer's thread has answered */
-    xmtp_node_net_stream *ready; /* streams that have something again */
-    xmtp_node_arrival *arrived;  /* connections that the first loop has accepted for this one */
+    xmtp_node_net_call *ended;      /* calls that the sequencer's thread has answered */
+    xmtp_node_net_stream *ready;    /* streams that have something again */
+    xmtp_node_net_stream *returned; /* streams that a worker is done with */
+    xmtp_node_arrival *arrived;     /* connections that the first loop has accepted for this one */
 };
 
 struct xmtp_node_connection {
@@ -88,12 +94,35 @@ void xmtp_node_arrival_accept(xmtp_node_socket *socket);
 /* Takes what was given to this loop. */
 void xmtp_node_arrival_collect(xmtp_node_listener *listener);
 
-/* ---- net_call.c */
+/* ---- net_call.c: unary calls, and the handler that tells them from streams */
+
+/* What xmtp_rpc_call_data points to begins with this. */
+typedef enum xmtp_node_net_kind { XMTP_NODE_NET_CALL, XMTP_NODE_NET_STREAM } xmtp_node_net_kind;
+
+/* Bytes of requests of one loop that may wait for the workers. */
+enum { XMTP_NODE_PUT_OFF_LEN_MAX = 256 * 1024 * 1024 };
+
+/* Within node.md section 8: a unary call takes no longer than this. */
+enum { XMTP_NODE_CALL_MS_MAX = 60000 };
 
 /* The functions with which a connection's calls are served; context is the connection. */
 xmtp_rpc_handler xmtp_node_net_handler(xmtp_node_connection *connection);
 /* Takes over what other threads have put into the lists. */
 void xmtp_node_net_collect(xmtp_node_listener *listener);
+/* Ends calls that have taken too long. */
+void xmtp_node_net_calls_expire(xmtp_node_listener *listener);
+/* When a call that comes now has to be answered, in the loop's milliseconds. */
+uint64_t xmtp_node_net_deadline_ms(const xmtp_node_listener *listener, const xmtp_rpc_call *rpc,
+                                   uint64_t ms_max);
+
+/* ---- net_stream.c */
+
+void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const char *path,
+                                xmtp_bytes request);
+void xmtp_node_net_stream_cancelled(xmtp_node_net_stream *stream);
+void xmtp_node_net_stream_writable(xmtp_node_net_stream *stream);
+void xmtp_node_net_streams_collect(xmtp_node_listener *listener);
+void xmtp_node_net_streams_tick(xmtp_node_listener *listener);
 
 /* ---- listener.c */
 

@@ -1,40 +1,34 @@
-/* net_call.c - calls that came over the network: unary ones become xmtp_node_call, streams become
- * subscriptions.
+/* net_call.c - unary calls that came over the network.
  *
- * A unary call may be answered in the sequencer's thread; it is then put on a list and taken from
- * there by the loop's thread, the only one that may touch connections. When the peer gives a call
- * up meanwhile, the call loses its connection but lives on until the sequencer is done with it.
+ *     request --> run --> answer                                        in the loop
+ *                  |--> sequencer --> [worker: read back] --> ended list --> answer
+ *                  '--> put off: worker runs it again --------'
  *
- * A stream is filled until QUEUE_LEN_HIGH bytes wait for the peer, and again when they went down: a
- * slow reader costs that much memory and no more.
+ * Only the loop's thread may touch connections, so what other threads have answered goes through a
+ * list. When the peer gives a call up, or it takes too long, the call loses its connection but lives
+ * on until the others are done with it.
  */
 #include "base/bytes.h"
 #include "base/status.h"
 #include "node/listener_internal.h"
+#include "node/service.h"
 #include "node/stream.h"
 
-enum { QUEUE_LEN_HIGH = 4 * XMTP_RPC_QUEUE_LOW_WATER };
-
-/* What xmtp_rpc_call_data points to. */
-typedef enum net_kind { NET_CALL, NET_STREAM } net_kind;
+#include <string.h>
 
 struct xmtp_node_net_call {
-    net_kind kind; /* first, as in a stream */
+    xmtp_node_net_kind kind; /* first */
     xmtp_node_listener *listener;
-    xmtp_rpc_call *rpc; /* NULL: given up by the peer */
+    xmtp_rpc_call *rpc; /* NULL: given up by the peer, or ended because it took too long */
     xmtp_node_call call;
+    uint64_t deadline_ms;
+    xmtp_list link;
     xmtp_node_net_call *next;
-};
 
-struct xmtp_node_net_stream {
-    net_kind kind;
-    xmtp_node_listener *listener;
-    xmtp_rpc_call *rpc;
-    xmtp_node_subscription *subscription;
-    xmtp_writer message;
-    bool has_message; /* could not be queued yet */
-    bool is_listed;   /* in the listener's ready list; under its lock */
-    xmtp_node_net_stream *next;
+    /* When it was put off: path with its zero, then the request. */
+    xmtp_node_work work;
+    char *copy;
+    size_t copy_len;
 };
 
 static xmtp_node_connection *connection_of(xmtp_rpc_call *rpc)
@@ -42,12 +36,18 @@ static xmtp_node_connection *connection_of(xmtp_rpc_call *rpc)
     return xmtp_rpc_call_peer(rpc);
 }
 
-static const xmtp_alloc *alloc_of(const xmtp_node_listener *listener)
+static void *allocate(const xmtp_node_listener *listener, void *p, size_t n)
 {
-    return &listener->node->env->alloc;
+    const xmtp_alloc *alloc = &listener->node->env->alloc;
+    return alloc->reallocate(alloc->context, p, n);
 }
 
-/* ---- unary */
+static xmtp_node_workers *workers_of(const xmtp_node_net_call *net)
+{
+    return net->listener->node->services.workers;
+}
+
+/* ---- ending */
 
 static void answer(xmtp_node_net_call *net)
 {
@@ -62,26 +62,28 @@ static void answer(xmtp_node_net_call *net)
     xmtp_rpc_call_end_status(net->rpc, status, NULL);
 }
 
-static void end_call(xmtp_node_net_call *net)
+static void free_call(xmtp_node_net_call *net)
 {
     xmtp_node_listener *listener = net->listener;
-    if (net->rpc != NULL) {
-        xmtp_node_call_complete(&net->call);
-        answer(net);
-    }
+    xmtp_list_remove(&net->link);
+    listener->put_off_len -= net->copy_len;
     xmtp_node_call_free(&net->call);
-    (void)alloc_of(listener)->reallocate(alloc_of(listener)->context, net, 0);
+    (void)allocate(listener, net->copy, 0);
+    (void)allocate(listener, net, 0);
     listener->call_count--;
 }
 
-static void call_done(xmtp_node_call *call)
+static void end_call(xmtp_node_net_call *net)
 {
-    xmtp_node_net_call *net = call->context;
-    xmtp_node_listener *listener = net->listener;
-    if (pthread_equal(pthread_self(), listener->loop_thread)) {
-        end_call(net);
-        return;
+    if (net->rpc != NULL) {
+        answer(net);
     }
+    free_call(net);
+}
+
+static void list_ended(xmtp_node_net_call *net)
+{
+    xmtp_node_listener *listener = net->listener;
     (void)pthread_mutex_lock(&listener->lock);
     net->next = listener->ended;
     listener->ended = net;
@@ -89,118 +91,130 @@ static void call_done(xmtp_node_call *call)
     (void)pthread_mutex_unlock(&listener->lock);
 }
 
+static void complete_work(xmtp_node_work *work)
+{
+    xmtp_node_net_call *net =
+        (xmtp_node_net_call *)((uint8_t *)work - offsetof(xmtp_node_net_call, work));
+    xmtp_node_call_complete(&net->call);
+    list_ended(net);
+}
+
+static void call_done(xmtp_node_call *call)
+{
+    xmtp_node_net_call *net = call->context;
+    if (xmtp_node_call_is_incomplete(call)) {
+        net->work.run = complete_work;
+        xmtp_node_workers_submit(workers_of(net), &net->work);
+    } else if (pthread_equal(pthread_self(), net->listener->loop_thread)) {
+        end_call(net);
+    } else {
+        list_ended(net);
+    }
+}
+
+static void refuse(xmtp_node_net_call *net, xmtp_status status, const char *text)
+{
+    xmtp_node_connection_touch(connection_of(net->rpc));
+    xmtp_rpc_call_end_status(net->rpc, status, text);
+    free_call(net);
+}
+
+/* ---- running */
+
+static void put_off_work(xmtp_node_work *work)
+{
+    xmtp_node_net_call *net =
+        (xmtp_node_net_call *)((uint8_t *)work - offsetof(xmtp_node_net_call, work));
+    size_t path_len = strlen(net->copy) + 1;
+    net->call.may_block = true;
+    (void)xmtp_node_call_run(&net->call, net->copy, /* true: nothing is put off twice */
+                             xmtp_bytes_of(net->copy + path_len, net->copy_len - path_len));
+}
+
+static void put_off(xmtp_node_net_call *net, const char *path, xmtp_bytes request)
+{
+    xmtp_node_listener *listener = net->listener;
+    size_t path_len = strlen(path) + 1;
+    size_t n = path_len + request.n;
+    if (listener->put_off_len > 0 && n > XMTP_NODE_PUT_OFF_LEN_MAX - listener->put_off_len) {
+        refuse(net, XMTP_E_LIMIT, "too many requests are waiting to be worked on");
+        return;
+    }
+    net->copy = allocate(listener, NULL, n);
+    if (net->copy == NULL) {
+        refuse(net, XMTP_E_NOMEM, NULL);
+        return;
+    }
+    memcpy(net->copy, path, path_len);
+    xmtp_copy(net->copy + path_len, request.p, request.n);
+    net->copy_len = n;
+    listener->put_off_len += n;
+    net->work.run = put_off_work;
+    xmtp_node_workers_submit(workers_of(net), &net->work);
+}
+
+uint64_t xmtp_node_net_deadline_ms(const xmtp_node_listener *listener, const xmtp_rpc_call *rpc,
+                                   uint64_t ms_max)
+{
+    uint64_t ms = xmtp_rpc_call_timeout_ns(rpc) / 1000000;
+    uint64_t now_ms = uv_now(&listener->loop);
+    ms = ms < ms_max ? ms : ms_max;
+    return ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + ms;
+}
+
+/* The timer may fire too early, never too late. */
+static void watch_deadline(xmtp_node_listener *listener, uint64_t deadline_ms)
+{
+    uint64_t ms = deadline_ms - uv_now(&listener->loop);
+    if (ms < uv_timer_get_due_in(&listener->deadline)) {
+        (void)uv_timer_start(&listener->deadline, listener->deadline.timer_cb, ms, 0);
+    }
+}
+
 static void start_call(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const char *path,
                        xmtp_bytes request)
 {
-    const xmtp_alloc *alloc = alloc_of(listener);
-    xmtp_node_net_call *net = alloc->reallocate(alloc->context, NULL, sizeof *net);
+    xmtp_node_net_call *net = allocate(listener, NULL, sizeof *net);
     if (net == NULL) {
         xmtp_rpc_call_end_status(rpc, XMTP_E_NOMEM, NULL);
         return;
     }
-    *net = (xmtp_node_net_call){.kind = NET_CALL, .listener = listener, .rpc = rpc};
+    *net = (xmtp_node_net_call){.kind = XMTP_NODE_NET_CALL, .listener = listener, .rpc = rpc};
     *xmtp_rpc_call_data(rpc) = net;
     xmtp_node_call_init(&net->call, &listener->node->services);
     net->call.context = net;
     net->call.done = call_done;
+    net->deadline_ms = xmtp_node_net_deadline_ms(listener, rpc, XMTP_NODE_CALL_MS_MAX);
+    xmtp_list_append(&listener->calls, &net->link);
     listener->call_count++;
-    xmtp_node_call_run(&net->call, path, request);
+    watch_deadline(listener, net->deadline_ms);
+    if (!xmtp_node_call_run(&net->call, path, request)) { /* after true it may be gone */
+        put_off(net, path, request);
+    }
 }
 
-/* ---- streams */
-
-static void free_stream(xmtp_node_net_stream *stream)
+static void expire(xmtp_node_net_call *net)
 {
-    xmtp_node_listener *listener = stream->listener;
-    xmtp_node_subscription_free(stream->subscription); /* ready is not called after this */
-    (void)pthread_mutex_lock(&listener->lock);
-    for (xmtp_node_net_stream **p = &listener->ready; stream->is_listed; p = &(*p)->next) {
-        if (*p == stream) {
-            *p = stream->next;
-            stream->is_listed = false;
-            break;
+    xmtp_node_connection_touch(connection_of(net->rpc));
+    xmtp_rpc_call_end_status(net->rpc, XMTP_E_TIMEOUT, "the call took too long");
+    net->rpc = NULL;
+}
+
+void xmtp_node_net_calls_expire(xmtp_node_listener *listener)
+{
+    uint64_t now_ms = uv_now(&listener->loop);
+    uint64_t next_ms = now_ms + XMTP_NODE_CALL_MS_MAX;
+    for (xmtp_list *l = listener->calls.next; l != &listener->calls; l = l->next) {
+        xmtp_node_net_call *net = XMTP_LIST_OF(l, xmtp_node_net_call, link);
+        if (net->rpc != NULL && net->deadline_ms <= now_ms) {
+            expire(net);
+        } else if (net->rpc != NULL && net->deadline_ms < next_ms) {
+            next_ms = net->deadline_ms;
         }
     }
-    (void)pthread_mutex_unlock(&listener->lock);
-    xmtp_writer_free(&stream->message);
-    (void)alloc_of(listener)->reallocate(alloc_of(listener)->context, stream, 0);
-}
-
-/* XMTP_E_RETRY: nothing to send at the moment. */
-static xmtp_status send_next(xmtp_node_net_stream *stream, xmtp_error *error)
-{
-    if (!stream->has_message) {
-        xmtp_writer_clear(&stream->message);
-        XMTP_TRY(xmtp_node_subscription_next(stream->subscription, &stream->message, error));
-        stream->has_message = true;
+    if (!listener->is_stopped) {
+        (void)uv_timer_start(&listener->deadline, listener->deadline.timer_cb, next_ms - now_ms, 0);
     }
-    xmtp_status status = xmtp_rpc_call_message(stream->rpc, xmtp_writer_bytes(&stream->message));
-    if (status == XMTP_E_LIMIT && xmtp_rpc_call_queued(stream->rpc) > XMTP_RPC_QUEUE_LOW_WATER) {
-        return XMTP_E_RETRY; /* the connection is full: again when this call is writable */
-    }
-    stream->has_message = false;
-    return status;
-}
-
-static void pump(xmtp_node_net_stream *stream)
-{
-    xmtp_error error = {0};
-    xmtp_status status = XMTP_OK;
-    while (status == XMTP_OK && xmtp_rpc_call_queued(stream->rpc) < QUEUE_LEN_HIGH) {
-        status = send_next(stream, &error);
-    }
-    xmtp_node_connection_touch(connection_of(stream->rpc));
-    if (status != XMTP_OK && status != XMTP_E_RETRY) {
-        xmtp_rpc_call *rpc = stream->rpc;
-        free_stream(stream);
-        xmtp_rpc_call_end_status(rpc, status, error.text[0] == '\0' ? NULL : error.text);
-    }
-}
-
-static void stream_ready(void *context)
-{
-    xmtp_node_net_stream *stream = context;
-    xmtp_node_listener *listener = stream->listener;
-    (void)pthread_mutex_lock(&listener->lock);
-    if (!stream->is_listed) {
-        stream->is_listed = true;
-        stream->next = listener->ready;
-        listener->ready = stream;
-        (void)uv_async_send(&listener->async);
-    }
-    (void)pthread_mutex_unlock(&listener->lock);
-}
-
-static xmtp_status open_stream(xmtp_node_net_stream *stream, const char *path, xmtp_bytes request,
-                               xmtp_error *error)
-{
-    xmtp_bytes first;
-    XMTP_TRY(xmtp_node_stream_open(stream->listener->node, path, request, stream, stream_ready,
-                                   &stream->subscription, &first, error));
-    XMTP_TRY(xmtp_rpc_call_start_stream(stream->rpc));
-    return first.n == 0 ? XMTP_OK : xmtp_rpc_call_message(stream->rpc, first);
-}
-
-static void start_stream(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const char *path,
-                         xmtp_bytes request)
-{
-    const xmtp_alloc *alloc = alloc_of(listener);
-    xmtp_error error = {0};
-    xmtp_node_net_stream *stream = alloc->reallocate(alloc->context, NULL, sizeof *stream);
-    if (stream == NULL) {
-        xmtp_rpc_call_end_status(rpc, XMTP_E_NOMEM, NULL);
-        return;
-    }
-    *stream = (xmtp_node_net_stream){.kind = NET_STREAM, .listener = listener, .rpc = rpc};
-    xmtp_writer_init(&stream->message, alloc, XMTP_WRITER_MAX);
-    xmtp_status status = open_stream(stream, path, request, &error);
-    if (status != XMTP_OK) {
-        free_stream(stream);
-        xmtp_rpc_call_end_status(rpc, status, error.text[0] == '\0' ? NULL : error.text);
-        return;
-    }
-    *xmtp_rpc_call_data(rpc) = stream;
-    pump(stream);
 }
 
 /* ---- the handler */
@@ -210,7 +224,7 @@ static void on_request(void *context, xmtp_rpc_call *rpc, const char *path, xmtp
     xmtp_node_connection *connection = context;
     xmtp_node_connection_touch(connection);
     if (xmtp_node_is_stream(path)) {
-        start_stream(connection->listener, rpc, path, request);
+        xmtp_node_net_stream_start(connection->listener, rpc, path, request);
     } else {
         start_call(connection->listener, rpc, path, request);
     }
@@ -219,12 +233,12 @@ static void on_request(void *context, xmtp_rpc_call *rpc, const char *path, xmtp
 static void on_cancelled(void *context, xmtp_rpc_call *rpc)
 {
     (void)context;
-    net_kind *kind = *xmtp_rpc_call_data(rpc);
+    xmtp_node_net_kind *kind = *xmtp_rpc_call_data(rpc);
     if (kind == NULL) {
         return;
     }
-    if (*kind == NET_STREAM) {
-        free_stream((xmtp_node_net_stream *)kind);
+    if (*kind == XMTP_NODE_NET_STREAM) {
+        xmtp_node_net_stream_cancelled((xmtp_node_net_stream *)kind);
     } else {
         ((xmtp_node_net_call *)kind)->rpc = NULL;
     }
@@ -233,9 +247,9 @@ static void on_cancelled(void *context, xmtp_rpc_call *rpc)
 static void on_writable(void *context, xmtp_rpc_call *rpc)
 {
     (void)context;
-    net_kind *kind = *xmtp_rpc_call_data(rpc);
-    if (kind != NULL && *kind == NET_STREAM) {
-        pump((xmtp_node_net_stream *)kind);
+    xmtp_node_net_kind *kind = *xmtp_rpc_call_data(rpc);
+    if (kind != NULL && *kind == XMTP_NODE_NET_STREAM) {
+        xmtp_node_net_stream_writable((xmtp_node_net_stream *)kind);
     }
 }
 
@@ -247,8 +261,7 @@ xmtp_rpc_handler xmtp_node_net_handler(xmtp_node_connection *connection)
                               .writable = on_writable};
 }
 
-/* Answers first: they were stored before what the streams are told of. One stream at a time is
- * taken from the list, because pumping one may free others of a connection that fails. */
+/* Answers first: they were stored before what the streams are told of. */
 void xmtp_node_net_collect(xmtp_node_listener *listener)
 {
     (void)pthread_mutex_lock(&listener->lock);
@@ -260,17 +273,5 @@ void xmtp_node_net_collect(xmtp_node_listener *listener)
         end_call(ended);
         ended = next;
     }
-    for (;;) {
-        (void)pthread_mutex_lock(&listener->lock);
-        xmtp_node_net_stream *stream = listener->ready;
-        if (stream != NULL) {
-            listener->ready = stream->next;
-            stream->is_listed = false;
-        }
-        (void)pthread_mutex_unlock(&listener->lock);
-        if (stream == NULL) {
-            return;
-        }
-        pump(stream);
-    }
+    xmtp_node_net_streams_collect(listener);
 }

@@ -6,6 +6,9 @@
 
 #include <stdio.h>
 
+/* Most of their time they wait for the disk, so more than there are cores. */
+enum { WORKERS = 8 };
+
 static void publish(void *context, const xmtp_node_entry *entry)
 {
     const xmtp_node *node = context;
@@ -48,6 +51,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
                                                      .publish = publish,
                                                      .changed = storing_changed};
     XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
+    XMTP_TRY(xmtp_node_workers_new(&services->workers, env, WORKERS));
     if (options->listen[0] == NULL) {
         return XMTP_OK;
     }
@@ -78,7 +82,8 @@ void xmtp_node_close(xmtp_node *node)
     if (node == NULL) {
         return;
     }
-    xmtp_node_listener_close(node->listener);
+    xmtp_node_listener_close(node->listener); /* no call is left after this */
+    xmtp_node_workers_free(node->services.workers);
     xmtp_node_sequencer_free(node->services.sequencer);
     xmtp_node_inboxes_free(node->services.inboxes);
     xmtp_node_dispatcher_free(node->dispatcher);

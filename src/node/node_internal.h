@@ -1,6 +1,6 @@
 /* node_internal.h - the parts of a running node, in the order in which they are started.
  *
- *     archive --> dispatcher --> sequencer --> inboxes --> listener
+ *     archive --> dispatcher --> inboxes --> sequencer --> workers --> listener
  */
 #ifndef XMTP_NODE_NODE_INTERNAL_H
 #define XMTP_NODE_NODE_INTERNAL_H
@@ -14,7 +14,7 @@ typedef struct xmtp_node_listener xmtp_node_listener;
 
 struct xmtp_node {
     const xmtp_env *env;
-    xmtp_node_services services; /* archive, sequencer, inboxes */
+    xmtp_node_services services; /* archive, sequencer, inboxes, workers */
     xmtp_node_dispatcher *dispatcher;
     xmtp_node_listener *listener; /* NULL: no addresses */
     void *notice_context;

@@ -25,6 +25,7 @@ enum { FIELD_UPDATE = 3 };
 
 typedef struct publication {
     xmtp_node_inbox_visit visit; /* first: a visit is its publication */
+    xmtp_node_work work;
     xmtp_node_call *call;
     xmtp_bytes update;
     xmtp_association *next; /* the state after the update */
@@ -169,13 +170,25 @@ static xmtp_node_inbox_visit *finish(publication *p, xmtp_status status)
 
 static void run(xmtp_node_inbox_visit *visit);
 
+static void run_work(xmtp_node_work *work)
+{
+    publication *p = (publication *)((uint8_t *)work - offsetof(publication, work));
+    run(&p->visit);
+}
+
+/* In the sequencer's thread, which must not wait until the next one's signatures are verified. */
 static void stored(xmtp_node_job *job, xmtp_status status, const xmtp_error *error)
 {
     xmtp_node_call *call = (xmtp_node_call *)((uint8_t *)job - offsetof(xmtp_node_call, job));
     if (error != NULL) {
         call->error = *error;
     }
-    run(finish((publication *)call->visit, status));
+    xmtp_node_workers *workers = call->services->workers;
+    publication *next = (publication *)finish((publication *)call->visit, status);
+    if (next != NULL) {
+        next->work.run = run_work;
+        xmtp_node_workers_submit(workers, &next->work);
+    }
 }
 
 /* Inside the visit. XMTP_E_RETRY: the sequencer has it. */
@@ -220,6 +233,7 @@ xmtp_status xmtp_node_publish_identity_update(xmtp_node_call *call, xmtp_bytes b
 {
     void *message;
     void *memory;
+    XMTP_TRY(xmtp_node_call_block(call)); /* signatures are verified */
     XMTP_TRY(xmtp_node_call_decode(call, &pb__publish_identity_update_request__descriptor, bytes,
                                    &message));
     const Pb__PublishIdentityUpdateRequest *request = message;

@@ -80,23 +80,49 @@ void xmtp_node_call_end(xmtp_node_call *call, xmtp_status status)
     call->done(call);
 }
 
-void xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request)
+static void forget(xmtp_node_call *call)
 {
+    xmtp_arena_reset(&call->arena);
+    xmtp_writer_clear(&call->scratch);
+    xmtp_writer_clear(&call->reply);
+    call->job = (xmtp_node_job){.len = 0};
+    call->replies_with_topic = false;
+    call->has_read_back = false;
+}
+
+bool xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request)
+{
+    bool is_put_off = false; /* not in the call: after XMTP_E_RETRY it may be gone */
     xmtp_node_method method = find(path);
     if (method == NULL) {
         (void)xmtp_fail(&call->error, XMTP_E_UNSUPPORTED, "unknown method %.120s", path);
         xmtp_node_call_end(call, XMTP_E_UNSUPPORTED);
-        return;
+        return true;
     }
     call->arena.used_max = ARENA_LEN_MIN + ARENA_FACTOR * request.n;
+    call->is_put_off = &is_put_off;
     xmtp_status status = method(call, request);
+    if (is_put_off) {
+        forget(call);
+        return false;
+    }
     if (status != XMTP_E_RETRY) {
         status = status == XMTP_OK ? xmtp_writer_status(&call->reply) : status;
         xmtp_node_call_end(call, status);
     }
+    return true;
 }
 
 /* ---- for the methods */
+
+xmtp_status xmtp_node_call_block(xmtp_node_call *call)
+{
+    if (call->may_block) {
+        return XMTP_OK;
+    }
+    *call->is_put_off = true;
+    return XMTP_E_RETRY;
+}
 
 xmtp_status xmtp_node_call_decode(xmtp_node_call *call, const ProtobufCMessageDescriptor *type,
                                   xmtp_bytes request, void **out)
@@ -171,14 +197,16 @@ xmtp_status xmtp_node_call_store(xmtp_node_call *call)
     return status == XMTP_OK ? XMTP_E_RETRY : status;
 }
 
-/* The messages are stored whatever happens here: when they cannot be read back now, the sender will ask again. */
+/* The messages are stored whatever happens here: when they cannot be read back now, the sender will
+ * ask again. */
 void xmtp_node_call_complete(xmtp_node_call *call)
 {
     enum { FIELD_READ_BACK = 15001 };
-    if (!call->has_read_back || call->grpc_status != 0) {
+    if (!xmtp_node_call_is_incomplete(call)) {
         return;
     }
     xmtp_writer page;
+    call->may_block = true;
     xmtp_writer_init(&page, call->scratch.alloc, XMTP_WRITER_MAX);
     if (xmtp_node_query_run(call, &call->read_back, 1, 2, &page) == XMTP_OK) {
         xmtp_field_put_message(&call->reply, FIELD_READ_BACK, xmtp_writer_bytes(&page));
@@ -235,6 +263,9 @@ xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *que
         .is_ascending = query->is_ascending, .cursor = query->cursor, .limit = query->limit};
     size_t count;
     size_t used = 0;
+    if (xmtp_node_archive_has_page(call->services->archive, query->kind, query->topic, &page)) {
+        XMTP_TRY(xmtp_node_call_block(call));
+    }
     XMTP_TRY(xmtp_node_archive_page(call->services->archive, query->kind, query->topic, &page,
                                     places, &count));
     /* Whole rows as long as they fit, at least one: a longer answer could never be decoded by the

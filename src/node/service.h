@@ -1,7 +1,8 @@
 /* service.h - from the bytes of a unary request to the bytes of its answer.
  *
  *     run --> decode --> validate --> read --> done                      (at once)
- *                                \--> sequencer ... stored --> done      (in its thread)
+ *              |                 \--> sequencer ... stored --> done      (in its thread)
+ *              '--> would wait for the disk or compute for long: put off, run again in a worker
  *
  * No socket and no HTTP/2 here: the listener and the in-process transport are two drivers of it.
  * The methods are in service_mls.c, service_welcome.c, service_commit_log.c, service_identity.c and
@@ -12,6 +13,7 @@
 
 #include "node/limits.h"
 #include "node/sequencer.h"
+#include "node/workers.h"
 
 #include <protobuf-c/protobuf-c.h>
 
@@ -23,6 +25,7 @@ typedef struct xmtp_node_services {
     xmtp_node_archive *archive;
     xmtp_node_sequencer *sequencer;
     xmtp_node_inboxes *inboxes;
+    xmtp_node_workers *workers;
 } xmtp_node_services;
 
 /* A page of one topic, as several methods read it. */
@@ -39,6 +42,8 @@ typedef struct xmtp_node_call {
     void *context;
     void (*done)(struct xmtp_node_call *call); /* any thread; may free the call */
 
+    bool may_block; /* set by whoever made it, when run is called where waiting is allowed */
+
     int grpc_status;  /* 0: reply holds the answer */
     xmtp_error error; /* of a failed call: our code, and the sentence for the caller */
     xmtp_writer reply;
@@ -50,6 +55,7 @@ typedef struct xmtp_node_call {
     xmtp_node_job job;
     xmtp_node_inbox_visit *visit;
     bool replies_with_topic; /* RegisterInstallation: the installation key */
+    bool *is_put_off;        /* of the present run */
     bool has_read_back;      /* SendGroupMessages: the page to be read after storing */
     xmtp_node_query read_back;
 } xmtp_node_call;
@@ -58,12 +64,17 @@ typedef struct xmtp_node_call {
 void xmtp_node_call_init(xmtp_node_call *call, xmtp_node_services *services);
 void xmtp_node_call_free(xmtp_node_call *call);
 
-/* Does what path and request say; both are used during this call only. Calls done exactly once,
- * before or after returning. */
-void xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request);
+/* Does what path and request say; both are used during this call only. True: done is called exactly
+ * once, before or after returning. False: put off, done is not called and nothing has happened; to
+ * be run again with may_block. */
+bool xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request);
 
-/* What is left of a call that ended: reading back what it stored. In the driver's own thread, between done and the use of
- * reply, so that the sequencer does not wait for it. */
+/* What is left of a call that ended: reading back what it stored. In a thread that may wait, between
+ * done and the use of reply, so that the sequencer does not wait for it. */
+static inline bool xmtp_node_call_is_incomplete(const xmtp_node_call *call)
+{
+    return call->has_read_back && call->grpc_status == 0;
+}
 void xmtp_node_call_complete(xmtp_node_call *call);
 
 /* ---- for the methods */
@@ -84,6 +95,13 @@ extern const xmtp_node_method_entry xmtp_node_commit_log_methods[];
 extern const xmtp_node_method_entry xmtp_node_key_package_methods[];
 extern const xmtp_node_method_entry xmtp_node_identity_methods[];
 extern const xmtp_node_method_entry xmtp_node_health_methods[];
+
+/* Before a method waits for the disk or computes for long. Anything but XMTP_OK is to be returned at
+ * once. */
+xmtp_status xmtp_node_call_block(xmtp_node_call *call);
+
+/* Requests beyond this take long only to be hashed. */
+enum { XMTP_NODE_REQUEST_LEN_QUICK = 64 * 1024 };
 
 /* Decodes into call->arena. XMTP_E_ARGUMENT, with the sentence, when the bytes are not that. */
 xmtp_status xmtp_node_call_decode(xmtp_node_call *call, const ProtobufCMessageDescriptor *type,

@@ -35,6 +35,7 @@ static xmtp_status upload(xmtp_node_call *call, xmtp_bytes bytes)
 {
     void *p;
     xmtp_inbox_key_package key_package;
+    XMTP_TRY(xmtp_node_call_block(call)); /* signatures are verified */
     XMTP_TRY(xmtp_node_call_decode(call, &pb__upload_key_package_request__descriptor, bytes, &p));
     const Pb__UploadKeyPackageRequest *request = p;
     if (request->key_package == NULL) {
@@ -86,6 +87,7 @@ static xmtp_status fetch_one(xmtp_node_call *call, xmtp_bytes installation)
 static xmtp_status fetch(xmtp_node_call *call, xmtp_bytes bytes)
 {
     void *p;
+    XMTP_TRY(xmtp_node_call_block(call));
     XMTP_TRY(xmtp_node_call_decode(call, &pb__fetch_key_packages_request__descriptor, bytes, &p));
     const Pb__FetchKeyPackagesRequest *request = p;
     XMTP_TRY(xmtp_node_call_count(call, request->n_installation_keys, 0, XMTP_NODE_KEYS_MAX,

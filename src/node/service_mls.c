@@ -98,6 +98,9 @@ static xmtp_status make_query(xmtp_node_call *call, const Pb__QueryGroupMessages
 static xmtp_status send_group_messages(xmtp_node_call *call, xmtp_bytes bytes)
 {
     void *p;
+    if (bytes.n > XMTP_NODE_REQUEST_LEN_QUICK) {
+        XMTP_TRY(xmtp_node_call_block(call));
+    }
     XMTP_TRY(xmtp_node_call_decode(call, &pb__send_group_messages_request__descriptor, bytes, &p));
     const Pb__SendGroupMessagesRequest *request = p;
     XMTP_TRY(
@@ -173,6 +176,9 @@ static xmtp_status get_newest_group_message(xmtp_node_call *call, xmtp_bytes byt
     XMTP_TRY(
         xmtp_node_call_decode(call, &pb__get_newest_group_message_request__descriptor, bytes, &p));
     const Pb__GetNewestGroupMessageRequest *request = p;
+    if (request->include_content) {
+        XMTP_TRY(xmtp_node_call_block(call));
+    }
     XMTP_TRY(
         xmtp_node_call_count(call, request->n_group_ids, 1, XMTP_NODE_GROUPS_MAX, "group ids"));
     for (size_t i = 0; i < request->n_group_ids; i++) {

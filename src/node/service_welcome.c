@@ -130,6 +130,9 @@ static xmtp_status make_entry(xmtp_node_call *call, const Pb__WelcomeMessageInpu
 static xmtp_status send_welcome_messages(xmtp_node_call *call, xmtp_bytes bytes)
 {
     void *p;
+    if (bytes.n > XMTP_NODE_REQUEST_LEN_QUICK) {
+        XMTP_TRY(xmtp_node_call_block(call));
+    }
     XMTP_TRY(
         xmtp_node_call_decode(call, &pb__send_welcome_messages_request__descriptor, bytes, &p));
     const Pb__SendWelcomeMessagesRequest *request = p;

@@ -1,11 +1,11 @@
-/* stream.c - the requests of SubscribeGroupMessages, SubscribeWelcomeMessages and Health/Watch
- * (node.md 2.7). A list of filters may be empty: agents start that way, and the stream must stay
- * open.
+/* stream.c - SubscribeGroupMessages, SubscribeWelcomeMessages and Health/Watch (node.md 2.7). A list
+ * of filters may be empty: agents start that way, and the stream must stay open.
  */
 #include "node/stream.h"
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "node/subscription.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 
@@ -114,23 +114,95 @@ static xmtp_status read_request(request *r, const char *path, xmtp_bytes bytes, 
     return xmtp_fail(r->error, XMTP_E_UNSUPPORTED, "unknown method %.120s", path);
 }
 
+/* ---- the feed: a subscription, and perhaps one message before it */
+
+typedef struct plain_feed {
+    xmtp_node_feed base;
+    const xmtp_env *env;
+    xmtp_node_subscription *subscription;
+    xmtp_bytes first; /* static memory */
+    uint64_t handed_out;
+    bool is_behind;           /* at the last tick */
+    uint64_t behind_since_ns; /* it took nothing since, or was not behind before */
+    uint64_t behind_at;       /* handed_out then */
+} plain_feed;
+
+static xmtp_status feed_next(xmtp_node_feed *base, xmtp_writer *out, xmtp_error *error)
+{
+    plain_feed *feed = (plain_feed *)base;
+    if (feed->first.n > 0) {
+        xmtp_writer_put(out, feed->first);
+        feed->first = (xmtp_bytes){0};
+        return xmtp_writer_status(out);
+    }
+    XMTP_TRY(xmtp_node_subscription_next(feed->subscription, out, error));
+    feed->handed_out++;
+    return XMTP_OK;
+}
+
+static bool feed_is_quick(xmtp_node_feed *base)
+{
+    return xmtp_node_subscription_is_live(((plain_feed *)base)->subscription);
+}
+
+static xmtp_status feed_tick(xmtp_node_feed *base, uint64_t now_ns, xmtp_error *error)
+{
+    plain_feed *feed = (plain_feed *)base;
+    bool was_behind = feed->is_behind;
+    feed->is_behind = xmtp_node_subscription_is_behind(feed->subscription);
+    if (!was_behind || feed->handed_out != feed->behind_at) {
+        feed->behind_since_ns = now_ns;
+        feed->behind_at = feed->handed_out;
+    }
+    if (feed->is_behind && now_ns - feed->behind_since_ns >= XMTP_NODE_BEHIND_NS_MAX) {
+        return xmtp_fail(error, XMTP_E_ABORTED,
+                         "the stream is behind and nothing was taken from it for 60 s");
+    }
+    return XMTP_E_RETRY;
+}
+
+static void feed_free(xmtp_node_feed *base)
+{
+    plain_feed *feed = (plain_feed *)base;
+    xmtp_node_subscription_free(feed->subscription);
+    (void)feed->env->alloc.reallocate(feed->env->alloc.context, feed, 0);
+}
+
+static const xmtp_node_feed_ops plain_ops = {
+    .next = feed_next, .is_quick = feed_is_quick, .tick = feed_tick, .free = feed_free};
+
+static xmtp_status make_feed(xmtp_node *node, const request *r, xmtp_bytes first, void *context,
+                             void (*ready)(void *context), xmtp_node_feed **out)
+{
+    xmtp_node_subscription_options options = {.kind = r->kind,
+                                              .filters = r->filters,
+                                              .filter_count = r->count,
+                                              .context = context,
+                                              .ready = ready};
+    const xmtp_alloc *alloc = &node->env->alloc;
+    plain_feed *feed = alloc->reallocate(alloc->context, NULL, sizeof *feed);
+    XMTP_ENSURE(feed != NULL, XMTP_E_NOMEM);
+    *feed = (plain_feed){.base.ops = &plain_ops, .env = node->env, .first = first};
+    xmtp_status status = xmtp_node_subscribe(node->dispatcher, &options, &feed->subscription);
+    if (status != XMTP_OK) {
+        feed_free(&feed->base);
+        return status;
+    }
+    *out = &feed->base;
+    return XMTP_OK;
+}
+
 xmtp_status xmtp_node_stream_open(xmtp_node *node, const char *path, xmtp_bytes bytes,
-                                  void *context, void (*ready)(void *context),
-                                  xmtp_node_subscription **out, xmtp_bytes *first,
+                                  void *context, void (*ready)(void *context), xmtp_node_feed **out,
                                   xmtp_error *error)
 {
     request r = {.error = error};
+    xmtp_bytes first = {0};
     *out = NULL;
-    *first = (xmtp_bytes){0};
     xmtp_arena_init(&r.arena, &node->env->alloc, ARENA_LEN_MIN + ARENA_FACTOR * bytes.n);
-    xmtp_status status = read_request(&r, path, bytes, first);
+    xmtp_status status = read_request(&r, path, bytes, &first);
     if (status == XMTP_OK) {
-        xmtp_node_subscription_options options = {.kind = r.kind,
-                                                  .filters = r.filters,
-                                                  .filter_count = r.count,
-                                                  .context = context,
-                                                  .ready = ready};
-        status = xmtp_node_subscribe(node->dispatcher, &options, out);
+        status = make_feed(node, &r, first, context, ready, out);
     }
     xmtp_arena_reset(&r.arena);
     return status;

@@ -98,6 +98,8 @@ int xmtp_grpc_status_out(xmtp_status status)
         return XMTP_GRPC_UNIMPLEMENTED;
     case XMTP_E_CANCELLED:
         return XMTP_GRPC_CANCELLED;
+    case XMTP_E_ABORTED:
+        return XMTP_GRPC_ABORTED;
     case XMTP_E_TIMEOUT:
         return XMTP_GRPC_DEADLINE_EXCEEDED;
     case XMTP_E_CLOSED:

@@ -1,0 +1,338 @@
+/* net_stream.c - streams that came over the network: a feed whose messages are sent as fast as the
+ * peer takes them.
+ *
+ *     worker: open the feed, read what lies behind its cursors --> batch
+ *     loop:   batch --> rpc call; feed that is live --> batch --> rpc call
+ *
+ * A feed is used by the loop, or by one worker while the stream is away. What would wait for the
+ * disk or take long is done by the worker; what was published just now, by the loop. A stream is
+ * filled until QUEUE_LEN_HIGH bytes wait for the peer, and again when they went down: a slow reader
+ * costs that, one batch and its tap, and no more.
+ */
+#include "base/bytes.h"
+#include "base/status.h"
+#include "node/listener_internal.h"
+#include "node/stream.h"
+
+#include <string.h>
+
+enum { QUEUE_LEN_HIGH = 4 * XMTP_RPC_QUEUE_LOW_WATER, PREFIX_LEN = 4 };
+
+struct xmtp_node_net_stream {
+    xmtp_node_net_kind kind; /* first */
+    xmtp_node_listener *listener;
+    xmtp_rpc_call *rpc; /* NULL: given up by the peer */
+    xmtp_node_feed *feed;
+    xmtp_list link;
+    uint64_t deadline_ms;
+    bool is_open;  /* response headers are sent */
+    bool has_more; /* the feed may have something */
+
+    /* Of whoever has the feed. */
+    xmtp_writer batch; /* length and message, again and again */
+    size_t batch_at;
+    xmtp_status status; /* of the last next */
+    xmtp_error error;
+
+    bool is_away; /* a worker has the feed */
+    xmtp_node_work work;
+    xmtp_node_net_stream *next_returned;
+    char path[XMTP_RPC_PATH_LEN_MAX + 1];
+    uint8_t *request; /* until it is open */
+    size_t request_len;
+
+    bool is_listed; /* in the listener's ready list; under its lock */
+    xmtp_node_net_stream *next;
+};
+
+static void *allocate(const xmtp_node_listener *listener, void *p, size_t n)
+{
+    const xmtp_alloc *alloc = &listener->node->env->alloc;
+    return alloc->reallocate(alloc->context, p, n);
+}
+
+/* ---- the end */
+
+static void leave_ready_list(xmtp_node_net_stream *stream)
+{
+    xmtp_node_listener *listener = stream->listener;
+    (void)pthread_mutex_lock(&listener->lock);
+    for (xmtp_node_net_stream **p = &listener->ready; stream->is_listed; p = &(*p)->next) {
+        if (*p == stream) {
+            *p = stream->next;
+            stream->is_listed = false;
+            break;
+        }
+    }
+    (void)pthread_mutex_unlock(&listener->lock);
+}
+
+static void destroy(xmtp_node_net_stream *stream)
+{
+    xmtp_node_listener *listener = stream->listener;
+    xmtp_node_feed_free(stream->feed); /* ready is not called after this */
+    leave_ready_list(stream);
+    xmtp_list_remove(&stream->link);
+    xmtp_writer_free(&stream->batch);
+    (void)allocate(listener, stream->request, 0);
+    (void)allocate(listener, stream, 0);
+}
+
+static void end_stream(xmtp_node_net_stream *stream, xmtp_status status, const xmtp_error *error)
+{
+    xmtp_rpc_call *rpc = stream->rpc;
+    xmtp_error why = *error;
+    destroy(stream);
+    xmtp_rpc_call_end_status(rpc, status == XMTP_E_CLOSED ? XMTP_OK : status,
+                             why.text[0] == '\0' ? NULL : why.text);
+}
+
+/* ---- away */
+
+/* Appends messages to the batch until it is full or the feed has none. */
+static void fill(xmtp_node_net_stream *stream)
+{
+    xmtp_writer *batch = &stream->batch;
+    stream->status = XMTP_OK;
+    while (stream->status == XMTP_OK && batch->n < QUEUE_LEN_HIGH) {
+        size_t mark = batch->n;
+        xmtp_writer_u32(batch, 0);
+        stream->status = xmtp_node_feed_next(stream->feed, batch, &stream->error);
+        if (stream->status != XMTP_OK) {
+            batch->n = mark;
+            break;
+        }
+        size_t n = batch->n - mark - PREFIX_LEN;
+        for (size_t i = 0; i < PREFIX_LEN; i++) {
+            batch->p[mark + i] = (uint8_t)(n >> (24 - 8 * i));
+        }
+    }
+}
+
+static void come_back(xmtp_node_net_stream *stream)
+{
+    xmtp_node_listener *listener = stream->listener;
+    (void)pthread_mutex_lock(&listener->lock);
+    stream->next_returned = listener->returned;
+    listener->returned = stream;
+    (void)uv_async_send(&listener->async); /* under the lock: the listener cannot end before */
+    (void)pthread_mutex_unlock(&listener->lock);
+}
+
+static void stream_ready(void *context)
+{
+    xmtp_node_net_stream *stream = context;
+    xmtp_node_listener *listener = stream->listener;
+    (void)pthread_mutex_lock(&listener->lock);
+    if (!stream->is_listed) {
+        stream->is_listed = true;
+        stream->next = listener->ready;
+        listener->ready = stream;
+        (void)uv_async_send(&listener->async);
+    }
+    (void)pthread_mutex_unlock(&listener->lock);
+}
+
+/* In a worker. */
+static void work(xmtp_node_work *w)
+{
+    xmtp_node_net_stream *stream =
+        (xmtp_node_net_stream *)((uint8_t *)w - offsetof(xmtp_node_net_stream, work));
+    stream->status = XMTP_OK;
+    if (stream->feed == NULL) {
+        stream->status = xmtp_node_stream_open(stream->listener->node, stream->path,
+                                               xmtp_bytes_of(stream->request, stream->request_len),
+                                               stream, stream_ready, &stream->feed, &stream->error);
+    }
+    if (stream->status == XMTP_OK) {
+        fill(stream);
+    }
+    come_back(stream);
+}
+
+static void go_away(xmtp_node_net_stream *stream)
+{
+    stream->is_away = true;
+    stream->has_more = false;
+    stream->listener->call_count++;
+    stream->work.run = work;
+    xmtp_node_workers_submit(stream->listener->node->services.workers, &stream->work);
+}
+
+/* ---- in the loop */
+
+/* False: the rest has to wait, until the call is writable or the next tick. */
+static bool send_batch(xmtp_node_net_stream *stream)
+{
+    xmtp_writer *batch = &stream->batch;
+    while (stream->batch_at < batch->n) {
+        const uint8_t *p = batch->p + stream->batch_at;
+        size_t n = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (xmtp_rpc_call_queued(stream->rpc) >= QUEUE_LEN_HIGH ||
+            xmtp_rpc_call_message(stream->rpc, xmtp_bytes_of(p + PREFIX_LEN, n)) != XMTP_OK) {
+            return false;
+        }
+        stream->batch_at += PREFIX_LEN + n;
+    }
+    stream->batch_at = 0;
+    xmtp_writer_free(batch);
+    return true;
+}
+
+static bool has_ended(const xmtp_node_net_stream *stream)
+{
+    return stream->status != XMTP_OK && stream->status != XMTP_E_RETRY;
+}
+
+/* Sends what there is; may free the stream. */
+static void pump(xmtp_node_net_stream *stream)
+{
+    xmtp_node_connection_touch(xmtp_rpc_call_peer(stream->rpc));
+    while (send_batch(stream)) {
+        if (has_ended(stream)) {
+            end_stream(stream, stream->status, &stream->error);
+            return;
+        }
+        if (!stream->has_more || xmtp_rpc_call_queued(stream->rpc) >= QUEUE_LEN_HIGH) {
+            return;
+        }
+        if (!xmtp_node_feed_is_quick(stream->feed)) {
+            go_away(stream);
+            return;
+        }
+        fill(stream);
+        stream->has_more = stream->status == XMTP_OK;
+    }
+}
+
+static void returned(xmtp_node_net_stream *stream)
+{
+    stream->is_away = false;
+    stream->listener->call_count--;
+    if (stream->rpc == NULL) {
+        destroy(stream);
+        return;
+    }
+    stream->has_more |= stream->status == XMTP_OK;
+    if (!stream->is_open && stream->feed != NULL) {
+        stream->is_open = true;
+        (void)allocate(stream->listener, stream->request, 0);
+        stream->request = NULL;
+        xmtp_status status = xmtp_rpc_call_start_stream(stream->rpc);
+        if (status != XMTP_OK) {
+            end_stream(stream, status, &stream->error);
+            return;
+        }
+    }
+    pump(stream);
+}
+
+void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const char *path,
+                                xmtp_bytes request)
+{
+    xmtp_node_net_stream *stream = allocate(listener, NULL, sizeof *stream);
+    uint8_t *copy = stream == NULL ? NULL : allocate(listener, NULL, request.n + 1);
+    if (copy == NULL) {
+        (void)allocate(listener, stream, 0);
+        xmtp_rpc_call_end_status(rpc, XMTP_E_NOMEM, NULL);
+        return;
+    }
+    *stream = (xmtp_node_net_stream){.kind = XMTP_NODE_NET_STREAM,
+                                     .listener = listener,
+                                     .rpc = rpc,
+                                     .request = copy,
+                                     .request_len = request.n};
+    xmtp_copy(copy, request.p, request.n);
+    memcpy(stream->path, path, strlen(path) + 1);
+    xmtp_writer_init(&stream->batch, &listener->node->env->alloc, XMTP_WRITER_MAX);
+    stream->deadline_ms = xmtp_node_net_deadline_ms(listener, rpc, UINT64_MAX);
+    xmtp_list_append(&listener->streams, &stream->link);
+    *xmtp_rpc_call_data(rpc) = stream;
+    go_away(stream);
+}
+
+void xmtp_node_net_stream_cancelled(xmtp_node_net_stream *stream)
+{
+    stream->rpc = NULL;
+    if (!stream->is_away) {
+        destroy(stream);
+    }
+}
+
+void xmtp_node_net_stream_writable(xmtp_node_net_stream *stream)
+{
+    if (!stream->is_away) {
+        pump(stream);
+    }
+}
+
+static xmtp_node_net_stream *take_returned(xmtp_node_listener *listener)
+{
+    (void)pthread_mutex_lock(&listener->lock);
+    xmtp_node_net_stream *stream = listener->returned;
+    listener->returned = stream == NULL ? NULL : stream->next_returned;
+    (void)pthread_mutex_unlock(&listener->lock);
+    return stream;
+}
+
+static xmtp_node_net_stream *take_ready(xmtp_node_listener *listener)
+{
+    (void)pthread_mutex_lock(&listener->lock);
+    xmtp_node_net_stream *stream = listener->ready;
+    if (stream != NULL) {
+        listener->ready = stream->next;
+        stream->is_listed = false;
+    }
+    (void)pthread_mutex_unlock(&listener->lock);
+    return stream;
+}
+
+/* One at a time is taken from a list, because pumping one may free others of a connection that
+ * fails. */
+void xmtp_node_net_streams_collect(xmtp_node_listener *listener)
+{
+    xmtp_node_net_stream *stream;
+    while ((stream = take_returned(listener)) != NULL) {
+        returned(stream);
+    }
+    while ((stream = take_ready(listener)) != NULL) {
+        stream->has_more = true;
+        if (!stream->is_away && stream->rpc != NULL) {
+            pump(stream);
+        }
+    }
+}
+
+/* May free the stream. */
+static void tick(xmtp_node_net_stream *stream)
+{
+    xmtp_error error = {0};
+    if (stream->deadline_ms <= uv_now(&stream->listener->loop)) {
+        (void)xmtp_fail(&error, XMTP_E_TIMEOUT, "the deadline of the stream has passed");
+        xmtp_node_connection_touch(xmtp_rpc_call_peer(stream->rpc));
+        end_stream(stream, XMTP_E_TIMEOUT, &error);
+        return;
+    }
+    xmtp_status status = xmtp_node_feed_tick(stream->feed, uv_hrtime(), &error);
+    if (status != XMTP_OK && status != XMTP_E_RETRY) {
+        xmtp_node_connection_touch(xmtp_rpc_call_peer(stream->rpc));
+        end_stream(stream, status, &error);
+        return;
+    }
+    stream->has_more |= status == XMTP_OK;
+    if (stream->has_more || stream->batch.n > 0) {
+        pump(stream);
+    }
+}
+
+void xmtp_node_net_streams_tick(xmtp_node_listener *listener)
+{
+    xmtp_list *next;
+    for (xmtp_list *l = listener->streams.next; l != &listener->streams; l = next) {
+        xmtp_node_net_stream *stream = XMTP_LIST_OF(l, xmtp_node_net_stream, link);
+        next = l->next;
+        if (!stream->is_away && stream->rpc != NULL && stream->is_open) {
+            tick(stream);
+        }
+    }
+}
