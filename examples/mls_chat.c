@@ -266,16 +266,13 @@ static void deliver(member *members, const member *sender, xmtp_bytes message)
 static void say(member *members, member *sender, const char *text)
 {
     xmtp_error error = {0};
-    const xmtp_env *env = xmtp_env_system();
-    uint8_t *message;
-    size_t message_len;
+    xmtp_bytes message;
     check(xmtp_mls_group_protect(sender->group, (xmtp_bytes){0}, text_bytes(text), &message,
-                                 &message_len, sender->writes, &error),
+                                 sender->writes, &error),
           &error, "protect");
     store_apply(&sender->store, sender->writes); /* before it leaves: the key is used up */
-    printf("%s says: %s (%zu bytes on the wire)\n", sender->name, text, message_len);
-    deliver(members, sender, bytes(message, message_len));
-    (void)env->alloc.reallocate(env->alloc.context, message, 0);
+    printf("%s says: %s (%zu bytes on the wire)\n", sender->name, text, message.n);
+    deliver(members, sender, message);
 }
 
 /* The own commit becomes true when the network has put it first, not when it was made. */

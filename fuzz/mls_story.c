@@ -209,13 +209,14 @@ static void send(story *s, member *m, uint8_t text)
 {
     letter *l = &s->letters[s->letter_next++ % LETTERS];
     xmtp_status status;
+    xmtp_bytes message;
     free(l->message.p);
     *l = (letter){.epoch = xmtp_mls_group_epoch(m->group), .from = index_of(s, m), .text = text};
     WITH_MEMORY(m, status,
                 xmtp_mls_group_protect(m->group, xmtp_bytes_of(&text, text % 2),
-                                       xmtp_bytes_of(&text, 1), &l->message.p, &l->message.n,
-                                       m->writes, &m->error));
+                                       xmtp_bytes_of(&text, 1), &message, m->writes, &m->error));
     assert_ok(m, status);
+    l->message = blob_copy(message);
     member_store(m);
     l->generation = s->sent[l->from]++;
     for (size_t i = 0; i < CAST; i++) {
@@ -591,12 +592,12 @@ static void reinit(story *s, member *m, member *other)
                                         .suite = 3,
                                         .extensions = &required_extension,
                                         .extension_count = 1};
-    blob none;
+    xmtp_bytes none;
     assert_true(
         commit(s, m, &(xmtp_mls_commit_options){.proposals = &proposal, .proposal_count = 1}));
     assert_true(xmtp_mls_group_is_reinitialised(other->group));
-    assert_int_equal(xmtp_mls_group_protect(other->group, (xmtp_bytes){0}, (xmtp_bytes){0}, &none.p,
-                                            &none.n, other->writes, &other->error),
+    assert_int_equal(xmtp_mls_group_protect(other->group, (xmtp_bytes){0}, (xmtp_bytes){0}, &none,
+                                            other->writes, &other->error),
                      XMTP_E_STATE);
     continue_group(s, m, other);
     s->is_over = true;

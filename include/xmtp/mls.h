@@ -210,6 +210,7 @@ typedef struct xmtp_mls_key_package_options {
 } xmtp_mls_key_package_options;
 
 /* A key package and the private keys that open a welcome for it. */
+enum { XMTP_MLS_KEY_CHECK_LEN = 16 };
 typedef struct xmtp_mls_key_package_private {
     uint8_t ref[64]; /* KeyPackageRef, ref_len bytes */
     size_t ref_len;
@@ -217,6 +218,9 @@ typedef struct xmtp_mls_key_package_private {
     size_t init_sk_len;
     uint8_t leaf_sk[66];
     size_t leaf_sk_len;
+    /* A digest of the above: tells at once when they were mixed up or damaged while they were kept.
+     * Zeros when it is not known: joining then derives the public key of leaf_sk to compare. */
+    uint8_t check[XMTP_MLS_KEY_CHECK_LEN];
 } xmtp_mls_key_package_private;
 
 /* Makes and signs one. key_package: the bare KeyPackage struct, freed by the caller with
@@ -431,11 +435,13 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_export(const xmtp_mls_group 
                                                            const char *label, xmtp_bytes context,
                                                            uint8_t *out, size_t out_len);
 
-/* Encrypts an application message as PrivateMessage; message (an MLSMessage) is freed by the caller
- * with env->alloc. The writes must be stored before the message leaves: they burn the key. */
-XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_protect(
-    xmtp_mls_group *group, xmtp_bytes authenticated_data, xmtp_bytes plaintext, uint8_t **message,
-    size_t *message_len, xmtp_mls_writes *writes, xmtp_error *error);
+/* Encrypts an application message as PrivateMessage. message (an MLSMessage) is a view into a
+ * buffer of the group: valid until its next xmtp_mls_group_protect or its end. The writes must be
+ * stored before the message leaves: they burn the key. Plaintexts up to 16 KiB allocate nothing,
+ * from the second on. */
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_mls_group_protect(xmtp_mls_group *group, xmtp_bytes authenticated_data, xmtp_bytes plaintext,
+                       xmtp_bytes *message, xmtp_mls_writes *writes, xmtp_error *error);
 
 /* ---- making proposals
  * -------------------------------------------------------------------------------------------------------
@@ -558,7 +564,9 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_stage_pending(const xmtp_mls
                                                                   const xmtp_mls_pending *pending,
                                                                   xmtp_mls_staged **out,
                                                                   xmtp_error *error);
-XMTP_API void xmtp_mls_staged_free(xmtp_mls_staged *staged); /* takes NULL */
+/* Takes NULL. A group lends the memory of one staged object and takes it back here or in merge, so
+ * that a message allocates nothing: both belong to the group's thread. */
+XMTP_API void xmtp_mls_staged_free(xmtp_mls_staged *staged);
 
 /* Makes the staged object true and consumes it (also on failure: reload the group then). */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_merge(xmtp_mls_group *group,

@@ -23,17 +23,40 @@ void xmtp_arena_init(xmtp_arena *arena, const xmtp_alloc *alloc, size_t used_max
     *arena = (xmtp_arena){.alloc = alloc, .used_max = used_max};
 }
 
-void xmtp_arena_reset(xmtp_arena *arena)
+static const struct xmtp_arena_block *largest(const xmtp_arena *arena, size_t len_max)
 {
+    const struct xmtp_arena_block *found = NULL;
+    for (const struct xmtp_arena_block *b = arena->blocks; b != NULL; b = b->next) {
+        if (b->len <= len_max && (found == NULL || b->len > found->len)) {
+            found = b;
+        }
+    }
+    return found;
+}
+
+void xmtp_arena_rewind(xmtp_arena *arena, size_t keep_max)
+{
+    const struct xmtp_arena_block *keep = largest(arena, keep_max);
     struct xmtp_arena_block *block = arena->blocks;
+    arena->blocks = NULL;
+    arena->used = 0;
     while (block != NULL) {
         struct xmtp_arena_block *next = block->next;
         xmtp_wipe(block->data, block->used);
-        (void)arena->alloc->reallocate(arena->alloc->context, block, 0);
+        if (block == keep) {
+            block->next = NULL;
+            block->used = 0;
+            arena->blocks = block;
+        } else {
+            (void)arena->alloc->reallocate(arena->alloc->context, block, 0);
+        }
         block = next;
     }
-    arena->blocks = NULL;
-    arena->used = 0;
+}
+
+void xmtp_arena_reset(xmtp_arena *arena)
+{
+    xmtp_arena_rewind(arena, 0);
 }
 
 static xmtp_status add_block(xmtp_arena *arena, size_t n)
@@ -50,17 +73,29 @@ static xmtp_status add_block(xmtp_arena *arena, size_t n)
     return XMTP_OK;
 }
 
+static xmtp_status round_up(size_t n, size_t *rounded)
+{
+    XMTP_ENSURE(xmtp_size_add(rounded, n, ARENA_ALIGN - 1), XMTP_E_LIMIT);
+    *rounded &= ~(size_t)(ARENA_ALIGN - 1);
+    *rounded = *rounded == 0 ? ARENA_ALIGN : *rounded;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_arena_reserve(xmtp_arena *arena, size_t n)
+{
+    XMTP_ENSURE(n <= arena->used_max - arena->used, XMTP_E_LIMIT);
+    if (arena->blocks == NULL || arena->blocks->len - arena->blocks->used < n) {
+        return add_block(arena, n);
+    }
+    return XMTP_OK;
+}
+
 xmtp_status xmtp_arena_take(xmtp_arena *arena, size_t n, void **out)
 {
     *out = NULL;
     size_t rounded;
-    XMTP_ENSURE(xmtp_size_add(&rounded, n, ARENA_ALIGN - 1), XMTP_E_LIMIT);
-    rounded &= ~(size_t)(ARENA_ALIGN - 1);
-    rounded = rounded == 0 ? ARENA_ALIGN : rounded;
-    XMTP_ENSURE(rounded <= arena->used_max - arena->used, XMTP_E_LIMIT);
-    if (arena->blocks == NULL || arena->blocks->len - arena->blocks->used < rounded) {
-        XMTP_TRY(add_block(arena, rounded));
-    }
+    XMTP_TRY(round_up(n, &rounded));
+    XMTP_TRY(xmtp_arena_reserve(arena, rounded));
     struct xmtp_arena_block *block = arena->blocks;
     *out = block->data + block->used;
     memset(*out, 0, rounded);

@@ -24,6 +24,12 @@ void xmtp_arena_init(xmtp_arena *arena, const xmtp_alloc *alloc, size_t used_max
  */
 void xmtp_arena_reset(xmtp_arena *arena);
 
+/* Empties it as reset does, but keeps one block, of at most keep_max bytes, for what comes next. */
+void xmtp_arena_rewind(xmtp_arena *arena, size_t keep_max);
+
+/* Room for n bytes in one block, so that taking them allocates nothing. Errors as take. */
+xmtp_status xmtp_arena_reserve(xmtp_arena *arena, size_t n);
+
 /* n zeroed bytes, aligned for any type; n = 0 gives a valid pointer.
  * XMTP_E_LIMIT beyond the ceiling, XMTP_E_NOMEM; *out is NULL then. */
 xmtp_status xmtp_arena_take(xmtp_arena *arena, size_t n, void **out);

@@ -9,13 +9,14 @@
 static const uint64_t ROTATION_NS = 30 * XMTP_DAY_NS;
 static const uint64_t AFTER_WELCOME_NS = 5 * XMTP_SECOND_NS;
 
-/* The private record: vectors in this order. */
+/* The private record: vectors in this order. Old ones end before the check. */
 static void encode_keys(xmtp_writer *w, const xmtp_inbox_key_package_keys *keys)
 {
     xmtp_writer_vec(w, xmtp_bytes_of(keys->mls.ref, keys->mls.ref_len));
     xmtp_writer_vec(w, xmtp_bytes_of(keys->mls.init_sk, keys->mls.init_sk_len));
     xmtp_writer_vec(w, xmtp_bytes_of(keys->mls.leaf_sk, keys->mls.leaf_sk_len));
     xmtp_writer_vec(w, xmtp_bytes_of(keys->xwing_seed, sizeof(keys->xwing_seed)));
+    xmtp_writer_vec(w, xmtp_bytes_of(keys->mls.check, sizeof(keys->mls.check)));
 }
 
 static xmtp_status read_part(xmtp_reader *r, uint8_t *out, size_t capacity, size_t *n)
@@ -37,6 +38,9 @@ static xmtp_status decode_keys(xmtp_bytes in, xmtp_inbox_key_package_keys *keys)
     XMTP_TRY(read_part(&r, mls->init_sk, sizeof(mls->init_sk), &mls->init_sk_len));
     XMTP_TRY(read_part(&r, mls->leaf_sk, sizeof(mls->leaf_sk), &mls->leaf_sk_len));
     XMTP_TRY(xmtp_reader_vec_exact(&r, keys->xwing_seed, sizeof(keys->xwing_seed)));
+    if (r.n > 0) {
+        XMTP_TRY(xmtp_reader_vec_exact(&r, mls->check, sizeof(mls->check)));
+    }
     return xmtp_reader_end(&r);
 }
 

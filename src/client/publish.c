@@ -17,19 +17,16 @@ static bool is_commit(const xmtp_intent_row *intent)
     return intent->kind != XMTP_INTENT_SEND_MESSAGE;
 }
 
-static xmtp_status protect(group_work *work, xmtp_bytes envelope, uint8_t **message,
-                           size_t *message_len, xmtp_error *error)
+static xmtp_status protect(group_work *work, xmtp_bytes envelope, xmtp_bytes *message,
+                           xmtp_error *error)
 {
     xmtp_client *client = work->client;
     xmtp_mls_writes *writes;
     XMTP_TRY(xmtp_mls_writes_new(&writes, &client->env));
-    xmtp_status status = xmtp_mls_group_protect(work->group, (xmtp_bytes){0}, envelope, message,
-                                                message_len, writes, error);
+    xmtp_status status =
+        xmtp_mls_group_protect(work->group, (xmtp_bytes){0}, envelope, message, writes, error);
     if (status == XMTP_OK) {
         status = xmtp_writes_store(client, work->row.ref, writes, error);
-        if (status != XMTP_OK) {
-            xmtp_give_back(client, *message);
-        }
     }
     xmtp_mls_writes_free(writes);
     return status;
@@ -39,19 +36,16 @@ xmtp_status xmtp_publish_build_message(group_work *work, const xmtp_intent_row *
                                        xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    uint8_t *message = NULL;
-    size_t message_len = 0;
+    xmtp_bytes message;
     XMTP_TRY(xmtp_work_group(work, error));
-    XMTP_TRY(protect(work, intent->data, &message, &message_len, error));
+    XMTP_TRY(protect(work, intent->data, &message, error));
     uint8_t hash[32];
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(message, message_len), hash);
+    xmtp_hash_of(&xmtp_hash_sha256, message, hash);
     xmtp_intent_row row = *intent;
-    row.payload = xmtp_bytes_of(message, message_len);
+    row.payload = message;
     row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
     row.epoch = xmtp_mls_group_epoch(work->group);
-    xmtp_status status = xmtp_stored(client, xmtp_intent_set_published(client->db, &row), error);
-    xmtp_give_back(client, message);
-    return status;
+    return xmtp_stored(client, xmtp_intent_set_published(client->db, &row), error);
 }
 
 xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xmtp_status why,

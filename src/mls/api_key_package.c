@@ -98,6 +98,7 @@ static xmtp_status make(making *m, xmtp_mls_key_package_private *private_keys)
     XMTP_TRY(make_package(m));
     private_keys->ref_len = m->suite->hash->len;
     xmtp_key_package_ref(m->suite, xmtp_writer_bytes(&m->out), private_keys->ref);
+    xmtp_key_package_private_check(m->suite, private_keys, private_keys->check);
     return XMTP_OK;
 }
 

@@ -181,21 +181,25 @@ xmtp_status xmtp_group_new(xmtp_mls_group **out, const xmtp_mls_config *config,
     xmtp_mls_group *group = alloc->reallocate(alloc->context, NULL, sizeof *group);
     xmtp_epoch *epochs = alloc->reallocate(alloc->context, NULL, epochs_len);
     xmtp_framing_scratch *scratch = alloc->reallocate(alloc->context, NULL, sizeof *scratch);
-    if (group == NULL || epochs == NULL || scratch == NULL) {
+    xmtp_spare *spare = alloc->reallocate(alloc->context, NULL, sizeof *spare);
+    if (group == NULL || epochs == NULL || scratch == NULL || spare == NULL) {
         alloc->reallocate(alloc->context, group, 0);
         alloc->reallocate(alloc->context, epochs, 0);
         alloc->reallocate(alloc->context, scratch, 0);
+        alloc->reallocate(alloc->context, spare, 0);
         return XMTP_E_NOMEM;
     }
     memset(epochs, 0, epochs_len);
     xmtp_framing_scratch_init(scratch, alloc);
+    xmtp_spare_init(spare, alloc);
     *group = (xmtp_mls_group){.config = filled,
                               .env = config->env,
                               .alloc = alloc,
                               .suite = suite,
                               .is_active = true,
                               .epochs = epochs,
-                              .scratch = scratch};
+                              .scratch = scratch,
+                              .spare = spare};
     xmtp_tree_init(&group->tree, suite, alloc);
     group->tree.suite_unlisted_ok = !filled.openmls_verdicts;
     *out = group;
@@ -217,6 +221,8 @@ void xmtp_mls_group_free(xmtp_mls_group *group)
     xmtp_tree_free(&group->tree);
     xmtp_framing_scratch_free(group->scratch);
     alloc->reallocate(alloc->context, group->scratch, 0);
+    xmtp_spare_free(group->spare);
+    alloc->reallocate(alloc->context, group->spare, 0);
     alloc->reallocate(alloc->context, group->epochs, 0);
     xmtp_wipe(group, sizeof *group);
     alloc->reallocate(alloc->context, group, 0);

@@ -85,6 +85,20 @@ typedef struct xmtp_resumption {
     xmtp_secret secret;
 } xmtp_resumption;
 
+/* Memory that stays between messages, so that the next one allocates nothing. No state. */
+enum { XMTP_MLS_SPARE_MAX = 64 * 1024 }; /* of each buffer; what a longer message took is freed */
+
+typedef struct xmtp_spare {
+    xmtp_mls_staged *staged; /* one staged object; NULL before the first message */
+    bool is_lent;            /* it is with the caller */
+    xmtp_writer content;     /* of the message that is made */
+    xmtp_writer message;     /* the one that protect gave out last */
+} xmtp_spare;
+
+void xmtp_spare_init(xmtp_spare *spare, const xmtp_alloc *alloc);
+/* A staged object that the caller still has becomes one of its own. */
+void xmtp_spare_free(xmtp_spare *spare);
+
 struct xmtp_mls_group {
     xmtp_mls_config config; /* defaults filled in */
     const xmtp_env *env;
@@ -113,6 +127,7 @@ struct xmtp_mls_group {
     xmtp_buffer reinit; /* the ReInit proposal that ended this group; empty: it goes on */
 
     xmtp_framing_scratch *scratch; /* memory between messages, no state */
+    xmtp_spare *spare;
 };
 
 /* What a commit changes, before it is made true. Views point into the arena of the staged object
@@ -137,6 +152,7 @@ typedef struct xmtp_staged_commit {
 
 struct xmtp_mls_staged {
     const xmtp_alloc *alloc;
+    xmtp_spare *home; /* where its memory returns to; NULL: it is freed */
     const xmtp_mls_group *group;
     uint64_t revision;
     xmtp_arena arena;

@@ -354,16 +354,14 @@ static xmtp_status step_load(member *m, void *data)
 
 static xmtp_status step_send(member *m, void *data)
 {
-    uint8_t *out;
-    size_t out_len;
+    xmtp_bytes out;
     xmtp_mls_writes_clear(m->writes);
     xmtp_status status = xmtp_mls_group_protect(m->group, (xmtp_bytes){0}, *(xmtp_bytes *)data,
-                                                &out, &out_len, m->writes, &m->error);
+                                                &out, m->writes, &m->error);
     if (status != XMTP_OK) {
         assert_int_equal(xmtp_mls_writes_count(m->writes), 0);
         return status;
     }
-    m->config.env->alloc.reallocate(m->config.env->alloc.context, out, 0);
     world_store_apply(&m->store, m->writes);
     return XMTP_OK;
 }
@@ -442,6 +440,79 @@ static void without_memory_every_step_fails_cleanly(void **state)
     trio_close(&t);
 }
 
+static void assert_talk_allocates(member *from, member *to, scarce *s, size_t length, size_t left)
+{
+    static uint8_t text[16 * 1024];
+    xmtp_mls_staged *staged;
+    xmtp_bytes message;
+    s->left = left;
+    xmtp_mls_writes_clear(from->writes);
+    assert_ok(from,
+              xmtp_mls_group_protect(from->group, (xmtp_bytes){0}, xmtp_bytes_of(text, length),
+                                     &message, from->writes, &from->error));
+    assert_ok(to, xmtp_mls_group_process(to->group, message, &staged, &to->error));
+    assert_int_equal(xmtp_mls_staged_application_data(staged).n, length);
+    xmtp_mls_writes_clear(to->writes);
+    assert_ok(to, xmtp_mls_group_merge(to->group, staged, to->writes, &to->error));
+    s->left = SIZE_MAX;
+}
+
+/* The first message makes the buffers; the allocator then has nothing left to give. */
+static void messages_allocate_nothing_after_the_first(void **state)
+{
+    (void)state;
+    trio t;
+    trio_open(&t);
+    world_env poor = t.world;
+    scarce s = {.left = SIZE_MAX, .system = &xmtp_env_system()->alloc};
+    poor.env.context = &poor;
+    poor.env.alloc = (xmtp_alloc){.context = &s, .reallocate = scarce_reallocate};
+    member *members[] = {&t.alice, &t.bob};
+    for (size_t i = 0; i < 2; i++) {
+        members[i]->config.env = &poor.env;
+        xmtp_mls_writes_free(members[i]->writes);
+        assert_int_equal(xmtp_mls_writes_new(&members[i]->writes, &poor.env), XMTP_OK);
+        assert_ok(members[i], member_load(members[i]));
+    }
+    assert_talk_allocates(&t.alice, &t.bob, &s, 16 * 1024, SIZE_MAX);
+    for (size_t length = 0; length <= 16 * 1024; length += 1024) {
+        assert_talk_allocates(&t.alice, &t.bob, &s, length, 0);
+    }
+    trio_close(&t);
+}
+
+/* Two staged objects at a time, and one that is freed after its group. */
+static void staged_objects_may_be_many_and_outlive_their_group(void **state)
+{
+    (void)state;
+    trio t;
+    trio_open(&t);
+    blob first = member_send(&t.alice, "first");
+    blob second = member_send(&t.alice, "second");
+    xmtp_mls_staged *staged[3];
+    for (size_t i = 0; i < 3; i++) {
+        assert_ok(&t.bob, xmtp_mls_group_process(t.bob.group, blob_bytes(i == 1 ? second : first),
+                                                 &staged[i], &t.bob.error));
+    }
+    assert_true(xmtp_bytes_equal(xmtp_mls_staged_application_data(staged[0]),
+                                 xmtp_bytes_of_string("first")));
+    assert_true(xmtp_bytes_equal(xmtp_mls_staged_application_data(staged[1]),
+                                 xmtp_bytes_of_string("second")));
+    xmtp_mls_staged_free(staged[0]);
+    assert_ok(&t.bob,
+              xmtp_mls_group_process(t.bob.group, blob_bytes(second), &staged[0], &t.bob.error));
+    assert_true(xmtp_bytes_equal(xmtp_mls_staged_application_data(staged[2]),
+                                 xmtp_bytes_of_string("first")));
+    xmtp_mls_staged_free(staged[1]);
+    xmtp_mls_group_free(t.bob.group);
+    t.bob.group = NULL;
+    xmtp_mls_staged_free(staged[2]);
+    xmtp_mls_staged_free(staged[0]);
+    free(first.p);
+    free(second.p);
+    trio_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -451,6 +522,8 @@ int main(void)
         cmocka_unit_test(a_member_cannot_speak_for_another),
         cmocka_unit_test(damaged_stores_are_told),
         cmocka_unit_test(without_memory_every_step_fails_cleanly),
+        cmocka_unit_test(messages_allocate_nothing_after_the_first),
+        cmocka_unit_test(staged_objects_may_be_many_and_outlive_their_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

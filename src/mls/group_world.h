@@ -328,10 +328,11 @@ static inline xmtp_status member_join(member *m, xmtp_bytes welcome, blob key_pa
 
 static inline blob member_send(member *m, const char *text)
 {
-    blob b;
+    xmtp_bytes message;
     xmtp_mls_writes_clear(m->writes);
-    assert_ok(m, xmtp_mls_group_protect(m->group, (xmtp_bytes){0}, xmtp_bytes_of_string(text), &b.p,
-                                        &b.n, m->writes, &m->error));
+    assert_ok(m, xmtp_mls_group_protect(m->group, (xmtp_bytes){0}, xmtp_bytes_of_string(text),
+                                        &message, m->writes, &m->error));
+    blob b = blob_copy(message); /* storing may load the group anew */
     member_store(m);
     return b;
 }

@@ -34,6 +34,30 @@ typedef struct joining {
 
 /* ---- our own side ---- */
 
+/* The keys are as they were made. Without the check that was made with them, the public key of the
+ * leaf is derived later on. */
+static bool has_check(const joining *j)
+{
+    static const uint8_t none[XMTP_MLS_KEY_CHECK_LEN];
+    return !xmtp_ct_equal(j->options->private_keys->check, none, sizeof none);
+}
+
+static xmtp_status verify_check(const joining *j)
+{
+    const xmtp_mls_key_package_private *own = j->options->private_keys;
+    uint8_t check[XMTP_MLS_KEY_CHECK_LEN];
+    uint8_t ref[XMTP_HASH_MAX];
+    XMTP_ENSURE(own->ref_len <= sizeof own->ref, XMTP_E_KEY);
+    xmtp_key_package_private_check(j->suite, own, check);
+    xmtp_key_package_ref(j->suite, j->key_package.raw, ref);
+    if (!xmtp_ct_equal(check, own->check, sizeof check) ||
+        !xmtp_bytes_equal(xmtp_bytes_of(own->ref, own->ref_len),
+                          xmtp_bytes_of(ref, j->suite->hash->len))) {
+        return xmtp_fail(j->error, XMTP_E_KEY, "private keys are not those of the key package");
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status check_private_keys(joining *j)
 {
     const xmtp_suite *suite = j->suite;
@@ -47,7 +71,7 @@ static xmtp_status check_private_keys(joining *j)
                           j->key_package.leaf_node.signature_key)) {
         return xmtp_fail(j->error, XMTP_E_KEY, "signature key is not that of the key package");
     }
-    return XMTP_OK;
+    return has_check(j) ? verify_check(j) : XMTP_OK;
 }
 
 static xmtp_status read_inputs(joining *j)
@@ -258,7 +282,9 @@ static xmtp_status take_private_keys(joining *j)
     memcpy(group->signature_pk, j->options->signer.signature_pk.p, j->suite->signature->pk_len);
     xmtp_tree_private_init(&group->private_keys, j->suite, leaf_index,
                            j->options->private_keys->leaf_sk);
-    XMTP_TRY(xmtp_tree_private_check(&group->private_keys, &group->tree)); /* the leaf's */
+    if (!has_check(j)) {
+        XMTP_TRY(xmtp_tree_private_check(&group->private_keys, &group->tree)); /* the leaf's */
+    }
     if (j->group_secrets.has_path_secret) {
         xmtp_status status = xmtp_treekem_join(&group->tree, &group->private_keys, j->info.signer,
                                                j->group_secrets.path_secret, NULL);

@@ -90,3 +90,24 @@ xmtp_status xmtp_key_package_validate(const xmtp_key_package *key_package,
     leaf_rules.source = XMTP_LEAF_NODE_KEY_PACKAGE;
     return xmtp_leaf_node_validate(&key_package->leaf_node, &leaf_rules, error);
 }
+
+static void update_vec(const xmtp_hash *hash, xmtp_hash_context *c, const uint8_t *p, size_t n)
+{
+    const uint8_t prefix = (uint8_t)n; /* none of these is longer than 66 bytes */
+    hash->update(c, &prefix, 1);
+    hash->update(c, p, n);
+}
+
+void xmtp_key_package_private_check(const xmtp_suite *suite,
+                                    const xmtp_mls_key_package_private *keys, uint8_t *out)
+{
+    uint8_t digest[XMTP_HASH_MAX];
+    xmtp_hash_context c;
+    suite->hash->init(&c);
+    update_vec(suite->hash, &c, keys->ref, keys->ref_len);
+    update_vec(suite->hash, &c, keys->init_sk, keys->init_sk_len);
+    update_vec(suite->hash, &c, keys->leaf_sk, keys->leaf_sk_len);
+    suite->hash->final(&c, digest);
+    memcpy(out, digest, XMTP_MLS_KEY_CHECK_LEN);
+    xmtp_wipe(digest, sizeof digest);
+}

@@ -4,6 +4,8 @@
 
 #include "mls/leaf_node.h"
 
+#include <xmtp/mls.h>
+
 typedef struct xmtp_key_package {
     xmtp_bytes raw; /* the whole encoding; KeyPackageRef is made over it */
     xmtp_bytes tbs; /* the encoding up to the signature: KeyPackageTBS */
@@ -38,5 +40,9 @@ xmtp_status xmtp_key_package_verify(const xmtp_suite *suite, const xmtp_key_pack
 xmtp_status xmtp_key_package_validate(const xmtp_key_package *key_package,
                                       const xmtp_leaf_node_rules *rules,
                                       xmtp_error *error) XMTP_MUST_CHECK;
+
+/* xmtp_mls_key_package_private.check: out receives XMTP_MLS_KEY_CHECK_LEN bytes. */
+void xmtp_key_package_private_check(const xmtp_suite *suite,
+                                    const xmtp_mls_key_package_private *keys, uint8_t *out);
 
 #endif

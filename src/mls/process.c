@@ -289,6 +289,17 @@ static xmtp_status open_message(xmtp_mls_staged *staged, const xmtp_mls_message 
     }
 }
 
+/* One block for a whole message and its plaintext, which an application message needs no more
+ * than. */
+static xmtp_status reserve(xmtp_mls_staged *staged, size_t message_len)
+{
+    enum { BESIDE_THE_BYTES = sizeof(xmtp_mls_message) + sizeof(xmtp_authenticated_content) + 256 };
+    size_t n;
+    XMTP_ENSURE(xmtp_size_mul(&n, message_len, 2), XMTP_E_LIMIT);
+    XMTP_ENSURE(xmtp_size_add(&n, n, BESIDE_THE_BYTES), XMTP_E_LIMIT);
+    return xmtp_arena_reserve(&staged->arena, n);
+}
+
 static xmtp_status process(xmtp_mls_staged *staged, xmtp_bytes bytes, xmtp_error *error)
 {
     const xmtp_mls_group *group = staged->group;
@@ -296,6 +307,7 @@ static xmtp_status process(xmtp_mls_staged *staged, xmtp_bytes bytes, xmtp_error
     xmtp_authenticated_content *content;
     const xmtp_epoch *epoch = NULL;
     xmtp_leaf_node leaf;
+    XMTP_TRY(reserve(staged, bytes.n));
     XMTP_TRY(xmtp_arena_copy(&staged->arena, bytes, &bytes));
     XMTP_TRY(xmtp_arena_take(&staged->arena, sizeof *message, (void **)&message));
     XMTP_TRY(xmtp_arena_take(&staged->arena, sizeof *content, (void **)&content));

@@ -103,15 +103,6 @@ xmtp_framed_content xmtp_group_frame(const xmtp_mls_group *group, xmtp_bytes aut
         .authenticated_data = authenticated_data};
 }
 
-/* application_data<V>, as it stands in FramedContent. */
-static xmtp_status application_raw(const xmtp_mls_group *group, xmtp_bytes plaintext,
-                                   xmtp_writer *w)
-{
-    xmtp_writer_init(w, group->alloc, XMTP_WRITER_MAX);
-    xmtp_writer_vec(w, plaintext);
-    return xmtp_writer_status(w);
-}
-
 static xmtp_status seal_application(const xmtp_mls_group *group, xmtp_bytes authenticated_data,
                                     xmtp_bytes plaintext, const xmtp_message_key *key,
                                     xmtp_writer *out)
@@ -119,19 +110,14 @@ static xmtp_status seal_application(const xmtp_mls_group *group, xmtp_bytes auth
     uint8_t signature[XMTP_SIGNATURE_MAX];
     xmtp_framed_content content = xmtp_group_frame(group, authenticated_data);
     xmtp_content_auth auth = {.signature = {.p = signature}};
-    xmtp_writer raw;
-    xmtp_status status = application_raw(group, plaintext, &raw);
-    if (status == XMTP_OK) {
-        content.content = (xmtp_content){.type = XMTP_CONTENT_APPLICATION,
-                                         .raw = xmtp_writer_bytes(&raw),
-                                         .application_data = plaintext};
-        status = xmtp_group_sign(group, &content, signature, &auth.signature.n);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_group_seal(group, &content, &auth, key, out);
-    }
-    xmtp_writer_free(&raw);
-    return status;
+    xmtp_writer *raw = &group->spare->content; /* application_data<V>, as in FramedContent */
+    xmtp_writer_vec(raw, plaintext);
+    XMTP_TRY(xmtp_writer_status(raw));
+    content.content = (xmtp_content){.type = XMTP_CONTENT_APPLICATION,
+                                     .raw = xmtp_writer_bytes(raw),
+                                     .application_data = plaintext};
+    XMTP_TRY(xmtp_group_sign(group, &content, signature, &auth.signature.n));
+    return xmtp_group_seal(group, &content, &auth, key, out);
 }
 
 xmtp_status xmtp_group_burn(xmtp_mls_group *group, xmtp_secret_tree_change *change,
@@ -150,6 +136,15 @@ xmtp_status xmtp_group_burn(xmtp_mls_group *group, xmtp_secret_tree_change *chan
     return status;
 }
 
+/* Wipes, and keeps the memory unless it is much. */
+static void empty(xmtp_writer *w)
+{
+    if (w->capacity > XMTP_MLS_SPARE_MAX) {
+        xmtp_writer_free(w);
+    }
+    xmtp_writer_clear(w);
+}
+
 static xmtp_status protect(xmtp_mls_group *group, xmtp_bytes authenticated_data,
                            xmtp_bytes plaintext, xmtp_writer *out, xmtp_mls_writes *writes)
 {
@@ -159,6 +154,7 @@ static xmtp_status protect(xmtp_mls_group *group, xmtp_bytes authenticated_data,
                                        group->private_keys.leaf_index, XMTP_RATCHET_APPLICATION,
                                        &key, &change));
     xmtp_status status = seal_application(group, authenticated_data, plaintext, &key, out);
+    empty(&group->spare->content);
     xmtp_wipe(&key, sizeof key);
     if (status == XMTP_OK) {
         status = xmtp_group_burn(group, &change, writes);
@@ -168,18 +164,18 @@ static xmtp_status protect(xmtp_mls_group *group, xmtp_bytes authenticated_data,
 }
 
 xmtp_status xmtp_mls_group_protect(xmtp_mls_group *group, xmtp_bytes authenticated_data,
-                                   xmtp_bytes plaintext, uint8_t **message, size_t *message_len,
+                                   xmtp_bytes plaintext, xmtp_bytes *message,
                                    xmtp_mls_writes *writes, xmtp_error *error)
 {
-    *message = NULL;
-    *message_len = 0;
+    xmtp_writer *out = &group->spare->message;
+    *message = (xmtp_bytes){0};
     XMTP_TRY(xmtp_group_check_active(group, error));
-    xmtp_writer out;
-    xmtp_writer_init(&out, group->alloc, XMTP_WRITER_MAX);
-    xmtp_status status = protect(group, authenticated_data, plaintext, &out, writes);
-    if (status == XMTP_OK) {
-        status = xmtp_writer_detach(&out, message, message_len);
+    empty(out);
+    xmtp_status status = protect(group, authenticated_data, plaintext, out, writes);
+    if (status != XMTP_OK) {
+        empty(out);
+        return xmtp_fail_default(error, status, "encrypting a message");
     }
-    xmtp_writer_free(&out);
-    return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, "encrypting a message");
+    *message = xmtp_writer_bytes(out);
+    return XMTP_OK;
 }

@@ -20,35 +20,6 @@
 
 /* ---- the object ---- */
 
-xmtp_status xmtp_staged_new(xmtp_mls_staged **out, const xmtp_mls_group *group)
-{
-    xmtp_mls_staged *staged = group->alloc->reallocate(group->alloc->context, NULL, sizeof *staged);
-    XMTP_ENSURE(staged != NULL, XMTP_E_NOMEM);
-    *staged = (xmtp_mls_staged){.alloc = group->alloc, .group = group, .revision = group->revision};
-    xmtp_arena_init(&staged->arena, group->alloc, XMTP_MLS_STAGED_MEMORY_MAX);
-    *out = staged;
-    return XMTP_OK;
-}
-
-void xmtp_mls_staged_free(xmtp_mls_staged *staged)
-{
-    if (staged == NULL) {
-        return;
-    }
-    const xmtp_alloc *alloc = staged->alloc;
-    if (staged->commit != NULL) {
-        xmtp_tree_free(&staged->commit->next);
-        xmtp_wipe(staged->commit, sizeof *staged->commit);
-        alloc->reallocate(alloc->context, staged->commit, 0);
-    }
-    if (staged->has_change) {
-        xmtp_secret_tree_change_free(&staged->change);
-    }
-    xmtp_arena_reset(&staged->arena);
-    xmtp_wipe(staged, sizeof *staged);
-    alloc->reallocate(alloc->context, staged, 0);
-}
-
 static xmtp_status staged_commit_new(xmtp_mls_staged *staged)
 {
     xmtp_staged_commit *commit =

@@ -1,6 +1,106 @@
-/* staged.c - what a staged object says. See xmtp/mls.h. */
+/* staged.c - the memory of staged objects, and what one says. See xmtp/mls.h.
+ *
+ * A group keeps the memory of one staged object for the next message:
+ *
+ *     spare->staged --new--> with the caller (is_lent) --free, merge--> spare->staged
+ *
+ * Whoever stages a second one meanwhile gets an object of its own, as does one that outlives its
+ * group. Nothing of a message stays behind: all is wiped when it returns.
+ */
 #include "base/bytes.h"
-#include "mls/group.h"
+#include "base/status.h"
+#include "mls/stage.h"
+
+/* ---- memory ---- */
+
+void xmtp_spare_init(xmtp_spare *spare, const xmtp_alloc *alloc)
+{
+    *spare = (xmtp_spare){0};
+    xmtp_writer_init(&spare->content, alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&spare->message, alloc, XMTP_WRITER_MAX);
+}
+
+static void staged_destroy(xmtp_mls_staged *staged)
+{
+    const xmtp_alloc *alloc = staged->alloc;
+    xmtp_arena_reset(&staged->arena);
+    xmtp_wipe(staged, sizeof *staged);
+    alloc->reallocate(alloc->context, staged, 0);
+}
+
+void xmtp_spare_free(xmtp_spare *spare)
+{
+    if (spare->is_lent) {
+        spare->staged->home = NULL;
+    } else if (spare->staged != NULL) {
+        staged_destroy(spare->staged);
+    }
+    xmtp_writer_free(&spare->content);
+    xmtp_writer_free(&spare->message);
+    *spare = (xmtp_spare){0};
+}
+
+static xmtp_status staged_allocate(xmtp_mls_staged **out, const xmtp_alloc *alloc)
+{
+    xmtp_mls_staged *staged = alloc->reallocate(alloc->context, NULL, sizeof *staged);
+    XMTP_ENSURE(staged != NULL, XMTP_E_NOMEM);
+    *staged = (xmtp_mls_staged){.alloc = alloc};
+    xmtp_arena_init(&staged->arena, alloc, XMTP_MLS_STAGED_MEMORY_MAX);
+    *out = staged;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_staged_new(xmtp_mls_staged **out, const xmtp_mls_group *group)
+{
+    xmtp_spare *spare = group->spare;
+    if (spare->is_lent) {
+        XMTP_TRY(staged_allocate(out, group->alloc));
+    } else {
+        if (spare->staged == NULL) {
+            XMTP_TRY(staged_allocate(&spare->staged, group->alloc));
+        }
+        spare->is_lent = true;
+        *out = spare->staged;
+        (*out)->home = spare;
+    }
+    (*out)->group = group;
+    (*out)->revision = group->revision;
+    return XMTP_OK;
+}
+
+static void staged_go_home(xmtp_mls_staged *staged)
+{
+    const xmtp_alloc *alloc = staged->alloc;
+    xmtp_arena arena = staged->arena;
+    xmtp_arena_rewind(&arena, XMTP_MLS_SPARE_MAX);
+    staged->home->is_lent = false;
+    xmtp_wipe(staged, sizeof *staged);
+    staged->alloc = alloc;
+    staged->arena = arena;
+}
+
+void xmtp_mls_staged_free(xmtp_mls_staged *staged)
+{
+    if (staged == NULL) {
+        return;
+    }
+    const xmtp_alloc *alloc = staged->alloc;
+    if (staged->commit != NULL) {
+        xmtp_tree_free(&staged->commit->next);
+        xmtp_wipe(staged->commit, sizeof *staged->commit);
+        alloc->reallocate(alloc->context, staged->commit, 0);
+    }
+    if (staged->has_change) {
+        xmtp_secret_tree_change_free(&staged->change);
+    }
+    if (staged->home != NULL) {
+        staged_go_home(staged);
+    } else {
+        staged_destroy(staged);
+    }
+}
+
+/* ---- what it says ---- */
 
 xmtp_mls_content_type xmtp_mls_staged_content_type(const xmtp_mls_staged *staged)
 {

@@ -441,10 +441,10 @@ static void a_group_is_reinitialised(void **state)
         &t.bob, &t.carol);
     trio_agree(&t);
     assert_true(xmtp_mls_group_is_reinitialised(t.bob.group));
-    blob out;
+    xmtp_bytes out;
     xmtp_mls_pending *pending;
-    assert_int_equal(xmtp_mls_group_protect(t.alice.group, (xmtp_bytes){0}, (xmtp_bytes){0}, &out.p,
-                                            &out.n, t.alice.writes, &t.alice.error),
+    assert_int_equal(xmtp_mls_group_protect(t.alice.group, (xmtp_bytes){0}, (xmtp_bytes){0}, &out,
+                                            t.alice.writes, &t.alice.error),
                      XMTP_E_STATE);
     assert_int_equal(xmtp_mls_group_commit(t.alice.group, &(xmtp_mls_commit_options){0}, &pending,
                                            &t.alice.error),

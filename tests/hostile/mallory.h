@@ -131,14 +131,12 @@ static inline void store_writes(person *p, const xmtp_conversation_id *id, xmtp_
 /* An application message with any plaintext. */
 static inline xmtp_bytes sealed_by(person *p, const xmtp_conversation_id *id, xmtp_bytes plaintext)
 {
-    uint8_t *message;
-    size_t n;
+    xmtp_bytes message;
     xmtp_mls_writes *writes = new_writes();
-    assert_ok(p, xmtp_mls_group_protect(group_in(p, id), (xmtp_bytes){0}, plaintext, &message, &n,
+    assert_ok(p, xmtp_mls_group_protect(group_in(p, id), (xmtp_bytes){0}, plaintext, &message,
                                         writes, &p->error));
+    xmtp_bytes out = kept(message); /* storing may put the group itself away */
     store_writes(p, id, writes);
-    xmtp_bytes out = kept(xmtp_bytes_of(message, n));
-    free(message);
     return out;
 }
 
