@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-enum { XMTP_NODE_LISTEN_MAX = 8, XMTP_NODE_LOOPS_MAX = 64 };
+enum { XMTP_NODE_LISTEN_MAX = 16, XMTP_NODE_LOOPS_MAX = 64 };
 
 typedef struct xmtp_node xmtp_node;
 
@@ -31,9 +31,20 @@ typedef struct xmtp_node_options {
      * gone when the node is closed. */
     const char *data_dir;
 
-    /* "127.0.0.1:5556", "[::1]:5556"; port 0 takes any free one, see xmtp_node_port. Ended by NULL;
-     * none at all: the node is reached through xmtp_node_transport only. */
+    /* Where to listen, and for what: "127.0.0.1:5556" serves everything, "web=[::1]:5557" only
+     * gRPC-web. Before the "=" there may be several words with "+" between them:
+     *     grpc      gRPC over HTTP/2
+     *     web       gRPC-web, over HTTP/1.1 and HTTP/2
+     *     proxy     connections begin with a PROXY header, version 1 or 2; others are refused
+     *     clear     clear text besides TLS, where there is a certificate
+     * Port 0 takes any free one, see xmtp_node_port. Ended by NULL; none at all: the node is
+     * reached through xmtp_node_transport only. */
     const char *listen[XMTP_NODE_LISTEN_MAX + 1];
+
+    /* PEM files: the certificate chain, leaf first, and its key. Every address then speaks TLS (1.2
+     * and 1.3). They are read again when they change and by xmtp_node_reload. NULL: clear text. */
+    const char *tls_certificate;
+    const char *tls_key;
 
     /* Threads that serve connections; 0: one per core. Above XMTP_NODE_LOOPS_MAX counts as that. */
     size_t loops;
@@ -49,7 +60,7 @@ typedef struct xmtp_node_options {
  * XMTP_E_LOCKED     another node uses the folder
  * XMTP_E_CORRUPT    stored data is damaged: error tells file and offset. Nothing was changed
  * XMTP_E_NETWORK    an address cannot be listened on
- * XMTP_E_ARGUMENT   an address cannot be read
+ * XMTP_E_ARGUMENT   an address cannot be read, a certificate cannot be used
  * XMTP_E_IO, XMTP_E_DISK_FULL, XMTP_E_DATABASE, XMTP_E_NOMEM */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_open(xmtp_node **out,
                                                     const xmtp_node_options *options,
@@ -58,6 +69,10 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_open(xmtp_node **out,
 /* Ends streams with UNAVAILABLE and connections with GOAWAY, stores what waits, frees everything.
  * Transports of the node must be closed before. Takes NULL. */
 XMTP_API void xmtp_node_close(xmtp_node *node);
+
+/* Reads the TLS certificate again; connections go on with the one they began with. After a failure
+ * the old one stays in use. Any thread. XMTP_E_IO, XMTP_E_ARGUMENT, XMTP_E_NOMEM. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_reload(xmtp_node *node, xmtp_error *error);
 
 /* The port that listen[index] got; 0 when there is no such address. */
 XMTP_API uint16_t xmtp_node_port(const xmtp_node *node, size_t index);

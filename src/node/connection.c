@@ -1,16 +1,17 @@
-/* connection.c - the bytes of one connection between its socket and its xmtp_rpc_server_conn.
+/* connection.c - the bytes of one connection between its socket and its xmtp_endpoint.
  *
- * One write is under way at a time; while it is, frames gather in the rpc connection, which bounds
+ * One write is under way at a time; while it is, frames gather in the endpoint, which bounds
  * them. Connections that may have something to send are put on a list and flushed once per turn of
  * the loop, so that answers of one turn leave in one write.
  */
 #include "base/bytes.h"
 #include "base/status.h"
 #include "node/listener_internal.h"
+#include "node/web.h"
 
 #include <unistd.h>
 
-enum { OUTPUT_LEN = 256 * 1024, KEEP_ALIVE_SECONDS = 16 };
+enum { OUTPUT_LEN = 256 * 1024, KEEP_ALIVE_SECONDS = 16, STUCK_SECONDS = 60 };
 
 static const xmtp_alloc *alloc_of(const xmtp_node_connection *c)
 {
@@ -49,14 +50,23 @@ static void on_closed(uv_handle_t *handle)
     xmtp_node_listener_check_stopped(listener);
 }
 
+static void leave_silent(xmtp_node_connection *c)
+{
+    if (!xmtp_list_is_empty(&c->silent_link)) {
+        xmtp_list_remove(&c->silent_link);
+        c->listener->silent_count--;
+    }
+}
+
 void xmtp_node_connection_close(xmtp_node_connection *c)
 {
     if (c->is_closing) {
         return;
     }
     c->is_closing = true;
-    xmtp_rpc_server_conn_free(c->rpc); /* its calls are cancelled in here */
-    c->rpc = NULL;
+    xmtp_endpoint_free(c->endpoint); /* its calls are cancelled in here */
+    c->endpoint = NULL;
+    leave_silent(c);
     remove_dirty(c);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
@@ -88,7 +98,7 @@ static size_t fill(xmtp_node_connection *c, uint8_t *out)
 {
     size_t n = 0;
     while (n < OUTPUT_LEN) {
-        size_t got = xmtp_rpc_server_conn_send(c->rpc, out + n, OUTPUT_LEN - n);
+        size_t got = xmtp_endpoint_send(c->endpoint, out + n, OUTPUT_LEN - n);
         if (got == 0) {
             break;
         }
@@ -116,7 +126,7 @@ static xmtp_status write_output(xmtp_node_connection *c, uint8_t *output, size_t
 
 static void flush(xmtp_node_connection *c)
 {
-    while (!c->is_closing && c->output == NULL && xmtp_rpc_server_conn_has_output(c->rpc)) {
+    while (!c->is_closing && c->output == NULL && xmtp_endpoint_has_output(c->endpoint)) {
         uint8_t *output = alloc_of(c)->reallocate(alloc_of(c)->context, NULL, OUTPUT_LEN);
         size_t n = output == NULL ? 0 : fill(c, output);
         if (n == 0) {
@@ -127,8 +137,7 @@ static void flush(xmtp_node_connection *c)
             xmtp_node_connection_close(c);
         }
     }
-    if (!c->is_closing && c->output == NULL &&
-        (c->is_dead || xmtp_rpc_server_conn_is_done(c->rpc))) {
+    if (!c->is_closing && c->output == NULL && (c->is_dead || xmtp_endpoint_is_done(c->endpoint))) {
         xmtp_node_connection_close(c);
     }
 }
@@ -146,9 +155,35 @@ void xmtp_node_connections_flush(xmtp_node_listener *listener)
 void xmtp_node_connection_shutdown(xmtp_node_connection *c)
 {
     if (!c->is_closing) {
-        xmtp_rpc_server_conn_shutdown(c->rpc);
+        xmtp_endpoint_shutdown(c->endpoint);
         xmtp_node_connection_touch(c);
     }
+}
+
+/* ---- time */
+
+/* A peer that takes nothing at all of what it asked for holds our memory for ever. */
+static bool is_stuck(xmtp_node_connection *c, uint64_t now_ns)
+{
+    size_t len = c->output == NULL ? 0 : uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    if (len == 0 || c->stuck_since_ns == 0 || len != c->stuck_len) {
+        c->stuck_len = len;
+        c->stuck_since_ns = len == 0 ? 0 : now_ns;
+        return false;
+    }
+    return now_ns - c->stuck_since_ns >= (uint64_t)STUCK_SECONDS * 1000000000;
+}
+
+void xmtp_node_connection_tick(xmtp_node_connection *c, uint64_t now_ns)
+{
+    if (c->is_closing) {
+        return;
+    }
+    if (is_stuck(c, now_ns) || xmtp_endpoint_tick(c->endpoint, now_ns) != XMTP_OK) {
+        xmtp_node_connection_close(c);
+        return;
+    }
+    xmtp_node_connection_touch(c);
 }
 
 /* ---- receiving */
@@ -167,9 +202,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         xmtp_node_connection_close(c);
         return;
     }
-    if (xmtp_rpc_server_conn_recv(c->rpc, xmtp_bytes_of(buf->base, (size_t)n)) != XMTP_OK) {
+    if (xmtp_endpoint_recv(c->endpoint, xmtp_bytes_of(buf->base, (size_t)n)) != XMTP_OK) {
         c->is_dead = true; /* the reason is in its last frames */
         (void)uv_read_stop(stream);
+    }
+    if (xmtp_endpoint_has_spoken(c->endpoint)) {
+        leave_silent(c);
     }
     xmtp_node_connection_touch(c);
     xmtp_node_connections_flush(c->listener);
@@ -200,14 +238,31 @@ static xmtp_status take_socket(xmtp_node_connection *c, xmtp_node_socket *socket
 
 static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket, int fd)
 {
-    xmtp_rpc_handler handler = xmtp_node_net_handler(c);
+    bool has_grpc = (socket->protocols & XMTP_NODE_GRPC) != 0;
+    xmtp_endpoint_options options = {.grpc = has_grpc ? xmtp_node_net_handler(c)
+                                                      : (xmtp_rpc_handler){.context = NULL},
+                                     .http = xmtp_node_web_server(c),
+                                     .tls = c->listener->node->tls,
+                                     .may_be_clear = (socket->protocols & XMTP_NODE_CLEAR) != 0,
+                                     .has_proxy_header = (socket->protocols & XMTP_NODE_PROXY) != 0,
+                                     .peer = c};
+    c->protocols = socket->protocols;
     XMTP_TRY(take_socket(c, socket, fd));
     (void)uv_tcp_nodelay(&c->tcp, 1);
     (void)uv_tcp_keepalive(&c->tcp, 1, KEEP_ALIVE_SECONDS);
-    XMTP_TRY(xmtp_rpc_server_conn_new(&c->rpc, alloc_of(c), &handler, NULL));
-    *xmtp_rpc_server_conn_data(c->rpc) = c;
+    XMTP_TRY(xmtp_endpoint_new(&c->endpoint, alloc_of(c), &options));
     return uv_read_start((uv_stream_t *)&c->tcp, on_buffer, on_read) == 0 ? XMTP_OK
                                                                           : XMTP_E_NETWORK;
+}
+
+static void enter_silent(xmtp_node_connection *c)
+{
+    xmtp_node_listener *listener = c->listener;
+    xmtp_list_append(&listener->silent, &c->silent_link);
+    if (++listener->silent_count > XMTP_NODE_SILENT_MAX) {
+        xmtp_node_connection_close(
+            XMTP_LIST_OF(listener->silent.next, xmtp_node_connection, silent_link));
+    }
 }
 
 void xmtp_node_connection_accept(xmtp_node_listener *listener, xmtp_node_socket *socket, int fd)
@@ -223,11 +278,11 @@ void xmtp_node_connection_accept(xmtp_node_listener *listener, xmtp_node_socket 
     *c = (xmtp_node_connection){.listener = listener};
     (void)uv_tcp_init(&listener->loop, &c->tcp);
     c->tcp.data = c;
+    xmtp_list_init(&c->silent_link);
     link_connection(c);
     if (start(c, socket, fd) != XMTP_OK) {
         xmtp_node_connection_close(c);
         return;
     }
-    xmtp_node_connection_touch(c); /* our SETTINGS */
-    xmtp_node_connections_flush(listener);
+    enter_silent(c);
 }

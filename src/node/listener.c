@@ -10,11 +10,10 @@
 #include "base/status.h"
 #include "node/listener_internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, TICK_MS = 1000, GOODBYE_MS = 1000, HOST_LEN_MAX = 63 };
+enum { BACKLOG = 1024, TICK_MS = 1000, GOODBYE_MS = 1000 };
 
 /* ---- stopping */
 
@@ -79,13 +78,7 @@ static void on_tick(uv_timer_t *timer)
 {
     xmtp_node_listener *listener = timer->data;
     for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
-        if (c->is_closing) {
-            continue;
-        }
-        if (xmtp_rpc_server_conn_tick(c->rpc, uv_hrtime(), NULL) != XMTP_OK) {
-            xmtp_node_connection_close(c);
-        }
-        xmtp_node_connection_touch(c);
+        xmtp_node_connection_tick(c, uv_hrtime());
     }
     xmtp_node_net_streams_tick(listener);
     xmtp_node_connections_flush(listener);
@@ -114,31 +107,6 @@ static void *run(void *context)
 
 /* ---- addresses */
 
-/* "127.0.0.1:5556" or "[::1]:5556". */
-static xmtp_status read_address(const char *text, struct sockaddr_storage *out, xmtp_error *error)
-{
-    char host[HOST_LEN_MAX + 1];
-    const char *colon = strrchr(text, ':');
-    size_t n = colon == NULL ? 0 : (size_t)(colon - text);
-    char *end = NULL;
-    unsigned long port = colon == NULL ? 0 : strtoul(colon + 1, &end, 10);
-    bool is_v6 = n > 2 && text[0] == '[' && text[n - 1] == ']';
-    size_t skip = is_v6 ? 1 : 0;
-    if (n == 0 || n > HOST_LEN_MAX || end == colon + 1 || *end != '\0' || port > UINT16_MAX) {
-        return xmtp_fail(error, XMTP_E_ARGUMENT,
-                         "%.80s is not an address like 127.0.0.1:5556 or [::1]:5556", text);
-    }
-    memcpy(host, text + skip, n - 2 * skip);
-    host[n - 2 * skip] = '\0';
-    int code = is_v6 ? uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)out)
-                     : uv_ip4_addr(host, (int)port, (struct sockaddr_in *)out);
-    if (code != 0) {
-        return xmtp_fail(error, XMTP_E_ARGUMENT,
-                         "%.80s is not an address like 127.0.0.1:5556 or [::1]:5556", text);
-    }
-    return XMTP_OK;
-}
-
 static uint16_t port_of(const uv_tcp_t *tcp)
 {
     struct sockaddr_storage address = {0};
@@ -160,22 +128,23 @@ static bool may_be_missing(const struct sockaddr_storage *address, int code, siz
 static xmtp_status listen_at(xmtp_node_listener *listener, size_t index, const char *text,
                              xmtp_error *error)
 {
-    struct sockaddr_storage address = {0};
+    xmtp_node_address address;
     xmtp_node_socket *socket = &listener->sockets[index];
-    XMTP_TRY(read_address(text, &address, error));
+    XMTP_TRY(xmtp_node_address_parse(&address, text, error));
     (void)uv_tcp_init(&listener->loop, &socket->tcp);
     socket->listener = listener;
     socket->tcp.data = socket;
     socket->is_open = true;
+    socket->protocols = address.protocols;
     listener->socket_count = index + 1;
-    unsigned flags = address.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
-    int code = uv_tcp_bind(&socket->tcp, (const struct sockaddr *)&address, flags);
+    unsigned flags = address.socket.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
+    int code = uv_tcp_bind(&socket->tcp, (const struct sockaddr *)&address.socket, flags);
     if (code == 0) {
         code = uv_listen((uv_stream_t *)&socket->tcp, BACKLOG, on_connection);
     }
     if (code != 0) {
         close_socket(socket);
-        return may_be_missing(&address, code, index)
+        return may_be_missing(&address.socket, code, index)
                    ? XMTP_OK
                    : xmtp_fail(error, XMTP_E_NETWORK, "cannot listen on %.80s: %s", text,
                                uv_strerror(code));
@@ -189,10 +158,7 @@ static xmtp_status listen_at(xmtp_node_listener *listener, size_t index, const c
 static xmtp_status listen_all(xmtp_node_listener *listener, const char *const *addresses,
                               xmtp_error *error)
 {
-    for (size_t i = 0; addresses[i] != NULL; i++) {
-        if (i == XMTP_NODE_LISTEN_MAX) {
-            return xmtp_fail(error, XMTP_E_LIMIT, "more than %d addresses", XMTP_NODE_LISTEN_MAX);
-        }
+    for (size_t i = 0; i < XMTP_NODE_LISTEN_MAX && addresses[i] != NULL; i++) {
         XMTP_TRY(listen_at(listener, i, addresses[i], error));
     }
     return XMTP_OK;
@@ -200,9 +166,9 @@ static xmtp_status listen_all(xmtp_node_listener *listener, const char *const *a
 
 xmtp_status xmtp_node_listener_check(const char *const *addresses, xmtp_error *error)
 {
-    struct sockaddr_storage ignored;
+    xmtp_node_address ignored;
     for (size_t i = 0; addresses[i] != NULL; i++) {
-        XMTP_TRY(read_address(addresses[i], &ignored, error));
+        XMTP_TRY(xmtp_node_address_parse(&ignored, addresses[i], error));
     }
     return XMTP_OK;
 }
@@ -238,6 +204,7 @@ static xmtp_status make_loop(xmtp_node_listener **out, xmtp_node *node)
     listener->turn = listener;
     xmtp_list_init(&listener->calls);
     xmtp_list_init(&listener->streams);
+    xmtp_list_init(&listener->silent);
     (void)uv_timer_start(&listener->timer, on_tick, TICK_MS, TICK_MS);
     (void)uv_timer_start(&listener->deadline, on_deadline, XMTP_NODE_CALL_MS_MAX, 0);
     *out = listener;

@@ -10,9 +10,10 @@
 #ifndef XMTP_NODE_LISTENER_INTERNAL_H
 #define XMTP_NODE_LISTENER_INTERNAL_H
 
+#include "node/address.h"
 #include "node/listener.h"
+#include "rpc/endpoint.h"
 #include "rpc/list.h"
-#include "rpc/server_conn.h"
 
 #include <pthread.h>
 #include <uv.h>
@@ -26,8 +27,13 @@ typedef struct xmtp_node_socket {
     uv_tcp_t tcp;
     xmtp_node_listener *listener;
     uint16_t port;
+    unsigned protocols; /* xmtp_node_protocol, or-ed */
     bool is_open;
 } xmtp_node_socket;
+
+/* Connections of one loop that have not said anything of use yet. The oldest goes when there is one
+ * more, so that a flood of them cannot take the place of those who talk. */
+enum { XMTP_NODE_SILENT_MAX = 1024 };
 
 struct xmtp_node_listener {
     xmtp_node *node;
@@ -43,6 +49,8 @@ struct xmtp_node_listener {
     size_t socket_count;
     xmtp_node_connection *connections;
     xmtp_node_connection *dirty; /* have something to send, perhaps */
+    xmtp_list silent;            /* no request yet, by silent_link, oldest first */
+    size_t silent_count;
     xmtp_list calls;             /* unary ones that have not ended */
     xmtp_list streams;           /* open ones */
     size_t call_count;           /* calls and streams that other threads may have */
@@ -63,9 +71,13 @@ struct xmtp_node_connection {
     uv_tcp_t tcp;
     uv_write_t write;
     xmtp_node_listener *listener;
-    xmtp_rpc_server_conn *rpc;
-    uint8_t *output; /* being written; NULL: no write is under way */
-    bool is_dead;    /* nothing more is read; closed when what is queued has been sent */
+    xmtp_endpoint *endpoint;
+    unsigned protocols;
+    xmtp_list silent_link;
+    uint8_t *output;         /* being written; NULL: no write is under way */
+    size_t stuck_len;        /* of output, not taken by the kernel at stuck_since_ns */
+    uint64_t stuck_since_ns; /* 0: nothing was waiting */
+    bool is_dead;            /* nothing more is read; closed when what is queued has been sent */
     bool is_closing;
     bool is_dirty;
     xmtp_node_connection *next_dirty;
@@ -84,6 +96,8 @@ void xmtp_node_connection_touch(xmtp_node_connection *connection);
 void xmtp_node_connections_flush(xmtp_node_listener *listener);
 /* GOAWAY, and every call ends; closes when that is sent. */
 void xmtp_node_connection_shutdown(xmtp_node_connection *connection);
+/* Closes it when the peer is too slow in what it sends or takes. */
+void xmtp_node_connection_tick(xmtp_node_connection *connection, uint64_t now_ns);
 /* At once. */
 void xmtp_node_connection_close(xmtp_node_connection *connection);
 

@@ -199,7 +199,7 @@ static void peers_that_speak_something_else_are_dropped(void **state)
     (void)state;
     test_node t;
     open_on_network(&t, NULL);
-    static const char *const words[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    static const char *const words[] = {"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
                                         "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 some TLS",
                                         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n not frames at all"};
     for (size_t i = 0; i < 3; i++) {

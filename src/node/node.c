@@ -3,6 +3,7 @@
 #include "node/inboxes.h"
 #include "node/listener.h"
 #include "node/node_internal.h"
+#include "rpc/tls.h"
 
 #include <stdio.h>
 
@@ -32,6 +33,18 @@ static void storing_changed(void *context, xmtp_status status, const xmtp_error 
     node->notice(node->notice_context, line);
 }
 
+static xmtp_status open_tls(xmtp_node *node, const xmtp_node_options *options, xmtp_error *error)
+{
+    if (options->tls_certificate == NULL && options->tls_key == NULL) {
+        return XMTP_OK;
+    }
+    if (options->tls_certificate == NULL || options->tls_key == NULL) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT, "TLS needs both a certificate and its key");
+    }
+    return xmtp_tls_server_open(&node->tls, &node->env->alloc, options->tls_certificate,
+                                options->tls_key, error);
+}
+
 static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options, xmtp_error *error)
 {
     const xmtp_env *env = node->env;
@@ -41,6 +54,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
                                                  .notice_context = options->notice_context,
                                                  .notice = options->notice};
     XMTP_TRY(xmtp_node_listener_check(options->listen, error));
+    XMTP_TRY(open_tls(node, options, error));
     XMTP_TRY(xmtp_node_archive_open(&services->archive, &archive_options, error));
     XMTP_TRY(xmtp_node_dispatcher_new(&node->dispatcher, env, services->archive));
     XMTP_TRY(xmtp_node_inboxes_new(&services->inboxes, env, services->archive,
@@ -88,10 +102,16 @@ void xmtp_node_close(xmtp_node *node)
     xmtp_node_inboxes_free(node->services.inboxes);
     xmtp_node_dispatcher_free(node->dispatcher);
     xmtp_node_archive_close(node->services.archive);
+    xmtp_tls_server_close(node->tls);
     (void)node->env->alloc.reallocate(node->env->alloc.context, node, 0);
 }
 
 uint16_t xmtp_node_port(const xmtp_node *node, size_t index)
 {
     return xmtp_node_listener_port(node->listener, index);
+}
+
+xmtp_status xmtp_node_reload(xmtp_node *node, xmtp_error *error)
+{
+    return node->tls == NULL ? XMTP_OK : xmtp_tls_server_reload(node->tls, error);
 }

@@ -51,6 +51,7 @@ struct xmtp_http1_conn {
     xmtp_send_queue output;
     bool was_full;
     size_t linger_left;
+    size_t budget; /* of x */
 
     uint64_t heard_len; /* bytes received since the phase began */
     uint64_t phase;     /* counts changes of what the clock watches */
@@ -290,7 +291,8 @@ static void begin_exchange(xmtp_http1_conn *conn)
 
 static void take_head(xmtp_http1_conn *conn)
 {
-    conn->x = (xmtp_http_exchange){.ops = &exchange_ops, .alloc = conn->alloc, .peer = conn->peer};
+    conn->x = (xmtp_http_exchange){
+        .ops = &exchange_ops, .alloc = conn->alloc, .peer = conn->peer, .budget = &conn->budget};
     xmtp_http_head_init(&conn->x.head, conn->alloc);
     int refusal =
         xmtp_http1_parse_head(xmtp_writer_bytes(&conn->line), &conn->x.head, &conn->request);
@@ -340,6 +342,10 @@ static bool is_last_line(xmtp_http1_conn *conn)
 
 static void recv_head(xmtp_http1_conn *conn, xmtp_bytes *in)
 {
+    if (conn->line.n == 0 && (in->p[0] < 'A' || in->p[0] > 'Z')) {
+        refuse(conn, 400); /* TLS, binary noise: no line end may ever come */
+        return;
+    }
     if (take_line(conn, in, XMTP_HTTP_HEAD_LEN_MAX, 431) && is_last_line(conn)) {
         take_head(conn);
     }
@@ -566,8 +572,11 @@ xmtp_status xmtp_http1_conn_new(xmtp_http1_conn **out, const xmtp_alloc *alloc,
     *out = NULL;
     xmtp_http1_conn *conn = alloc->reallocate(alloc->context, NULL, sizeof *conn);
     XMTP_ENSURE(conn != NULL, XMTP_E_NOMEM);
-    *conn = (xmtp_http1_conn){
-        .alloc = alloc, .server = *server, .peer = peer, .phase_seen = UINT64_MAX};
+    *conn = (xmtp_http1_conn){.alloc = alloc,
+                              .server = *server,
+                              .peer = peer,
+                              .phase_seen = UINT64_MAX,
+                              .budget = XMTP_HTTP1_REQUEST_LEN_MAX};
     xmtp_writer_init(&conn->line, alloc, XMTP_HTTP_HEAD_LEN_MAX);
     xmtp_writer_init(&conn->ahead, alloc, XMTP_HTTP1_AHEAD_LEN_MAX);
     *out = conn;

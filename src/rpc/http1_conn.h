@@ -13,6 +13,8 @@
 #include "rpc/http_exchange.h"
 
 enum {
+    /* What a sink may hold of one request. */
+    XMTP_HTTP1_REQUEST_LEN_MAX = 128 * 1024 * 1024,
     XMTP_HTTP1_AHEAD_LEN_MAX = 64 * 1024,
     XMTP_HTTP1_CHUNK_LINE_LEN_MAX = 256, /* a chunk's size and extensions */
     XMTP_HTTP1_TRAILERS_LEN_MAX = 4096,

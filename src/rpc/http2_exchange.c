@@ -125,8 +125,11 @@ xmtp_h2_exchange *xmtp_h2_exchange_new(xmtp_h2_call *call)
     if (exchange == NULL) {
         return NULL;
     }
-    *exchange = (xmtp_h2_exchange){
-        .x = {.ops = &exchange_ops, .alloc = alloc, .peer = call->conn->data}, .call = call};
+    *exchange = (xmtp_h2_exchange){.x = {.ops = &exchange_ops,
+                                         .alloc = alloc,
+                                         .peer = call->conn->data,
+                                         .budget = &call->conn->requests_budget},
+                                   .call = call};
     xmtp_http_head_init(&exchange->x.head, alloc);
     return exchange;
 }

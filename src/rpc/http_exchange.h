@@ -104,6 +104,7 @@ struct xmtp_http_exchange {
     void *data;          /* the sink's */
     void *peer;          /* the driver's pointer of the connection */
     uint64_t body_len;   /* as announced, or XMTP_HTTP_LEN_UNKNOWN */
+    size_t *budget;      /* bytes that unfinished requests of the connection may still hold */
     xmtp_http_head head; /* as long as the exchange */
     bool has_responded;
 };

@@ -84,7 +84,8 @@ static void refuse(xmtp_h2_call *call, int grpc_status, const char *text)
 /* Answers at once what need not be read to its end. */
 static void check_head(xmtp_h2_call *call)
 {
-    if (call->exchange != NULL && !(call->is_post && call->is_grpc)) {
+    bool is_call = call->is_post && call->is_grpc && call->conn->handler.request != NULL;
+    if (call->exchange != NULL && !is_call) {
         xmtp_h2_exchange_begin(call);
         return;
     }
