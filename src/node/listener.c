@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "node/listener_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,9 +75,28 @@ static void on_async(uv_async_t *async)
     xmtp_node_listener_check_stopped(listener);
 }
 
+/* Looked at by the loop that has the sockets. */
+static void renew_certificate(xmtp_node *node)
+{
+    char line[320];
+    xmtp_error error = {0};
+    if (node->tls == NULL || !xmtp_tls_server_has_changed(node->tls)) {
+        return;
+    }
+    bool is_read = xmtp_tls_server_reload(node->tls, &error) == XMTP_OK;
+    (void)snprintf(line, sizeof line, "%s",
+                   is_read ? "new connections get the new certificate" : error.text);
+    if (node->notice != NULL) {
+        node->notice(node->notice_context, line);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     xmtp_node_listener *listener = timer->data;
+    if (listener->socket_count > 0) {
+        renew_certificate(listener->node);
+    }
     for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
         xmtp_node_connection_tick(c, uv_hrtime());
     }
