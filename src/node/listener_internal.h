@@ -51,10 +51,10 @@ struct xmtp_node_listener {
     xmtp_node_connection *dirty; /* have something to send, perhaps */
     xmtp_list silent;            /* no request yet, by silent_link, oldest first */
     size_t silent_count;
-    xmtp_list calls;             /* unary ones that have not ended */
-    xmtp_list streams;           /* open ones */
-    size_t call_count;           /* calls and streams that other threads may have */
-    size_t put_off_len;          /* bytes of requests that are with the workers */
+    xmtp_list calls;    /* unary ones that have not ended */
+    xmtp_list streams;  /* open ones */
+    size_t call_count;  /* calls and streams that other threads may have */
+    size_t put_off_len; /* bytes of requests that are with the workers */
     bool is_stopping;
     bool is_stopped;      /* all handles are closing */
     uint8_t input[65536]; /* what was read; consumed before the next read */
