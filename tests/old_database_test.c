@@ -85,6 +85,15 @@ static void content_types_and_times_of_arrival_are_known(void **state)
     assert_int_equal(count, 4);
 }
 
+static void what_was_made_or_answered_before_consent_was_kept_is_allowed(void **state)
+{
+    person *p = *state;
+    xmtp_conversation_id ids[2] = {0};
+    assert_ok(p, xmtp_client_conversations(p->client, note_kind, ids, &p->error));
+    assert_int_equal(conversation_of(p, &ids[1]).consent, XMTP_CONSENT_ALLOWED);
+    assert_int_equal(conversation_of(p, &ids[0]).consent, XMTP_CONSENT_UNKNOWN);
+}
+
 static void it_opens_again_after_that(void **state)
 {
     person *p = *state;
@@ -97,6 +106,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conversations_and_messages_are_there),
         cmocka_unit_test(content_types_and_times_of_arrival_are_known),
+        cmocka_unit_test(what_was_made_or_answered_before_consent_was_kept_is_allowed),
         cmocka_unit_test(it_opens_again_after_that),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -16,12 +16,13 @@
  * valid until the next call on the same client unless said otherwise.
  *
  * Here: opening, sync, streams and the queue. What can be done with conversations is in
- * conversation.h, with messages in message.h; both are included.
+ * conversation.h, with messages in message.h, consent in consent.h; all are included.
  */
 #ifndef XMTP_CLIENT_H
 #define XMTP_CLIENT_H
 
 #include <xmtp/base.h>
+#include <xmtp/consent.h>
 #include <xmtp/conversation.h>
 #include <xmtp/message.h>
 #include <xmtp/names.h>
@@ -71,9 +72,29 @@ XMTP_API const char *xmtp_client_installation_id(const xmtp_client *client); /* 
 /* ---- sync and streams
  * ------------------------------------------------------------------------------------------ */
 
+/* Told at once, in the call that did it, on its thread; must not call the client. Should the call
+ * fail afterwards, what was told may be told again. */
+typedef struct xmtp_client_events {
+    void *context;
+    /* consent was decided, here or (with device sync) elsewhere */
+    void (*consent)(void *context, const xmtp_consent *record);
+} xmtp_client_events;
+/* Copied; NULL: nobody listens. */
+XMTP_API void xmtp_client_listen(xmtp_client *client, const xmtp_client_events *events);
+
 /* Fetches welcomes and everything new in all conversations, and sends what is still unsent. One
  * conversation that fails does not stop the others: the first failure is returned at the end. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error);
+/* The same for conversations whose consent is one of these (XMTP_CONSENT_BIT of each; 0: allowed and
+ * unknown). counts may be NULL. */
+typedef struct xmtp_sync_counts {
+    size_t eligible; /* conversations that were looked at */
+    size_t synced;   /* that had something new, or to send, and went well */
+} xmtp_sync_counts;
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_where(xmtp_client *client,
+                                                            uint32_t consent_states,
+                                                            xmtp_sync_counts *counts,
+                                                            xmtp_error *error);
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_conversation(xmtp_client *client,
                                                                    const xmtp_conversation_id *id,
                                                                    xmtp_error *error);
@@ -92,7 +113,8 @@ XMTP_API void xmtp_client_wake(xmtp_client *client); /* any thread, also from a 
  * -------------------------------------
  *
  * Every application message of others that reaches the database is also put into a durable queue,
- * in the same transaction, once xmtp_client_queue_enable was called for this database. An entry
+ * in the same transaction, once xmtp_client_queue_enable was called for this database, unless its
+ * conversation is denied. An entry
  * leaves the queue when it is acknowledged. Order is kept within a conversation: a message is
  * offered only when all earlier ones of its conversation were acknowledged or set aside.
  */

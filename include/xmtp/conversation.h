@@ -34,6 +34,13 @@ typedef enum xmtp_membership_state {
     XMTP_MEMBERSHIP_PENDING_REMOVE = 5, /* we asked to leave */
 } xmtp_membership_state;
 
+/* See consent.h. */
+typedef enum xmtp_consent_state {
+    XMTP_CONSENT_UNKNOWN = 0,
+    XMTP_CONSENT_ALLOWED = 1,
+    XMTP_CONSENT_DENIED = 2,
+} xmtp_consent_state;
+
 typedef struct xmtp_conversation {
     xmtp_conversation_id id;
     xmtp_conversation_kind kind;
@@ -48,6 +55,7 @@ typedef struct xmtp_conversation {
     const char *needs_version; /* the version it is paused for; "" when it is not */
     const char *added_by_inbox;
     xmtp_membership_state state;
+    xmtp_consent_state consent;
 } xmtp_conversation;
 
 /* ---- who may do what (groups only: nobody administers a DM) */
@@ -233,10 +241,33 @@ xmtp_client_conversation_details(xmtp_client *client, const xmtp_conversation_id
                                  xmtp_conversation_details *out, xmtp_error *error);
 
 /* Conversations of the local database, newest message first; DMs between the same two people appear
- * once. */
+ * once, under the id of the one with the newest message. Any of their ids names them all: messages are
+ * merged, what is sent goes to that one, consent and sync are for all. */
 typedef xmtp_status (*xmtp_conversation_visit)(void *context,
                                                const xmtp_conversation *conversation);
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_conversations(xmtp_client *client,
+                                                               xmtp_conversation_visit visit,
+                                                               void *context, xmtp_error *error);
+/* Which of them. All zero: those that are allowed or unknown, as above. */
+typedef struct xmtp_conversation_query {
+    uint32_t consent_states; /* XMTP_CONSENT_BIT of each that is wanted; 0: allowed and unknown */
+    xmtp_conversation_kind kind; /* 0: both */
+    uint64_t created_after_ns;   /* bounds are exclusive; 0: none */
+    uint64_t created_before_ns;
+    size_t limit;           /* 0: all */
+    bool with_duplicates;   /* every group of a DM */
+    bool newest_made_first; /* instead of newest message first */
+} xmtp_conversation_query;
+
+#define XMTP_CONSENT_BIT(state) (1u << (state))
+
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_client_conversations_where(xmtp_client *client, const xmtp_conversation_query *query,
+                                xmtp_conversation_visit visit, void *context, xmtp_error *error);
+/* The other groups of a DM: two people may have made one each. Not for lists, but for subscriptions
+ * of a push server. None for groups. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_dm_duplicates(xmtp_client *client,
+                                                               const xmtp_conversation_id *dm,
                                                                xmtp_conversation_visit visit,
                                                                void *context, xmtp_error *error);
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_conversation(xmtp_client *client,

@@ -1,6 +1,8 @@
 /* conversation.c - what is known about conversations and their members, from the database. */
 #include "client/round.h"
 
+#include <stdlib.h>
+
 xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_id *id,
                                    int64_t *ref, xmtp_error *error)
 {
@@ -11,6 +13,9 @@ xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_
     }
     xmtp_scratch(client, &arena);
     xmtp_status status = xmtp_group_row_find(client->db, xmtp_bytes_of(id->p, id->n), &arena, &row);
+    if (status == XMTP_OK && row.dm_id[0] != '\0' && row.stage == XMTP_GROUP_READY) {
+        status = xmtp_group_row_find_dm(client->db, row.dm_id, &arena, &row);
+    }
     *ref = status == XMTP_OK ? row.ref : 0;
     xmtp_arena_reset(&arena);
     if (status == XMTP_E_NOT_FOUND) {
@@ -34,6 +39,7 @@ static xmtp_status view(const xmtp_group_row *row, xmtp_conversation *out)
         .needs_version = row->paused_for,
         .added_by_inbox = row->added_by,
         .state = (xmtp_membership_state)row->state,
+        .consent = (xmtp_consent_state)row->consent,
     };
     XMTP_ENSURE(row->group_id.n <= sizeof(out->id.p), XMTP_E_CORRUPT);
     xmtp_copy(out->id.p, row->group_id.p, row->group_id.n);
@@ -41,20 +47,96 @@ static xmtp_status view(const xmtp_group_row *row, xmtp_conversation *out)
     return XMTP_OK;
 }
 
+static xmtp_status visit_row(const xmtp_group_row *row, xmtp_conversation_visit visit,
+                             void *context)
+{
+    xmtp_conversation conversation;
+    XMTP_TRY(view(row, &conversation));
+    return visit(context, &conversation);
+}
+
+static bool is_wanted(const xmtp_conversation_query *query, const xmtp_group_row *row)
+{
+    bool is_shown = row->kind == XMTP_GROUP_KIND_GROUP || row->kind == XMTP_GROUP_KIND_DM;
+    return is_shown && (XMTP_CONSENT_BIT(row->consent) & query->consent_states) != 0 &&
+           (query->kind == 0 || row->kind == query->kind) &&
+           row->created_ns > query->created_after_ns &&
+           (query->created_before_ns == 0 || row->created_ns < query->created_before_ns);
+}
+
+static int newest_made_first(const void *a, const void *b)
+{
+    const xmtp_group_row *x = a;
+    const xmtp_group_row *y = b;
+    if (x->created_ns != y->created_ns) {
+        return x->created_ns > y->created_ns ? -1 : 1;
+    }
+    return xmtp_bytes_compare(y->group_id, x->group_id);
+}
+
+static xmtp_status list(xmtp_client *client, const xmtp_conversation_query *query,
+                        xmtp_conversation_visit visit, void *context, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_group_rows rows = {0};
+    xmtp_scratch(client, &arena);
+    xmtp_status status = xmtp_stored(
+        client, xmtp_group_row_list(client->db, query->with_duplicates, &arena, &rows), error);
+    if (status == XMTP_OK && query->newest_made_first) {
+        qsort(rows.items, rows.count, sizeof(*rows.items), newest_made_first);
+    }
+    size_t left = query->limit == 0 ? SIZE_MAX : query->limit;
+    for (size_t i = 0; status == XMTP_OK && i < rows.count && left > 0; i++) {
+        if (is_wanted(query, &rows.items[i])) {
+            status = visit_row(&rows.items[i], visit, context);
+            left--;
+        }
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+enum {
+    ALLOWED_AND_UNKNOWN =
+        XMTP_CONSENT_BIT(XMTP_CONSENT_ALLOWED) | XMTP_CONSENT_BIT(XMTP_CONSENT_UNKNOWN),
+    EVERY_CONSENT = ALLOWED_AND_UNKNOWN | XMTP_CONSENT_BIT(XMTP_CONSENT_DENIED),
+};
+
 xmtp_status xmtp_client_conversations(xmtp_client *client, xmtp_conversation_visit visit,
                                       void *context, xmtp_error *error)
 {
+    const xmtp_conversation_query all = {.consent_states = EVERY_CONSENT};
+    return list(client, &all, visit, context, error);
+}
+
+xmtp_status xmtp_client_conversations_where(xmtp_client *client,
+                                            const xmtp_conversation_query *query,
+                                            xmtp_conversation_visit visit, void *context,
+                                            xmtp_error *error)
+{
+    xmtp_conversation_query q = *query;
+    q.consent_states = q.consent_states == 0 ? ALLOWED_AND_UNKNOWN : q.consent_states;
+    return list(client, &q, visit, context, error);
+}
+
+xmtp_status xmtp_client_dm_duplicates(xmtp_client *client, const xmtp_conversation_id *dm,
+                                      xmtp_conversation_visit visit, void *context,
+                                      xmtp_error *error)
+{
+    int64_t ref;
     xmtp_arena arena;
-    xmtp_group_rows rows;
+    xmtp_group_row row;
+    xmtp_group_rows rows = {0};
+    XMTP_TRY(xmtp_conversation_find(client, dm, &ref, error));
     xmtp_scratch(client, &arena);
     xmtp_status status =
-        xmtp_stored(client, xmtp_group_row_list(client->db, false, &arena, &rows), error);
-    for (size_t i = 0; status == XMTP_OK && i < rows.count; i++) {
-        xmtp_conversation conversation;
-        status = view(&rows.items[i], &conversation);
-        if (status == XMTP_OK) {
-            status = visit(context, &conversation);
-        }
+        xmtp_stored(client, xmtp_group_row_read(client->db, ref, &arena, &row), error);
+    if (status == XMTP_OK && row.dm_id[0] != '\0') {
+        status = xmtp_stored(client, xmtp_group_row_list_dm(client->db, row.dm_id, &arena, &rows),
+                             error);
+    }
+    for (size_t i = 1; status == XMTP_OK && i < rows.count; i++) { /* the first stands for them */
+        status = visit_row(&rows.items[i], visit, context);
     }
     xmtp_arena_reset(&arena);
     return status;

@@ -148,6 +148,7 @@ static xmtp_status store_group(xmtp_client *client, const new_group *what,
     };
     XMTP_TRY(xmtp_stored(client, xmtp_group_row_insert(client->db, &row), error));
     *ref = row.ref;
+    XMTP_TRY(xmtp_consent_decide(client, &row, XMTP_CONSENT_ALLOWED, error));
     XMTP_TRY(xmtp_writes_store(client, row.ref, writes, error));
     return xmtp_queue_members(client, row.ref, members, &nobody, intent_id, error);
 }

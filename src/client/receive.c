@@ -148,7 +148,8 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
     XMTP_TRY(xmtp_message_keep(client, &row, &is_new, error));
     bool is_own = strcmp(row.sender_inbox, client->inbox_id) == 0;
     work->has_news = work->has_news || is_new;
-    if (!is_new || is_own || !client->is_queue_enabled) {
+    bool is_denied = work->row.consent == XMTP_CONSENT_DENIED;
+    if (!is_new || is_own || is_denied || !client->is_queue_enabled) {
         return XMTP_OK;
     }
     return xmtp_stored(client, xmtp_queue_push(client->db, row.message_id, work->row.ref), error);

@@ -141,7 +141,15 @@ xmtp_status xmtp_welcome_process(xmtp_client *client, const Pb__WelcomeMessage *
                                  xmtp_error *error);
 uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message);
 
+/* ---- consent.c: inside the caller's transaction */
+/* Records one decision and tells the listener when it changed something. Device sync hooks in here. */
+xmtp_status xmtp_consent_apply(xmtp_client *client, const xmtp_consent *record, xmtp_error *error);
+/* The same for a conversation, with all duplicates of a DM. */
+xmtp_status xmtp_consent_decide(xmtp_client *client, const xmtp_group_row *row,
+                                xmtp_consent_state state, xmtp_error *error);
+
 /* ---- conversation.c */
+/* Any group of a DM stands for the one that represents it (groups.md 2.8). */
 xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_id *id,
                                    int64_t *ref, xmtp_error *error);
 /* ---- message_keep.c */

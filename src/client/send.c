@@ -114,6 +114,9 @@ xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content, bool should
         *can_build = false;
     }
     XMTP_TRY(insert_new_message(work, content, should_push, &key_ns, message_id, error));
+    if (work->row.consent != XMTP_CONSENT_ALLOWED) {
+        XMTP_TRY(xmtp_consent_decide(client, &work->row, XMTP_CONSENT_ALLOWED, error));
+    }
     *intent = (xmtp_intent_row){
         .group_ref = work->row.ref,
         .kind = XMTP_INTENT_SEND_MESSAGE,

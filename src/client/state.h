@@ -105,6 +105,7 @@ struct xmtp_client {
     size_t state_count;
     size_t state_capacity;
 
+    xmtp_client_events events;
     stream_state stream;
     handed_out *handed;
     xmtp_arena out; /* strings given out by the last call */

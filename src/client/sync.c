@@ -130,13 +130,12 @@ static xmtp_status sync_dm_duplicates(xmtp_client *client, const xmtp_group_row 
     xmtp_group_rows rows;
     bool has_news = false;
     xmtp_status first = XMTP_OK;
-    XMTP_TRY(xmtp_stored(client, xmtp_group_row_list(client->db, true, arena, &rows), error));
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_group_row_list_dm(client->db, row->dm_id, arena, &rows), error));
     for (size_t i = 0; i < rows.count; i++) {
-        if (strcmp(rows.items[i].dm_id, row->dm_id) == 0) {
-            xmtp_status status = xmtp_sync_group(client, rows.items[i].ref, &has_news,
-                                                 first == XMTP_OK ? error : NULL);
-            first = first == XMTP_OK ? status : first;
-        }
+        xmtp_status status =
+            xmtp_sync_group(client, rows.items[i].ref, &has_news, first == XMTP_OK ? error : NULL);
+        first = first == XMTP_OK ? status : first;
     }
     return first;
 }
@@ -204,7 +203,7 @@ static xmtp_status newest_of_all(xmtp_client *client, const xmtp_group_rows *row
 }
 
 static xmtp_status sync_one_of_all(xmtp_client *client, const xmtp_group_row *row, uint64_t newest,
-                                   xmtp_error *error)
+                                   size_t *synced, xmtp_error *error)
 {
     xmtp_arena arena;
     xmtp_intent_rows intents;
@@ -216,37 +215,80 @@ static xmtp_status sync_one_of_all(xmtp_client *client, const xmtp_group_row *ro
     bool is_paused = row->paused_for[0] != '\0';
     bool has_work = newest > row->cursor || intents.count > 0 || is_due || is_paused;
     xmtp_arena_reset(&arena);
-    return status == XMTP_OK && has_work ? xmtp_sync_group(client, row->ref, &has_news, error)
-                                         : status;
+    if (status != XMTP_OK || !has_work) {
+        return status;
+    }
+    status = xmtp_sync_group(client, row->ref, &has_news, error);
+    *synced += status == XMTP_OK;
+    return status;
 }
 
-static xmtp_status sync_groups(xmtp_client *client, xmtp_arena *arena, xmtp_error *error)
+/* Virtual groups are always looked at: nobody consents to them. */
+static void keep_consented(xmtp_group_rows *rows, uint32_t consent_states)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        const xmtp_group_row *row = &rows->items[i];
+        bool is_virtual = row->kind != XMTP_GROUP_KIND_GROUP && row->kind != XMTP_GROUP_KIND_DM;
+        if (is_virtual || (XMTP_CONSENT_BIT(row->consent) & consent_states) != 0) {
+            rows->items[n++] = *row;
+        }
+    }
+    rows->count = n;
+}
+
+static xmtp_status sync_groups(xmtp_client *client, uint32_t consent_states,
+                               xmtp_sync_counts *counts, xmtp_arena *arena, xmtp_error *error)
 {
     xmtp_group_rows rows;
     void *newest;
     xmtp_status first = XMTP_OK;
     XMTP_TRY(xmtp_stored(client, xmtp_group_row_list(client->db, true, arena, &rows), error));
+    keep_consented(&rows, consent_states);
+    counts->eligible = rows.count;
     XMTP_TRY(xmtp_arena_take_array(arena, rows.count, sizeof(uint64_t), &newest));
     XMTP_TRY(newest_of_all(client, &rows, newest, arena, error));
     for (size_t i = 0; i < rows.count; i++) {
         xmtp_status status = sync_one_of_all(client, &rows.items[i], ((uint64_t *)newest)[i],
-                                             first == XMTP_OK ? error : NULL);
+                                             &counts->synced, first == XMTP_OK ? error : NULL);
         first = first == XMTP_OK ? status : first;
     }
     return first;
 }
 
-xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error)
+static xmtp_status sync_all(xmtp_client *client, uint32_t consent_states, xmtp_sync_counts *counts,
+                            xmtp_error *error)
 {
     client->is_node_away = false;
     xmtp_arena arena;
     xmtp_scratch(client, &arena);
     xmtp_status first = xmtp_sync_welcomes(client, error);
-    xmtp_status status = sync_groups(client, &arena, first == XMTP_OK ? error : NULL);
+    xmtp_status status =
+        sync_groups(client, consent_states, counts, &arena, first == XMTP_OK ? error : NULL);
     first = first == XMTP_OK ? status : first;
     xmtp_arena_reset(&arena);
     status = xmtp_key_package_chores(client, first == XMTP_OK ? error : NULL);
     return first == XMTP_OK ? status : first;
+}
+
+xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error)
+{
+    xmtp_sync_counts ignored = {0};
+    return sync_all(client, UINT32_MAX, &ignored, error);
+}
+
+xmtp_status xmtp_client_sync_where(xmtp_client *client, uint32_t consent_states,
+                                   xmtp_sync_counts *counts, xmtp_error *error)
+{
+    xmtp_sync_counts own = {0};
+    uint32_t default_states =
+        XMTP_CONSENT_BIT(XMTP_CONSENT_ALLOWED) | XMTP_CONSENT_BIT(XMTP_CONSENT_UNKNOWN);
+    xmtp_status status =
+        sync_all(client, consent_states == 0 ? default_states : consent_states, &own, error);
+    if (counts != NULL) {
+        *counts = own;
+    }
+    return status;
 }
 
 xmtp_status xmtp_flush_intents(xmtp_client *client, xmtp_error *error)

@@ -29,7 +29,9 @@ typedef struct joining {
     xmtp_mls_writes *writes;
     xmtp_group_row row;
     xmtp_bytes adder_installation;
-    bool is_replacing; /* the row exists */
+    bool is_replacing;  /* the row exists */
+    bool is_back;       /* it exists, and we had left */
+    bool is_made_by_us; /* by another device of this inbox */
 } joining;
 
 uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message)
@@ -221,6 +223,8 @@ static xmtp_status read_context(joining *j, bool *is_wanted, xmtp_error *error)
                 XMTP_E_EXTENSION);
     XMTP_TRY(xmtp_group_metadata_decode(&j->arena, data, &metadata));
     j->row.kind = (uint32_t)metadata->conversation_type;
+    j->is_made_by_us = metadata->creator_inbox_id != NULL &&
+                       strcmp(metadata->creator_inbox_id, j->client->inbox_id) == 0;
     *is_wanted = j->row.kind == XMTP_GROUP_KIND_GROUP || j->row.kind == XMTP_GROUP_KIND_DM;
     if (!*is_wanted) {
         return XMTP_OK;
@@ -284,6 +288,7 @@ static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error
     bool has_left = existing.state == XMTP_MEMBERSHIP_PENDING_REMOVE ||
                     existing.state == XMTP_MEMBERSHIP_RESTORED;
     j->row.state = has_left ? XMTP_MEMBERSHIP_ALLOWED : existing.state;
+    j->is_back = existing.state == XMTP_MEMBERSHIP_PENDING_REMOVE;
     *is_news = !existing.is_active || xmtp_mls_group_epoch(j->group) > existing.epoch;
     return *is_news && existing.is_active ? may_replace(j, existing.ref, is_news, error) : XMTP_OK;
 }
@@ -313,10 +318,35 @@ static xmtp_status store_row(joining *j, xmtp_error *error)
     return xmtp_stored(j->client, status, error);
 }
 
+/* Ours is allowed; one that we come back to is unknown again; another group of a DM is what the DM is;
+ * else nothing is decided (groups.md 4.6). */
+static xmtp_status decide_consent(joining *j, xmtp_error *error)
+{
+    xmtp_client *client = j->client;
+    if (j->is_made_by_us || j->is_back) {
+        xmtp_consent_state state = j->is_made_by_us ? XMTP_CONSENT_ALLOWED : XMTP_CONSENT_UNKNOWN;
+        return xmtp_consent_decide(client, &j->row, state, error);
+    }
+    if (j->row.kind != XMTP_GROUP_KIND_DM || j->is_replacing) {
+        return XMTP_OK;
+    }
+    xmtp_group_rows rows;
+    XMTP_TRY(xmtp_stored(client, xmtp_group_row_list_dm(client->db, j->row.dm_id, &j->arena, &rows),
+                         error));
+    for (size_t i = 0; i < rows.count; i++) {
+        if (rows.items[i].ref != j->row.ref && rows.items[i].consent != XMTP_CONSENT_UNKNOWN) {
+            return xmtp_consent_decide(client, &j->row, (xmtp_consent_state)rows.items[i].consent,
+                                       error);
+        }
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status store_in_transaction(joining *j, xmtp_error *error)
 {
     xmtp_client *client = j->client;
     XMTP_TRY(store_row(j, error));
+    XMTP_TRY(decide_consent(j, error));
     XMTP_TRY(xmtp_writes_store(client, j->row.ref, j->writes, error));
     XMTP_TRY(xmtp_transcript_welcome(client, &j->row, j->adder_installation,
                                      j->opened.message_cursor, j->created_ns, error));

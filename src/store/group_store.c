@@ -8,7 +8,8 @@
 #define GROUP_COLUMNS                                                                              \
     "id, group_id, kind, stage, created_ns, last_message_ns, name, peer_inbox, dm_id, added_by,"   \
     " welcome_id, epoch, member_count, is_active, paused_for, checked_ns, rotated_ns, cursor,"     \
-    " is_forked, state, fork_details, commit_cursor"
+    " is_forked, state, fork_details, commit_cursor,"                                              \
+    " (SELECT c.state FROM consent AS c WHERE entity_type = 1 AND entity = lower(hex(group_id)))"
 
 static xmtp_status read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_group_row *out)
 {
@@ -28,6 +29,7 @@ static xmtp_status read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_group_r
         .is_forked = xmtp_query_u64(q, 18) != 0,
         .state = (uint32_t)xmtp_query_u64(q, 19),
         .commit_cursor = xmtp_query_u64(q, 21),
+        .consent = (uint32_t)xmtp_query_u64(q, 22),
     };
     XMTP_TRY(xmtp_query_bytes(q, 1, arena, &out->group_id));
     XMTP_TRY(xmtp_query_string(q, 6, arena, &out->name));
@@ -173,42 +175,67 @@ static xmtp_status count_groups(xmtp_database *db, size_t *count)
     return status;
 }
 
+/* Ends the query. */
+static xmtp_status read_all(xmtp_query *q, xmtp_arena *arena, size_t capacity, xmtp_group_rows *out)
+{
+    void *items = NULL;
+    bool has_row = false;
+    xmtp_status status = xmtp_arena_take_array(arena, capacity, sizeof(*out->items), &items);
+    out->items = items;
+    out->count = 0;
+    if (status == XMTP_OK) {
+        status = xmtp_query_step(q, &has_row);
+    }
+    while (status == XMTP_OK && has_row && out->count < capacity) {
+        status = read_row(q, arena, &out->items[out->count]);
+        if (status == XMTP_OK) {
+            out->count++;
+            status = xmtp_query_step(q, &has_row);
+        }
+    }
+    xmtp_query_end(q);
+    return status;
+}
+
+#define NEWEST_FIRST                                                                               \
+    " ORDER BY iif(last_message_ns > 0, last_message_ns, created_ns) DESC, created_ns DESC,"       \
+    " group_id DESC"
+
 xmtp_status xmtp_group_row_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
                                 xmtp_group_rows *out)
 {
     *out = (xmtp_group_rows){0};
     size_t capacity;
-    void *items;
     XMTP_TRY(count_groups(db, &capacity));
-    XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(*out->items), &items));
-    out->items = items;
-    static const char all[] = "SELECT " GROUP_COLUMNS " FROM groups WHERE stage = 2"
-                              " ORDER BY last_message_ns DESC, created_ns DESC, group_id DESC";
+    static const char all[] = "SELECT " GROUP_COLUMNS " FROM groups WHERE stage = 2" NEWEST_FIRST;
     static const char distinct[] =
         "SELECT " GROUP_COLUMNS " FROM groups AS g WHERE stage = 2 AND (dm_id IS NULL OR NOT"
         " EXISTS(SELECT 1 FROM groups AS other WHERE other.dm_id = g.dm_id AND other.stage = 2 AND"
-        " (other.last_message_ns, other.group_id) > (g.last_message_ns, g.group_id)))"
-        " ORDER BY last_message_ns DESC, created_ns DESC, group_id DESC";
+        " (other.state <> 4, other.last_message_ns, other.group_id) >"
+        " (g.state <> 4, g.last_message_ns, g.group_id)))" NEWEST_FIRST;
     xmtp_query q = xmtp_query_start(db, with_duplicates ? all : distinct);
-    bool has_row = false;
-    xmtp_status status = xmtp_query_step(&q, &has_row);
-    while (status == XMTP_OK && has_row && out->count < capacity) {
-        status = read_row(&q, arena, &out->items[out->count]);
-        if (status == XMTP_OK) {
-            out->count++;
-            status = xmtp_query_step(&q, &has_row);
-        }
-    }
-    xmtp_query_end(&q);
-    return status;
+    return read_all(&q, arena, capacity, out);
+}
+
+#define OF_DM                                                                                      \
+    "SELECT " GROUP_COLUMNS " FROM groups WHERE dm_id = ? AND stage = 2"                           \
+    " ORDER BY state = 4, last_message_ns DESC, group_id DESC"
+
+xmtp_status xmtp_group_row_list_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
+                                   xmtp_group_rows *out)
+{
+    size_t capacity;
+    *out = (xmtp_group_rows){0};
+    XMTP_TRY(count_groups(db, &capacity));
+    xmtp_query q = xmtp_query_start(db, OF_DM);
+    xmtp_query_bind_text(&q, dm_id);
+    return read_all(&q, arena, capacity, out);
 }
 
 xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
                                    xmtp_group_row *out)
 {
-    xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE dm_id = ?"
-                                        " AND stage = 2"
-                                        " ORDER BY last_message_ns DESC, group_id DESC LIMIT 1");
+    xmtp_query q = xmtp_query_start(db, OF_DM " LIMIT 1");
     xmtp_query_bind_text(&q, dm_id);
     return read_one(&q, arena, out);
 }

@@ -35,6 +35,7 @@ typedef struct xmtp_group_row {
     uint32_t state;           /* xmtp_membership_state */
     const char *fork_details; /* why is_forked, "" when it is not */
     uint64_t commit_cursor;   /* sequence of the last commit processed */
+    uint32_t consent;         /* only read: 0 unknown, 1 allowed, 2 denied */
 } xmtp_group_row;
 
 /* Sets row->ref. XMTP_E_EXISTS: there is one with this group_id. */
@@ -53,7 +54,8 @@ xmtp_status xmtp_group_row_delete(xmtp_database *db, int64_t ref);
 /* Removes groups whose creation was cut short by a crash. */
 xmtp_status xmtp_group_row_delete_unfinished(xmtp_database *db);
 
-/* Rows of all conversations, newest message first; with_duplicates false shows one group per DM. */
+/* Rows of all conversations, virtual ones too, newest message first (without messages: by creation);
+ * with_duplicates false shows one group per DM. */
 typedef struct xmtp_group_rows {
     xmtp_group_row *items;
     size_t count;
@@ -61,7 +63,10 @@ typedef struct xmtp_group_rows {
 
 xmtp_status xmtp_group_row_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
                                 xmtp_group_rows *out);
-/* The group that stands for a DM (groups.md 2.8). */
+/* All groups of a DM, the one that stands for it first. */
+xmtp_status xmtp_group_row_list_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
+                                   xmtp_group_rows *out);
+/* The group that stands for a DM (groups.md 2.8); one that can be used before restored ones. */
 xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
                                    xmtp_group_row *out);
 
