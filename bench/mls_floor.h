@@ -23,6 +23,14 @@ static inline double now_us(void)
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
+/* The time this thread was given: what a batch of primitives needs, long enough to be interrupted. */
+static inline double cpu_us(void)
+{
+    struct timespec cpu;
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+    return (double)cpu.tv_sec * 1e6 + (double)cpu.tv_nsec / 1e3;
+}
+
 /* ---- samples ---- */
 
 enum { SAMPLES_MAX = 512 };
@@ -73,11 +81,18 @@ typedef enum price {
     PRICE_COUNT,
 } price;
 
+/* What each costs now, in microseconds. */
 typedef struct prices {
-    samples of[PRICE_COUNT];
-    size_t encaps;  /* at once, for PRICE_ENCAP; 0 is 1 */
-    size_t derives; /* the same for PRICE_DERIVE */
+    double us[PRICE_COUNT];
 } prices;
+
+/* How many of a kind one operation makes: an engine does some at once, and a loop over one
+ * primitive finds its code and tables in the cache. */
+typedef struct batches {
+    size_t verifies;
+    size_t encaps;
+    size_t derives;
+} batches;
 
 static const char *const price_names[PRICE_COUNT] = {
     "Ed25519 sign, 256 B",
@@ -103,12 +118,14 @@ static inline void price_must(xmtp_status status)
     }
 }
 
+enum { VERIFIES_MAX = 16, AT_ONCE_MAX = 256 };
+
 /* Keys that exist once: the cost of making them is not what is measured. */
 typedef struct price_keys {
     const xmtp_suite *suite;
     uint8_t signature_sk[XMTP_SIGNATURE_SK_MAX];
     uint8_t signature_pk[XMTP_SIGNATURE_PK_MAX];
-    uint8_t short_signature[XMTP_SIGNATURE_MAX];
+    uint8_t short_signatures[VERIFIES_MAX][XMTP_SIGNATURE_MAX];
     uint8_t long_signature[XMTP_SIGNATURE_MAX];
     size_t signature_len;
     uint8_t kem_sk[XMTP_KEM_SK_MAX];
@@ -123,11 +140,15 @@ static inline const price_keys *price_keys_once(void)
         k.suite = &xmtp_suite_x25519_chacha;
         memset(k.signature_sk, 7, sizeof k.signature_sk);
         memset(k.kem_sk, 9, sizeof k.kem_sk);
-        memset(k.data, 'd', sizeof k.data);
+        for (size_t i = 0; i < sizeof k.data; i++) {
+            k.data[i] = (uint8_t)(i * i >> 3);
+        }
         const xmtp_signature *sig = k.suite->signature;
         price_must(sig->public_key(k.signature_sk, k.signature_pk));
-        price_must(sig->sign(k.signature_sk, k.signature_pk, xmtp_bytes_of(k.data, 256),
-                             k.short_signature, &k.signature_len));
+        for (size_t i = 0; i < VERIFIES_MAX; i++) { /* the time depends on the signature */
+            price_must(sig->sign(k.signature_sk, k.signature_pk, xmtp_bytes_of(k.data + i, 256),
+                                 k.short_signatures[i], &k.signature_len));
+        }
         price_must(sig->sign(k.signature_sk, k.signature_pk, xmtp_bytes_of(k.data, LONG_LEN),
                              k.long_signature, &k.signature_len));
         price_must(k.suite->kem->public_key(k.kem_sk, k.kem_pk));
@@ -145,13 +166,30 @@ static inline double price_sign(const price_keys *k, size_t len)
     return now_us() - start;
 }
 
-static inline double price_verify(const price_keys *k, size_t len)
+static inline void verify_once(const price_keys *k, xmtp_bytes message, const uint8_t *signature)
 {
-    const uint8_t *signature = len == 256 ? k->short_signature : k->long_signature;
+    price_must(
+        k->suite->signature->verify(xmtp_bytes_of(k->signature_pk, k->suite->signature->pk_len),
+                                    message, xmtp_bytes_of(signature, k->signature_len)));
+}
+
+static inline double price_verify(const price_keys *k, size_t count)
+{
+    static size_t next;
+    count = count == 0 ? 1 : count > VERIFIES_MAX ? VERIFIES_MAX : count;
+    double (*clock_us)(void) = count > 1 ? cpu_us : now_us;
+    double start = clock_us();
+    for (size_t i = 0; i < count; i++, next++) {
+        const size_t at = next % VERIFIES_MAX;
+        verify_once(k, xmtp_bytes_of(k->data + at, 256), k->short_signatures[at]);
+    }
+    return (clock_us() - start) / (double)count;
+}
+
+static inline double price_verify_long(const price_keys *k)
+{
     double start = now_us();
-    price_must(k->suite->signature->verify(
-        xmtp_bytes_of(k->signature_pk, k->suite->signature->pk_len), xmtp_bytes_of(k->data, len),
-        xmtp_bytes_of(signature, k->signature_len)));
+    verify_once(k, xmtp_bytes_of(k->data, LONG_LEN), k->long_signature);
     return now_us() - start;
 }
 
@@ -184,43 +222,43 @@ static inline double price_dh(const price_keys *k)
     return now_us() - start - price_kem_hkdf(k);
 }
 
-enum { AT_ONCE_MAX = 32 };
-
 /* An engine may do several at once in the lanes of the processor; the floor may then, too. */
 static inline double price_encap(const price_keys *k, size_t count)
 {
-    uint8_t enc[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
-    uint8_t ss[AT_ONCE_MAX][XMTP_KEM_SS_MAX];
-    xmtp_kem_encap jobs[AT_ONCE_MAX];
+    static uint8_t enc[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
+    static uint8_t ss[AT_ONCE_MAX][XMTP_KEM_SS_MAX];
+    static xmtp_kem_encap jobs[AT_ONCE_MAX];
     const xmtp_kem *kem = k->suite->kem;
     count = count == 0 ? 1 : count > AT_ONCE_MAX ? AT_ONCE_MAX : count;
     for (size_t i = 0; i < count; i++) {
         jobs[i] =
             (xmtp_kem_encap){.pk = k->kem_pk, .seed = k->data + i, .enc = enc[i], .ss = ss[i]};
     }
-    double start = now_us();
+    double (*clock_us)(void) = count > 1 ? cpu_us : now_us;
+    double start = clock_us();
     if (kem->encap_many != NULL) {
         price_must(kem->encap_many(jobs, count));
     } else {
         price_must(kem->encap(k->kem_pk, k->data, enc[0], ss[0]));
         count = 1;
     }
-    return (now_us() - start) / (double)count - price_kem_hkdf(k);
+    return (clock_us() - start) / (double)count - price_kem_hkdf(k);
 }
 
 static inline double price_derive(const price_keys *k, size_t count)
 {
-    uint8_t sk[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
-    uint8_t pk[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
-    xmtp_kem_derive jobs[AT_ONCE_MAX];
+    static uint8_t sk[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
+    static uint8_t pk[AT_ONCE_MAX][XMTP_KEM_SK_MAX];
+    static xmtp_kem_derive jobs[AT_ONCE_MAX];
     count = count == 0 ? 1 : count > AT_ONCE_MAX ? AT_ONCE_MAX : count;
     for (size_t i = 0; i < count; i++) {
         jobs[i] =
             (xmtp_kem_derive){.ikm = xmtp_bytes_of(k->data + i, 32), .sk = sk[i], .pk = pk[i]};
     }
-    double start = now_us();
+    double (*clock_us)(void) = count > 1 ? cpu_us : now_us;
+    double start = clock_us();
     price_must(xmtp_kem_derive_many(k->suite->kem, jobs, count));
-    return (now_us() - start) / (double)count - price_kem_hkdf(k);
+    return (clock_us() - start) / (double)count - price_kem_hkdf(k);
 }
 
 static inline double price_aead(const price_keys *k, size_t len, int times)
@@ -242,25 +280,41 @@ static inline double price_compression(const price_keys *k)
     return (now_us() - start) / (LONG_LEN / 64 + 1);
 }
 
-/* One sample of every price: taken between the repetitions of an operation, so that both see the
- * same noise of the machine. About a quarter of a millisecond. */
-static inline void prices_sample(prices *p)
+static inline void prices_once(const price_keys *k, const batches *at_once, double us[PRICE_COUNT])
+{
+    double sign = price_sign(k, 256);
+    double aead = price_aead(k, 64, 8);
+    us[PRICE_SIGN] = sign;
+    us[PRICE_VERIFY] = price_verify(k, at_once->verifies);
+    us[PRICE_DH] = price_dh(k);
+    us[PRICE_DH_BASE] = price_dh_base(k);
+    us[PRICE_ENCAP] = price_encap(k, at_once->encaps);
+    us[PRICE_DERIVE] = price_derive(k, at_once->derives);
+    us[PRICE_AEAD] = aead;
+    us[PRICE_COMPRESSION] = price_compression(k);
+    us[PRICE_AEAD_KIB] = (price_aead(k, LONG_LEN, 1) - aead) / LONG_KIB;
+    us[PRICE_SIGN_KIB] = (price_sign(k, LONG_LEN) - sign) / LONG_KIB;
+    us[PRICE_VERIFY_KIB] = (price_verify_long(k) - price_verify(k, 1)) / LONG_KIB;
+}
+
+/* The medians of an odd number of samples, taken just before an operation, so that both see the
+ * same noise of the machine. */
+enum { PRICE_TIMES_MAX = 11 };
+static inline void prices_sample(prices *out, const batches *at_once, size_t times)
 {
     const price_keys *k = price_keys_once();
-    double sign = price_sign(k, 256);
-    double verify = price_verify(k, 256);
-    double aead = price_aead(k, 64, 8);
-    samples_add(&p->of[PRICE_SIGN], sign);
-    samples_add(&p->of[PRICE_VERIFY], verify);
-    samples_add(&p->of[PRICE_DH], price_dh(k));
-    samples_add(&p->of[PRICE_DH_BASE], price_dh_base(k));
-    samples_add(&p->of[PRICE_ENCAP], price_encap(k, p->encaps));
-    samples_add(&p->of[PRICE_DERIVE], price_derive(k, p->derives));
-    samples_add(&p->of[PRICE_AEAD], aead);
-    samples_add(&p->of[PRICE_COMPRESSION], price_compression(k));
-    samples_add(&p->of[PRICE_AEAD_KIB], (price_aead(k, LONG_LEN, 1) - aead) / LONG_KIB);
-    samples_add(&p->of[PRICE_SIGN_KIB], (price_sign(k, LONG_LEN) - sign) / LONG_KIB);
-    samples_add(&p->of[PRICE_VERIFY_KIB], (price_verify(k, LONG_LEN) - verify) / LONG_KIB);
+    double us[PRICE_TIMES_MAX][PRICE_COUNT];
+    double one[PRICE_TIMES_MAX];
+    for (size_t t = 0; t < times; t++) {
+        prices_once(k, at_once, us[t]);
+    }
+    for (int i = 0; i < PRICE_COUNT; i++) {
+        for (size_t t = 0; t < times; t++) {
+            one[t] = us[t][i];
+        }
+        qsort(one, times, sizeof *one, samples_order);
+        out->us[i] = one[times / 2];
+    }
 }
 
 /* ---- counts ---- */
@@ -280,14 +334,18 @@ typedef struct counts {
     double verified_bytes; /* beyond 256 of each signature verified */
 } counts;
 
+static inline batches counts_batches(const counts *c)
+{
+    return (batches){.verifies = (size_t)c->verify,
+                     .encaps = (size_t)c->encaps,
+                     .derives = (size_t)(c->dh_base - c->encaps)};
+}
+
 /* has_lanes: HPKE seals at the price of as many at once as the operation makes; otherwise one key
  * agreement after the other. */
-static inline double counts_price(const counts *c, prices *p, bool has_lanes)
+static inline double counts_price(const counts *c, const prices *p, bool has_lanes)
 {
-    double of[PRICE_COUNT];
-    for (int i = 0; i < PRICE_COUNT; i++) {
-        of[i] = samples_at(&p->of[i], 0.5);
-    }
+    const double *of = p->us;
     double apart = of[PRICE_DH] + of[PRICE_DH_BASE];
     double base = of[PRICE_DH_BASE];
     double derive = has_lanes && of[PRICE_DERIVE] < base ? of[PRICE_DERIVE] : base;

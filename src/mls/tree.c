@@ -560,6 +560,7 @@ static void merge_change(xmtp_tree *base, xmtp_tree_change *change)
         index_insert(base, change->index, node);
     } else { /* the same bytes: only the hash is new */
         node->has_hash = change->node.has_hash;
+        node->is_empty = change->node.is_empty;
         memcpy(node->hash, change->node.hash, sizeof node->hash);
     }
     change->node.owns_raw = false;

@@ -34,9 +34,10 @@ typedef struct xmtp_node {
     uint8_t *raw;
     uint32_t raw_len;
     uint8_t kind; /* xmtp_node_kind */
-    bool owns_raw;
-    bool has_hash;
-    bool has_stored_hash;        /* while a tree is loaded from a store */
+    bool owns_raw : 1;
+    bool has_hash : 1;
+    bool is_empty : 1;           /* when has_hash: no node of the subtree is set */
+    bool has_stored_hash : 1;    /* while a tree is loaded from a store */
     uint8_t hash[XMTP_HASH_MAX]; /* tree hash of the subtree, when has_hash */
 } xmtp_node;
 

@@ -105,6 +105,14 @@ static xmtp_bytes node_raw(const xmtp_tree *tree, uint32_t index)
 
 /* ---- tree hash ---- */
 
+/* No node of the subtree is set: kept beside its hash, since both change together. */
+static bool is_empty(const xmtp_tree *tree, uint32_t index)
+{
+    return xmtp_tree_is_blank(tree, index) &&
+           (xmtp_node_is_leaf(index) || (xmtp_tree_node(tree, xmtp_node_left(index))->is_empty &&
+                                         xmtp_tree_node(tree, xmtp_node_right(index))->is_empty));
+}
+
 /* Hashes one node whose children have theirs. */
 static xmtp_status hash_node(xmtp_tree *tree, uint32_t index)
 {
@@ -122,6 +130,7 @@ static xmtp_status hash_node(xmtp_tree *tree, uint32_t index)
     XMTP_TRY(xmtp_tree_writable(tree, index, &node));
     memcpy(node->hash, out, tree->suite->hash->len);
     node->has_hash = true;
+    node->is_empty = is_empty(tree, index);
     return XMTP_OK;
 }
 
@@ -175,8 +184,16 @@ xmtp_status xmtp_tree_hash(xmtp_tree *tree, uint8_t *out)
 
 xmtp_status xmtp_tree_hash_missing(xmtp_tree *tree)
 {
-    for (uint32_t i = 0; i < xmtp_node_count(tree->leaf_count); i++) {
+    const uint32_t count = xmtp_node_count(tree->leaf_count);
+    assert(tree->base == NULL);
+    for (uint32_t i = 0; i < count; i++) {
         XMTP_TRY(hash_subtree(tree, i));
+    }
+    /* Nodes whose hash came from the store, children first. */
+    for (uint32_t width = 1; width <= tree->leaf_count; width *= 2) {
+        for (uint32_t i = width - 1; i < count; i += 2 * width) {
+            tree->nodes[i].is_empty = is_empty(tree, i);
+        }
     }
     return XMTP_OK;
 }
