@@ -6,7 +6,12 @@
  * is at most one append that nobody was told of.
  *
  * When a write fails, the file is cut back to end. When fdatasync fails, the kernel may have
- * dropped the pages and a later fdatasync would lie: the log then refuses all further appends.
+ * dropped the pages and a later fdatasync would lie: the log then refuses all further appends, and
+ * the next opening writes the unsynced tail again before it trusts it.
+ *
+ * Space is reserved RESERVE_LEN ahead of the end without changing the file's size, so recovery never
+ * sees it, and an append into reserved space cannot meet a full disk half-way. (It makes no append
+ * faster: p50 of write and fdatasync was 4.0 ms with and without, on the ext4 disk it was tried on.)
  */
 #include "node/log.h"
 
@@ -15,11 +20,10 @@
 #include "node/log_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+enum { RESERVE_LEN = 8 * 1024 * 1024 };
 
 xmtp_status xmtp_node_log_errno(xmtp_error *error, int code, const char *doing, uint32_t segment)
 {
@@ -33,13 +37,14 @@ xmtp_status xmtp_node_log_errno(xmtp_error *error, int code, const char *doing, 
 
 void xmtp_node_log_segment_path(const xmtp_node_log *log, uint32_t segment, char *out, size_t n)
 {
-    (void)snprintf(out, n, "%s/%08" PRIx32 ".seg", log->dir, segment);
+    (void)snprintf(out, n, "%s/%08" PRIx32 ".seg", log->dir == NULL ? "" : log->dir, segment);
 }
 
-static xmtp_status write_at(int fd, xmtp_bytes bytes, uint64_t offset, int *code)
+xmtp_status xmtp_node_log_write_at(const xmtp_node_log *log, int fd, xmtp_bytes bytes,
+                                   uint64_t offset, int *code)
 {
     while (bytes.n > 0) {
-        ssize_t n = pwrite(fd, bytes.p, bytes.n, (off_t)offset);
+        ssize_t n = log->disk->pwrite(log->disk->context, fd, bytes.p, bytes.n, offset);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -54,10 +59,11 @@ static xmtp_status write_at(int fd, xmtp_bytes bytes, uint64_t offset, int *code
     return XMTP_OK;
 }
 
-xmtp_status xmtp_node_log_read_at(int fd, uint8_t *out, size_t n, uint64_t offset, int *code)
+xmtp_status xmtp_node_log_read_at(const xmtp_node_log *log, int fd, uint8_t *out, size_t n,
+                                  uint64_t offset, int *code)
 {
     while (n > 0) {
-        ssize_t got = pread(fd, out, n, (off_t)offset);
+        ssize_t got = log->disk->pread(log->disk->context, fd, out, n, offset);
         if (got < 0 && errno == EINTR) {
             continue;
         }
@@ -114,52 +120,38 @@ void xmtp_node_log_segment_header(const xmtp_node_log *log, uint32_t segment,
     }
 }
 
-static int sync_dir(const char *dir)
+static xmtp_status start_segment(xmtp_node_log *log, uint32_t segment, int fd, int *code)
 {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int result = fd < 0 ? -1 : fsync(fd);
-    int code = errno;
-    if (fd >= 0) {
-        (void)close(fd);
+    uint8_t header[XMTP_NODE_SEGMENT_HEADER_LEN];
+    xmtp_node_log_segment_header(log, segment, header);
+    XMTP_TRY(xmtp_node_log_write_at(log, fd, xmtp_bytes_of(header, sizeof header), 0, code));
+    if (log->disk->sync(log->disk->context, fd) != 0 ||
+        log->disk->sync_dir(log->disk->context, log->dir) != 0) {
+        *code = errno;
+        log->is_broken = true;
+        return XMTP_E_IO;
     }
-    errno = code;
-    return result;
-}
-
-static int create_file(const xmtp_node_log *log, uint32_t segment)
-{
-    if (log->dir == NULL) {
-        return memfd_create("xmtp-node-log", MFD_CLOEXEC);
-    }
-    char path[XMTP_NODE_LOG_PATH_MAX];
-    xmtp_node_log_segment_path(log, segment, path, sizeof path);
-    return open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    *code = ENOMEM;
+    return xmtp_node_log_add_fd(log, fd);
 }
 
 xmtp_status xmtp_node_log_add_segment(xmtp_node_log *log, xmtp_error *error)
 {
     uint32_t segment = (uint32_t)log->fd_count;
-    uint8_t header[XMTP_NODE_SEGMENT_HEADER_LEN];
     int code = 0;
-    int fd = create_file(log, segment);
+    char path[XMTP_NODE_LOG_PATH_MAX];
+    xmtp_node_log_segment_path(log, segment, path, sizeof path);
+    int fd = log->disk->open(log->disk->context, path, true);
     if (fd < 0) {
         return xmtp_node_log_errno(error, errno, "cannot create", segment);
     }
-    xmtp_node_log_segment_header(log, segment, header);
-    xmtp_status status = write_at(fd, xmtp_bytes_of(header, sizeof header), 0, &code);
-    if (status == XMTP_OK && log->dir != NULL && (fsync(fd) != 0 || sync_dir(log->dir) != 0)) {
-        status = XMTP_E_IO;
-        code = errno;
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_node_log_add_fd(log, fd);
-        code = ENOMEM;
-    }
-    if (status != XMTP_OK) {
-        (void)close(fd); /* an unused segment file is overwritten by the next try */
+    if (start_segment(log, segment, fd, &code) != XMTP_OK) {
+        /* an unused segment file is overwritten by the next try */
+        (void)log->disk->close(log->disk->context, fd);
         return xmtp_node_log_errno(error, code, "cannot start", segment);
     }
     log->end = (xmtp_node_position){.segment = segment, .offset = XMTP_NODE_SEGMENT_HEADER_LEN};
+    log->reserved = 0;
     return XMTP_OK;
 }
 
@@ -178,12 +170,30 @@ xmtp_status xmtp_node_log_prepare(xmtp_node_log *log, xmtp_node_position *at, xm
 static xmtp_status cut_back(xmtp_node_log *log, uint32_t offset)
 {
     int fd = last_fd(log);
-    if (ftruncate(fd, (off_t)offset) != 0 || (log->dir != NULL && fdatasync(fd) != 0)) {
+    if (log->disk->truncate(log->disk->context, fd, offset) != 0 ||
+        log->disk->sync(log->disk->context, fd) != 0) {
         log->is_broken = true;
         return XMTP_E_IO;
     }
     log->end.offset = offset;
+    log->reserved = 0; /* truncating has given it back */
     return XMTP_OK;
+}
+
+/* When there is no room ahead, the write itself will tell whether there is enough. */
+static void reserve(xmtp_node_log *log, uint64_t need)
+{
+    uint64_t wanted = log->end.offset + (uint64_t)RESERVE_LEN;
+    wanted = wanted > log->segment_len ? log->segment_len : wanted;
+    wanted = wanted < need ? need : wanted;
+    if (need <= log->reserved || log->cannot_reserve) {
+        return;
+    }
+    if (log->disk->reserve(log->disk->context, last_fd(log), wanted) == 0) {
+        log->reserved = wanted;
+    } else if (errno == EOPNOTSUPP) {
+        log->cannot_reserve = true;
+    }
 }
 
 xmtp_status xmtp_node_log_append(xmtp_node_log *log, xmtp_bytes batches, xmtp_error *error)
@@ -196,11 +206,12 @@ xmtp_status xmtp_node_log_append(xmtp_node_log *log, xmtp_bytes batches, xmtp_er
     if (batches.n > UINT32_MAX - end) {
         return xmtp_fail(error, XMTP_E_LIMIT, "%zu bytes are too many for one append", batches.n);
     }
-    if (write_at(last_fd(log), batches, end, &code) != XMTP_OK) {
+    reserve(log, end + (uint64_t)batches.n);
+    if (xmtp_node_log_write_at(log, last_fd(log), batches, end, &code) != XMTP_OK) {
         (void)cut_back(log, end);
         return xmtp_node_log_errno(error, code, "cannot write to", log->end.segment);
     }
-    if (log->dir != NULL && fdatasync(last_fd(log)) != 0) {
+    if (log->disk->sync(log->disk->context, last_fd(log)) != 0) {
         code = errno;
         log->is_broken = true;
         return xmtp_node_log_errno(error, code, "cannot sync", log->end.segment);
@@ -226,7 +237,7 @@ xmtp_status xmtp_node_log_read(xmtp_node_log *log, xmtp_node_position at, uint32
     size_t record_len;
     int fd = fd_of(log, at.segment);
     XMTP_TRY(xmtp_arena_take(arena, len, &p));
-    if (fd < 0 || xmtp_node_log_read_at(fd, p, len, at.offset, &code) != XMTP_OK) {
+    if (fd < 0 || xmtp_node_log_read_at(log, fd, p, len, at.offset, &code) != XMTP_OK) {
         return xmtp_node_log_errno(error, fd < 0 ? ENOENT : code, "cannot read", at.segment);
     }
     xmtp_status status =
@@ -256,7 +267,7 @@ void xmtp_node_log_close(xmtp_node_log *log)
     }
     const xmtp_alloc *alloc = &log->env->alloc;
     for (size_t i = 0; i < log->fd_count; i++) {
-        (void)close(log->fds[i]);
+        (void)log->disk->close(log->disk->context, log->fds[i]);
     }
     (void)pthread_rwlock_destroy(&log->fds_lock);
     (void)alloc->reallocate(alloc->context, log->fds, 0);

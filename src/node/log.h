@@ -13,6 +13,7 @@
 #define XMTP_NODE_LOG_H
 
 #include "base/arena.h"
+#include "node/disk.h"
 #include "node/record.h"
 
 enum {
@@ -31,8 +32,9 @@ typedef struct xmtp_node_position {
 
 typedef struct xmtp_node_log_options {
     const xmtp_env *env;
-    const char *dir;      /* existing folder; NULL: in memory, nothing is synced */
-    uint32_t segment_len; /* 0: XMTP_NODE_SEGMENT_LEN */
+    const char *dir;            /* existing folder; NULL: in memory, nothing is synced */
+    const xmtp_node_disk *disk; /* NULL: the operating system's; must outlive the log */
+    uint32_t segment_len;       /* 0: XMTP_NODE_SEGMENT_LEN */
     void *notice_context;
     void (*notice)(void *context, const char *line); /* told what recovery cut; may be NULL */
 } xmtp_node_log_options;

@@ -11,11 +11,14 @@ enum { XMTP_NODE_LOG_PATH_MAX = 4096 };
 
 struct xmtp_node_log {
     const xmtp_env *env;
+    const xmtp_node_disk *disk;
     char *dir; /* NULL: in memory */
     uint32_t segment_len;
     uint32_t salt;
     bool is_broken;         /* the disk failed in a way that makes appending unsafe */
     xmtp_node_position end; /* everything before is durable */
+    uint64_t reserved;      /* space of the last segment that is set aside, from 0 on */
+    bool cannot_reserve;
 
     pthread_rwlock_t fds_lock;
     int *fds; /* by segment number */
@@ -38,6 +41,9 @@ xmtp_status xmtp_node_log_add_fd(xmtp_node_log *log, int fd);
 xmtp_status xmtp_node_log_add_segment(xmtp_node_log *log, xmtp_error *error);
 
 /* Exactly n bytes, or XMTP_E_IO with *code. */
-xmtp_status xmtp_node_log_read_at(int fd, uint8_t *out, size_t n, uint64_t offset, int *code);
+xmtp_status xmtp_node_log_read_at(const xmtp_node_log *log, int fd, uint8_t *out, size_t n,
+                                  uint64_t offset, int *code);
+xmtp_status xmtp_node_log_write_at(const xmtp_node_log *log, int fd, xmtp_bytes bytes,
+                                   uint64_t offset, int *code);
 
 #endif

@@ -14,19 +14,19 @@
  * than the broken offset, the broken bytes had been synced, and cutting would lose data silently. A
  * disk that wrote the pages of one append in another order leaves whole records too, but those say
  * less.
+ *
+ * What is found whole behind the last synced place may be in the memory of the kernel only (the
+ * node was killed, or fdatasync failed). Before anybody sees it, it is written again and synced: an
+ * id that was shown must not come back with other content after the next crash.
  */
 #include "base/bytes.h"
 #include "base/status.h"
 #include "node/log_internal.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 typedef struct scan {
     xmtp_node_log *log;
@@ -37,6 +37,7 @@ typedef struct scan {
     void *context;
     const xmtp_node_log_options *options;
     xmtp_error *error;
+    bool has_gap;
 } scan;
 
 static xmtp_bytes rest_of(const scan *s, size_t at)
@@ -44,17 +45,21 @@ static xmtp_bytes rest_of(const scan *s, size_t at)
     return xmtp_bytes_of(s->data.p + at, s->data.n - at);
 }
 
-/* The end of the last complete batch. */
-static size_t batches_end(const scan *s)
+/* The end of the last complete batch; *synced: up to where the one that wrote it had synced. */
+static size_t batches_end(const scan *s, size_t *synced)
 {
     size_t at = 0;
     size_t end = 0;
     size_t len;
     xmtp_node_record record;
+    *synced = 0;
     while (at < s->data.n &&
            xmtp_node_record_decode(rest_of(s, at), s->log->salt, &record, &len) == XMTP_OK) {
         at += len;
-        end = (record.flags & XMTP_NODE_LAST_OF_BATCH) != 0 ? at : end;
+        if ((record.flags & XMTP_NODE_LAST_OF_BATCH) != 0) {
+            end = at;
+            *synced = record.durable > s->offset ? record.durable - s->offset : 0;
+        }
     }
     return end;
 }
@@ -100,34 +105,55 @@ static xmtp_status corrupt(const scan *s, size_t at)
                      s->segment, (uint64_t)s->offset + at);
 }
 
-static xmtp_status cut_tail(const scan *s, size_t end)
+static void tell_cut(const scan *s, size_t end)
 {
-    xmtp_node_log *log = s->log;
-    int fd = log->fds[s->segment];
-    off_t offset = (off_t)(s->offset + end);
-    if (ftruncate(fd, offset) != 0 || fdatasync(fd) != 0) {
-        return xmtp_node_log_errno(s->error, errno, "cannot cut the tail of", s->segment);
-    }
     if (s->options->notice != NULL) {
         char line[160];
         (void)snprintf(line, sizeof line,
                        "log segment %08" PRIx32 ".seg: cut %zu bytes of an unfinished write at "
                        "offset %" PRIu64,
-                       s->segment, s->data.n - end, (uint64_t)offset);
+                       s->segment, s->data.n - end, (uint64_t)s->offset + end);
         s->options->notice(s->options->notice_context, line);
     }
-    return XMTP_OK;
+}
+
+/* Ends the last segment here, and makes durable what it holds, whether the kernel still wants to
+ * write it or not: header, everything behind the last synced place, size, name. */
+static xmtp_status settle(const scan *s, size_t synced, size_t end)
+{
+    const xmtp_node_disk *disk = s->log->disk;
+    int fd = s->log->fds[s->segment];
+    int code = 0;
+    uint8_t header[XMTP_NODE_SEGMENT_HEADER_LEN];
+    xmtp_node_log_segment_header(s->log, s->segment, header);
+    xmtp_status status =
+        xmtp_node_log_write_at(s->log, fd, xmtp_bytes_of(header, sizeof header), 0, &code);
+    if (status == XMTP_OK && synced < end) {
+        xmtp_bytes tail = xmtp_bytes_of(s->data.p + synced, end - synced);
+        status = xmtp_node_log_write_at(s->log, fd, tail, (uint64_t)s->offset + synced, &code);
+    }
+    if (status == XMTP_OK &&
+        (disk->truncate(disk->context, fd, (uint64_t)s->offset + end) != 0 ||
+         disk->sync(disk->context, fd) != 0 || disk->sync_dir(disk->context, s->log->dir) != 0)) {
+        status = XMTP_E_IO;
+        code = errno;
+    }
+    return status == XMTP_OK
+               ? XMTP_OK
+               : xmtp_node_log_errno(s->error, code, "cannot make durable", s->segment);
 }
 
 static xmtp_status scan_data(scan *s, bool is_last)
 {
-    size_t end = batches_end(s);
+    size_t synced;
+    size_t end = batches_end(s, &synced);
     if (end < s->data.n) {
         if (!is_last || was_synced(s, end)) {
             return corrupt(s, end);
         }
-        XMTP_TRY(cut_tail(s, end));
+        tell_cut(s, end);
     }
+    XMTP_TRY(is_last ? settle(s, synced, end) : XMTP_OK);
     XMTP_TRY(visit_all(s, end));
     s->log->end = (xmtp_node_position){.segment = s->segment, .offset = s->offset + (uint32_t)end};
     return XMTP_OK;
@@ -139,7 +165,7 @@ static xmtp_status check_header(const scan *s, int fd)
     uint8_t expected[XMTP_NODE_SEGMENT_HEADER_LEN];
     uint8_t found[XMTP_NODE_SEGMENT_HEADER_LEN];
     xmtp_node_log_segment_header(s->log, s->segment, expected);
-    if (xmtp_node_log_read_at(fd, found, sizeof found, 0, &code) != XMTP_OK) {
+    if (xmtp_node_log_read_at(s->log, fd, found, sizeof found, 0, &code) != XMTP_OK) {
         return xmtp_node_log_errno(s->error, code, "cannot read", s->segment);
     }
     if (memcmp(found, expected, sizeof expected) != 0) {
@@ -154,7 +180,7 @@ static xmtp_status learn_salt(const scan *s)
 {
     int code = 0;
     uint8_t p[4];
-    if (xmtp_node_log_read_at(s->log->fds[0], p, sizeof p, 8, &code) != XMTP_OK) {
+    if (xmtp_node_log_read_at(s->log, s->log->fds[0], p, sizeof p, 8, &code) != XMTP_OK) {
         return xmtp_node_log_errno(s->error, code, "cannot read", 0);
     }
     s->log->salt = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -167,21 +193,21 @@ static xmtp_status scan_segment(scan *s, bool is_last)
     const xmtp_alloc *alloc = &s->log->env->alloc;
     int fd = s->log->fds[s->segment];
     int code = 0;
-    struct stat st;
-    if (fstat(fd, &st) != 0) {
+    uint64_t size;
+    if (s->log->disk->size(s->log->disk->context, fd, &size) != 0) {
         return xmtp_node_log_errno(s->error, errno, "cannot examine", s->segment);
     }
-    if ((uint64_t)st.st_size < s->offset || (uint64_t)st.st_size > UINT32_MAX) {
+    if (size < s->offset || size > UINT32_MAX) {
         return xmtp_fail(s->error, XMTP_E_CORRUPT,
                          "log segment %08" PRIx32 ".seg has %" PRIu64 " bytes, but %" PRIu32
                          " were stored: restore this file, or remove the folder index to go on "
                          "without them",
-                         s->segment, (uint64_t)st.st_size, s->offset);
+                         s->segment, size, s->offset);
     }
-    size_t n = (size_t)((uint64_t)st.st_size - s->offset);
+    size_t n = (size_t)(size - s->offset);
     uint8_t *p = alloc->reallocate(alloc->context, NULL, n + 1);
     XMTP_ENSURE(p != NULL, XMTP_E_NOMEM);
-    xmtp_status status = xmtp_node_log_read_at(fd, p, n, s->offset, &code);
+    xmtp_status status = xmtp_node_log_read_at(s->log, fd, p, n, s->offset, &code);
     if (status == XMTP_OK) {
         s->data = xmtp_bytes_of(p, n);
         status = scan_data(s, is_last);
@@ -192,11 +218,13 @@ static xmtp_status scan_segment(scan *s, bool is_last)
     return status;
 }
 
-/* A crash between creating the last file and syncing its header leaves a short one. */
-static bool is_unborn(int fd)
+/* A crash before the first batch leaves a last file without records, perhaps without header; it is
+ * started again. */
+static bool is_unborn(const xmtp_node_log *log, uint32_t segment)
 {
-    struct stat st;
-    return fstat(fd, &st) == 0 && st.st_size < XMTP_NODE_SEGMENT_HEADER_LEN;
+    uint64_t size;
+    return log->disk->size(log->disk->context, log->fds[segment], &size) == 0 &&
+           size <= XMTP_NODE_SEGMENT_HEADER_LEN;
 }
 
 static xmtp_status open_segments(xmtp_node_log *log, xmtp_error *error)
@@ -204,53 +232,55 @@ static xmtp_status open_segments(xmtp_node_log *log, xmtp_error *error)
     for (uint32_t segment = 0;; segment++) {
         char path[XMTP_NODE_LOG_PATH_MAX];
         xmtp_node_log_segment_path(log, segment, path, sizeof path);
-        int fd = open(path, O_RDWR | O_CLOEXEC);
+        int fd = log->disk->open(log->disk->context, path, false);
         if (fd < 0) {
             return errno == ENOENT ? XMTP_OK
                                    : xmtp_node_log_errno(error, errno, "cannot open", segment);
         }
         if (xmtp_node_log_add_fd(log, fd) != XMTP_OK) {
-            (void)close(fd);
+            (void)log->disk->close(log->disk->context, fd);
             return XMTP_E_NOMEM;
         }
     }
 }
 
-/* Segment files beyond a missing one would be data that nobody reads: refuse. */
-static xmtp_status check_no_gap(const xmtp_node_log *log, xmtp_error *error)
+static void find_gap(void *visitor, const char *name)
 {
-    DIR *dir = opendir(log->dir);
-    if (dir == NULL) {
-        return xmtp_fail(error, XMTP_E_IO, "cannot list %s", log->dir);
+    scan *s = visitor;
+    char *end;
+    unsigned long number = strtoul(name, &end, 16);
+    if (end == name + 8 && strcmp(end, ".seg") == 0 && number >= s->log->fd_count) {
+        s->has_gap = true;
+        (void)xmtp_fail(s->error, XMTP_E_CORRUPT,
+                        "log segment %08zx.seg is missing, but %.12s is there", s->log->fd_count,
+                        name);
     }
-    xmtp_status status = XMTP_OK;
-    for (const struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
-        char *end;
-        unsigned long number = strtoul(e->d_name, &end, 16);
-        if (end == e->d_name + 8 && strcmp(end, ".seg") == 0 && number >= log->fd_count) {
-            status = xmtp_fail(error, XMTP_E_CORRUPT,
-                               "log segment %08zx.seg is missing, but %s is there", log->fd_count,
-                               e->d_name);
-        }
+}
+
+/* Segment files beyond a missing one would be data that nobody reads: refuse. */
+static xmtp_status check_no_gap(scan *s)
+{
+    const xmtp_node_disk *disk = s->log->disk;
+    if (disk->list(disk->context, s->log->dir, s, find_gap) != 0) {
+        return xmtp_fail(s->error, XMTP_E_IO, "cannot list %s", s->log->dir);
     }
-    (void)closedir(dir);
-    return status;
+    return s->has_gap ? XMTP_E_CORRUPT : XMTP_OK;
 }
 
 static void drop_last(xmtp_node_log *log)
 {
-    (void)close(log->fds[--log->fd_count]);
+    (void)log->disk->close(log->disk->context, log->fds[--log->fd_count]);
 }
 
 static xmtp_status recover(xmtp_node_log *log, xmtp_node_position from, scan *s)
 {
     XMTP_TRY(open_segments(log, s->error));
-    XMTP_TRY(check_no_gap(log, s->error));
-    if (log->fd_count > 0 && is_unborn(log->fds[log->fd_count - 1])) {
+    XMTP_TRY(check_no_gap(s));
+    if (log->fd_count > 0 && is_unborn(log, (uint32_t)log->fd_count - 1)) {
         drop_last(log);
     }
     uint32_t count = (uint32_t)log->fd_count;
-    if (from.segment > 0 && from.segment >= count) {
+    if (from.offset > 0 && from.segment >= count) {
         return xmtp_fail(s->error, XMTP_E_CORRUPT,
                          "log segment %08" PRIx32 ".seg is missing: restore it, or remove the "
                          "folder index to go on without it",
@@ -303,7 +333,10 @@ xmtp_status xmtp_node_log_open(xmtp_node_log **out, const xmtp_node_log_options 
     *out = NULL;
     xmtp_node_log *log = alloc->reallocate(alloc->context, NULL, sizeof *log);
     XMTP_ENSURE(log != NULL, XMTP_E_NOMEM);
-    *log = (xmtp_node_log){.env = options->env, .segment_len = options->segment_len};
+    const xmtp_node_disk *disk = options->disk == NULL ? xmtp_node_disk_system() : options->disk;
+    *log = (xmtp_node_log){.env = options->env,
+                           .disk = options->dir == NULL ? xmtp_node_disk_memory() : disk,
+                           .segment_len = options->segment_len};
     if (log->segment_len == 0) {
         log->segment_len = XMTP_NODE_SEGMENT_LEN;
     }

@@ -148,7 +148,7 @@ static void what_was_appended_is_found_again(void **state)
 static void a_tail_cut_anywhere_loses_only_the_batch_that_was_cut(void **state)
 {
     (void)state;
-    test_folder folder = test_folder_make();
+    test_folder folder = test_folder_make_fast();
     size_t ends[11];
     char path[512];
     size_t n;
@@ -164,12 +164,12 @@ static void a_tail_cut_anywhere_loses_only_the_batch_that_was_cut(void **state)
         }
         xmtp_node_log *log;
         seen s;
-        assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+        assert_int_equal(open_log(&log, folder.path, 65536, &s, NULL), XMTP_OK);
         assert_int_equal(s.count, records_in_batches(whole));
         assert_int_equal(s.notices, cut == ends[whole] ? 0 : 1);
         assert_int_equal(append(log, s.last_id + 1, 2, 9), XMTP_OK);
         xmtp_node_log_close(log);
-        assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+        assert_int_equal(open_log(&log, folder.path, 65536, &s, NULL), XMTP_OK);
         assert_int_equal(s.count, records_in_batches(whole) + 2);
         assert_int_equal(s.notices, 0);
         xmtp_node_log_close(log);
@@ -181,7 +181,7 @@ static void a_tail_cut_anywhere_loses_only_the_batch_that_was_cut(void **state)
 static void a_flipped_byte_before_the_last_batch_is_refused_by_name(void **state)
 {
     (void)state;
-    test_folder folder = test_folder_make();
+    test_folder folder = test_folder_make_fast();
     size_t ends[11];
     char path[512];
     size_t n;
@@ -194,7 +194,7 @@ static void a_flipped_byte_before_the_last_batch_is_refused_by_name(void **state
         xmtp_node_log *log;
         seen s;
         xmtp_error error = {0};
-        assert_int_equal(open_log(&log, folder.path, 0, &s, &error), XMTP_E_CORRUPT);
+        assert_int_equal(open_log(&log, folder.path, 65536, &s, &error), XMTP_E_CORRUPT);
         assert_null(log);
         assert_non_null(strstr(error.text, "00000000.seg is damaged at offset"));
         size_t left;
@@ -209,7 +209,7 @@ static void a_flipped_byte_before_the_last_batch_is_refused_by_name(void **state
 static void a_flipped_byte_in_the_last_batch_cuts_that_batch(void **state)
 {
     (void)state;
-    test_folder folder = test_folder_make();
+    test_folder folder = test_folder_make_fast();
     size_t ends[11];
     char path[512];
     size_t n;
@@ -221,7 +221,7 @@ static void a_flipped_byte_in_the_last_batch_cuts_that_batch(void **state)
         test_file_write(path, bytes, n);
         xmtp_node_log *log;
         seen s;
-        assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+        assert_int_equal(open_log(&log, folder.path, 65536, &s, NULL), XMTP_OK);
         assert_int_equal(s.count, records_in_batches(9));
         assert_int_equal(s.notices, 1);
         xmtp_node_log_close(log);
