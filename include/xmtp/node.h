@@ -35,6 +35,7 @@ typedef struct xmtp_node_options {
      * gRPC-web. Before the "=" there may be several words with "+" between them:
      *     grpc      gRPC over HTTP/2
      *     web       gRPC-web, over HTTP/1.1 and HTTP/2
+     *     gateway   HTTP with protobuf or JSON bodies, one path a method
      *     proxy     connections begin with a PROXY header, version 1 or 2; others are refused
      *     clear     clear text besides TLS, where there is a certificate
      * Port 0 takes any free one, see xmtp_node_port. Ended by NULL; none at all: the node is

@@ -3,10 +3,12 @@
  *     OPTIONS            what browsers may send (cors.h)
  *     GET /              200, for those who probe
  *     gRPC-web           by its content type: web_call.h
+ *     the gateway's paths: gateway.h
  *     gRPC               on a port that does not serve it: 415
  */
 #include "node/web.h"
 
+#include "node/gateway.h"
 #include "rpc/cors.h"
 #include "rpc/web_call.h"
 
@@ -53,6 +55,9 @@ static void begin(void *context, xmtp_http_exchange *x)
         xmtp_cors_preflight(x);
     } else if ((connection->protocols & XMTP_NODE_WEB) != 0 && xmtp_web_call_is_for(x)) {
         begin_web(connection, x);
+    } else if ((connection->protocols & XMTP_NODE_GATEWAY) != 0 && xmtp_node_gateway_is_for(x)) {
+        xmtp_rpc_handler handler = xmtp_node_net_handler(connection);
+        xmtp_node_gateway_begin(&handler, x);
     } else if (method_is(x, "GET") && path_is(x, "/")) {
         xmtp_cors_answer(x, 200, "xmtp node\n");
     } else {

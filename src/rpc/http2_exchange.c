@@ -139,6 +139,9 @@ void xmtp_h2_exchange_free(xmtp_h2_exchange *exchange)
     if (exchange != NULL) {
         const xmtp_alloc *alloc = exchange->x.alloc;
         xmtp_http_head_free(&exchange->x.head);
+        if (exchange->target != NULL) {
+            (void)alloc->reallocate(alloc->context, exchange->target, 0);
+        }
         (void)alloc->reallocate(alloc->context, exchange, 0);
     }
 }
@@ -154,6 +157,19 @@ static bool copy_text(char *out, size_t len_max, xmtp_bytes value)
     xmtp_copy(out, value.p, value.n);
     out[value.n] = '\0';
     return true;
+}
+
+static void take_target(xmtp_h2_exchange *exchange, xmtp_bytes value)
+{
+    const xmtp_alloc *alloc = exchange->x.alloc;
+    bool is_first = value.n <= XMTP_HTTP_TARGET_LEN_MAX && exchange->target == NULL;
+    exchange->target =
+        is_first ? alloc->reallocate(alloc->context, NULL, value.n + 1) : exchange->target;
+    if (!is_first || exchange->target == NULL) {
+        exchange->refusal = 414;
+        return;
+    }
+    (void)copy_text(exchange->target, value.n, value);
 }
 
 static void start_head(xmtp_h2_exchange *exchange)
@@ -172,8 +188,7 @@ void xmtp_h2_exchange_field(xmtp_h2_exchange *exchange, xmtp_bytes name, xmtp_by
         exchange->refusal =
             copy_text(exchange->method, XMTP_HTTP_METHOD_LEN_MAX, value) ? exchange->refusal : 501;
     } else if (xmtp_bytes_equal(name, xmtp_bytes_of_string(":path"))) {
-        exchange->refusal =
-            copy_text(exchange->target, XMTP_HTTP_TARGET_LEN_MAX, value) ? exchange->refusal : 414;
+        take_target(exchange, value);
     } else if (name.n > 0 && name.p[0] != ':') {
         start_head(exchange); /* pseudo-header fields come first */
         if (exchange->refusal == 0 &&

@@ -14,7 +14,7 @@ struct xmtp_h2_exchange {
     int refusal; /* HTTP status for a head that is too long; 0: none */
     bool is_request_complete;
     char method[XMTP_HTTP_METHOD_LEN_MAX + 1];
-    char target[XMTP_HTTP_TARGET_LEN_MAX + 1];
+    char *target; /* NULL: none came yet */
 };
 
 /* NULL without memory. */

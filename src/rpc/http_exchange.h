@@ -19,7 +19,7 @@ enum {
     /* Request line and header fields together, as they are kept. */
     XMTP_HTTP_HEAD_LEN_MAX = 16 * 1024,
     XMTP_HTTP_FIELDS_MAX = 100,
-    XMTP_HTTP_TARGET_LEN_MAX = 1024,
+    XMTP_HTTP_TARGET_LEN_MAX = 8 * 1024, /* ids in the query of a GET */
     XMTP_HTTP_METHOD_LEN_MAX = 16,
     /* Fields of one response. */
     XMTP_HTTP_RESPONSE_FIELDS_MAX = 16,
