@@ -78,6 +78,9 @@ typedef struct xmtp_client_events {
     void *context;
     /* consent was decided, here or (with device sync) elsewhere */
     void (*consent)(void *context, const xmtp_consent *record);
+    /* a message has expired and is gone from the database */
+    void (*deleted)(void *context, const xmtp_conversation_id *conversation,
+                    const uint8_t message_id[XMTP_MESSAGE_ID_LEN]);
 } xmtp_client_events;
 /* Copied; NULL: nobody listens. */
 XMTP_API void xmtp_client_listen(xmtp_client *client, const xmtp_client_events *events);

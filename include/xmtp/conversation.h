@@ -213,6 +213,13 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_set_permission(
     xmtp_client *client, const xmtp_conversation_id *group, xmtp_permission what,
     xmtp_group_field field, xmtp_policy policy, xmtp_error *error);
 
+/* Asks to leave a group: a super admin's client removes us by itself when it hears of it; until then
+ * state is XMTP_MEMBERSHIP_PENDING_REMOVE. XMTP_E_PERMISSION: a DM, the only member, or a super admin,
+ * who must hand that over first. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_leave(xmtp_client *client,
+                                                       const xmtp_conversation_id *id,
+                                                       xmtp_error *error);
+
 /* ---- looking at conversations */
 
 /* What the members have agreed on. Strings and lists live until the next call on this client. */

@@ -106,6 +106,15 @@ XMTP_API XMTP_MUST_CHECK xmtp_status
 xmtp_client_message(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                     xmtp_message *out, xmtp_error *error);
 
+/* Deletes what has expired by the client's clock; sync and poll do it too. *count (may be NULL): how
+ * many. Listeners are told of each (xmtp_client_listen). */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_delete_expired(xmtp_client *client, size_t *count,
+                                                                xmtp_error *error);
+/* Deletes one message from this database only. XMTP_E_NOT_FOUND; XMTP_E_STATE: it is not sent yet, or
+ * a handler has it. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_forget_message(
+    xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+
 #ifdef __cplusplus
 }
 #endif

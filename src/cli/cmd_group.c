@@ -16,6 +16,8 @@ static const char help[] =
     "           WHAT: add-member, remove-member, add-admin, remove-admin, or a field: name,\n"
     "           description, image-url, app-data, disappear-from, disappearing, minimum-version\n"
     "       xmtp group disappear GROUP off | FROM_NS IN_NS\n"
+    "       xmtp group leave GROUP       asks to be removed; a super admin's client does it\n"
+    "       xmtp group consent GROUP [allowed|denied|unknown]\n"
     "       xmtp group show GROUP        what its members have agreed on\n"
     "       xmtp group members GROUP\n"
     "       xmtp group list\n\n"
@@ -122,6 +124,9 @@ static cJSON *conversation_json(const xmtp_conversation *conversation)
     cJSON_AddBoolToObject(object, "paused", conversation->is_paused);
     cJSON_AddNumberToObject(object, "epoch", (double)conversation->epoch);
     cJSON_AddNumberToObject(object, "member_count", conversation->member_count);
+    cJSON_AddStringToObject(object, "added_by", conversation->added_by_inbox);
+    cJSON_AddStringToObject(object, "state", group_state_word(conversation->state));
+    cJSON_AddStringToObject(object, "consent", group_consent_word(conversation->consent));
     return object;
 }
 
@@ -178,6 +183,8 @@ static const struct action {
     {"admin", group_admin, true, 2, 2},
     {"permission", group_permission, true, 2, 2},
     {"disappear", group_disappear, true, 1, 2},
+    {"leave", group_leave, true, 0, 0},
+    {"consent", group_consent, true, 0, 1},
     {"show", group_show, true, 0, 0},
     {"members", group_members, true, 0, 0},
     {"list", group_list, false, 0, 0},

@@ -55,6 +55,21 @@ static const word presets[] = {
     {NULL, 0},
 };
 
+static const word states[] = {
+    {"allowed", XMTP_MEMBERSHIP_ALLOWED},
+    {"rejected", XMTP_MEMBERSHIP_REJECTED},
+    {"pending", XMTP_MEMBERSHIP_PENDING},
+    {"restored", XMTP_MEMBERSHIP_RESTORED},
+    {"pending-remove", XMTP_MEMBERSHIP_PENDING_REMOVE},
+    {NULL, 0},
+};
+static const word consents[] = {
+    {"unknown", XMTP_CONSENT_UNKNOWN},
+    {"allowed", XMTP_CONSENT_ALLOWED},
+    {"denied", XMTP_CONSENT_DENIED},
+    {NULL, 0},
+};
+
 static bool find_word(const word *words, const char *text, int *value)
 {
     for (; words->text != NULL; words++) {
@@ -91,7 +106,45 @@ bool group_preset(const char *text, xmtp_policy_preset *out)
     return is_known;
 }
 
+const char *group_state_word(xmtp_membership_state state)
+{
+    return word_of(states, (int)state);
+}
+
+const char *group_consent_word(xmtp_consent_state consent)
+{
+    return word_of(consents, (int)consent);
+}
+
 /* ---- changes */
+
+xmtp_status group_leave(group_command *c)
+{
+    XMTP_TRY(xmtp_client_leave(c->client, &c->group, c->error));
+    group_print_id(c, &c->group);
+    return XMTP_OK;
+}
+
+/* Sets it when told what to, and prints what it is. */
+xmtp_status group_consent(group_command *c)
+{
+    int state = 0;
+    xmtp_conversation conversation;
+    if (c->argument_count == 1) {
+        XMTP_TRY(take_word(c, consents, c->arguments[0], &state));
+        XMTP_TRY(xmtp_client_set_conversation_consent(c->client, &c->group,
+                                                      (xmtp_consent_state)state, c->error));
+    }
+    XMTP_TRY(xmtp_client_conversation(c->client, &c->group, &conversation, c->error));
+    if (!c->options->json) {
+        printf("%s\n", group_consent_word(conversation.consent));
+        return XMTP_OK;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "consent", group_consent_word(conversation.consent));
+    cli_print_json(object);
+    return XMTP_OK;
+}
 
 xmtp_status group_set(group_command *c)
 {

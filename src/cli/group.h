@@ -22,6 +22,10 @@ xmtp_status group_show(group_command *c);
 xmtp_status group_admin(group_command *c);
 xmtp_status group_permission(group_command *c);
 xmtp_status group_disappear(group_command *c);
+xmtp_status group_leave(group_command *c);
+xmtp_status group_consent(group_command *c);
+const char *group_state_word(xmtp_membership_state state);
+const char *group_consent_word(xmtp_consent_state consent);
 /* "all-members" or "admin-only"; false: neither. */
 bool group_preset(const char *text, xmtp_policy_preset *out);
 

@@ -229,6 +229,7 @@ static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
         xmtp_stored(client, xmtp_setting_number(client->db, "queue_enabled", &is_enabled), error));
     client->is_queue_enabled = is_enabled != 0;
     XMTP_TRY(xmtp_messages_classify_old(client, error));
+    XMTP_TRY(xmtp_expiry_load(client, error));
     return xmtp_stored(client, xmtp_group_row_delete_unfinished(client->db), error);
 }
 

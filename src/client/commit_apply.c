@@ -93,6 +93,7 @@ static xmtp_status store_consequences(group_work *work, const xmtp_commit_facts 
     if (facts->makes_transcript) {
         XMTP_TRY(xmtp_transcript_commit(work, facts, message->id, message->created_ns, error));
     }
+    XMTP_TRY(xmtp_leave_forget(work, facts, error));
     work->row = row; /* its strings move to the work's arena with the reload below */
     return XMTP_OK;
 }

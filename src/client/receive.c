@@ -91,10 +91,17 @@ static bool is_readable_by_others(uint64_t message_epoch, uint64_t group_epoch)
 }
 
 static xmtp_status mark_published(group_work *work, const Pb__GroupMessage__V1 *message,
-                                  const xmtp_intent_row *intent)
+                                  const xmtp_intent_row *intent, xmtp_error *error)
 {
     xmtp_database *db = work->client->db;
-    XMTP_TRY(xmtp_message_set_published(db, intent->message_id, message->created_ns, message->id));
+    uint64_t expire_ns;
+    uint32_t content_type;
+    XMTP_TRY(xmtp_expiry_of_now(work, &expire_ns, error));
+    XMTP_TRY(xmtp_message_set_published(db, intent->message_id, message->created_ns, message->id,
+                                        expire_ns, &content_type));
+    if (content_type == XMTP_CONTENT_LEAVE_REQUEST) {
+        XMTP_TRY(xmtp_leave_note(work, work->client->inbox_id, intent->message_id, error));
+    }
     return xmtp_group_row_set_last_message(db, work->row.ref, message->created_ns);
 }
 
@@ -107,7 +114,7 @@ static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *mes
     XMTP_TRY(open_transaction(work, error));
     xmtp_status status = XMTP_OK;
     if (is_readable_by_others(epoch, group_epoch)) {
-        status = mark_published(work, message, intent);
+        status = mark_published(work, message, intent, error);
     }
     if (status == XMTP_OK) {
         status = again ? xmtp_intent_set_to_publish(client->db, intent->id)
@@ -145,7 +152,11 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
     };
     XMTP_TRY(xmtp_member_inbox(arena, sender, &row.sender_inbox));
     bool is_new = false;
+    XMTP_TRY(xmtp_expiry_of_now(work, &row.expire_ns, error));
     XMTP_TRY(xmtp_message_keep(client, &row, &is_new, error));
+    if (is_new && row.content_type == XMTP_CONTENT_LEAVE_REQUEST) {
+        XMTP_TRY(xmtp_leave_note(work, row.sender_inbox, row.message_id, error));
+    }
     bool is_own = strcmp(row.sender_inbox, client->inbox_id) == 0;
     work->has_news = work->has_news || is_new;
     bool is_denied = work->row.consent == XMTP_CONSENT_DENIED;

@@ -133,6 +133,9 @@ xmtp_status xmtp_check_usable(const group_work *work, xmtp_error *error);
 xmtp_status xmtp_sync_welcomes(xmtp_client *client, xmtp_error *error);
 /* Rounds of one conversation; failures of one do not stop the others. */
 xmtp_status xmtp_sync_group(xmtp_client *client, int64_t ref, bool *has_news, xmtp_error *error);
+/* What is to be done without anybody asking: leavers removed, expired messages deleted, key packages
+ * renewed. */
+xmtp_status xmtp_chores(xmtp_client *client, xmtp_error *error);
 /* Sends what is queued in any conversation. */
 xmtp_status xmtp_flush_intents(xmtp_client *client, xmtp_error *error);
 
@@ -140,6 +143,23 @@ xmtp_status xmtp_flush_intents(xmtp_client *client, xmtp_error *error);
 xmtp_status xmtp_welcome_process(xmtp_client *client, const Pb__WelcomeMessage *message,
                                  xmtp_error *error);
 uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message);
+
+/* ---- expire.c */
+/* When a message that is stored or read back now will expire; 0: never. */
+xmtp_status xmtp_expiry_of_now(group_work *work, uint64_t *expire_ns, xmtp_error *error);
+xmtp_status xmtp_expiry_load(xmtp_client *client, xmtp_error *error);
+
+/* ---- leave.c */
+/* This inbox asked to leave; inside the caller's transaction. */
+xmtp_status xmtp_leave_note(group_work *work, const char *inbox_id, xmtp_bytes message_id,
+                            xmtp_error *error);
+/* Of those whom a commit removed: who had asked for it, and who had not. */
+xmtp_status xmtp_leave_split(group_work *work, xmtp_arena *arena, const xmtp_commit_facts *facts,
+                             xmtp_string_list *left, xmtp_string_list *removed, xmtp_error *error);
+/* Those whom a commit removed are no longer waiting for it. */
+xmtp_status xmtp_leave_forget(group_work *work, const xmtp_commit_facts *facts, xmtp_error *error);
+/* Removes those who asked for it from all groups where we are a super admin. */
+xmtp_status xmtp_leave_chore(xmtp_client *client, xmtp_error *error);
 
 /* ---- consent.c: inside the caller's transaction */
 /* Records one decision and tells the listener when it changed something. Device sync hooks in here. */

@@ -97,6 +97,8 @@ struct xmtp_client {
     uint64_t last_key_ns; /* idempotency keys rise strictly */
     bool is_node_away;    /* a call failed after all retries: the next ones try once */
     bool is_queue_enabled;
+    bool has_leavers;        /* somebody asked to leave since the last chore */
+    uint64_t next_expiry_ns; /* of a message; UINT64_MAX: none */
 
     cached_group groups[XMTP_GROUP_CACHE_MAX];
     size_t group_count;

@@ -309,12 +309,18 @@ static void rest(xmtp_client *client)
 static xmtp_status chores(xmtp_client *client, xmtp_error *error)
 {
     uint64_t now_ns = xmtp_now_ns(client);
+    if (client->next_expiry_ns <= now_ns) {
+        XMTP_TRY(xmtp_client_delete_expired(client, NULL, error));
+    }
+    if (client->has_leavers) {
+        XMTP_TRY(xmtp_leave_chore(client, error));
+    }
     if (now_ns < client->stream.next_chores_ns) {
         return XMTP_OK;
     }
     client->stream.next_chores_ns = now_ns + CHORES_NS;
     XMTP_TRY(xmtp_flush_intents(client, error));
-    XMTP_TRY(xmtp_key_package_chores(client, error));
+    XMTP_TRY(xmtp_chores(client, error));
     rest(client);
     return XMTP_OK;
 }
@@ -400,6 +406,8 @@ xmtp_status xmtp_client_poll(xmtp_client *client, uint64_t timeout_ns, xmtp_erro
             return XMTP_E_TIMEOUT;
         }
         uint64_t chores_ns = until(client->stream.next_chores_ns, xmtp_now_ns(client));
+        uint64_t expiry_ns = until(client->next_expiry_ns, xmtp_now_ns(client));
+        chores_ns = expiry_ns < chores_ns ? expiry_ns : chores_ns;
         was_woken = wait_some(client, chores_ns == 0 ? 1 : chores_ns, &left_ns) == XMTP_OK;
     }
 }

@@ -267,6 +267,15 @@ static xmtp_status sync_all(xmtp_client *client, uint32_t consent_states, xmtp_s
         sync_groups(client, consent_states, counts, &arena, first == XMTP_OK ? error : NULL);
     first = first == XMTP_OK ? status : first;
     xmtp_arena_reset(&arena);
+    status = xmtp_chores(client, first == XMTP_OK ? error : NULL);
+    return first == XMTP_OK ? status : first;
+}
+
+xmtp_status xmtp_chores(xmtp_client *client, xmtp_error *error)
+{
+    xmtp_status first = xmtp_leave_chore(client, error);
+    xmtp_status status = xmtp_client_delete_expired(client, NULL, first == XMTP_OK ? error : NULL);
+    first = first == XMTP_OK ? status : first;
     status = xmtp_key_package_chores(client, first == XMTP_OK ? error : NULL);
     return first == XMTP_OK ? status : first;
 }

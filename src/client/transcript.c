@@ -60,12 +60,16 @@ static xmtp_status field_changes(xmtp_arena *arena, const xmtp_commit_facts *fac
     return XMTP_OK;
 }
 
-static xmtp_status fill_update(xmtp_arena *arena, const xmtp_commit_facts *facts,
-                               Pb__GroupUpdated *u)
+static xmtp_status fill_update(group_work *work, xmtp_arena *arena, const xmtp_commit_facts *facts,
+                               Pb__GroupUpdated *u, xmtp_error *error)
 {
+    xmtp_string_list left;
+    xmtp_string_list removed;
+    XMTP_TRY(xmtp_leave_split(work, arena, facts, &left, &removed, error));
     u->initiated_by_inbox_id = (char *)(uintptr_t)facts->author_inbox;
     XMTP_TRY(inbox_refs(arena, facts->added_inboxes, &u->added_inboxes, &u->n_added_inboxes));
-    XMTP_TRY(inbox_refs(arena, facts->removed_inboxes, &u->removed_inboxes, &u->n_removed_inboxes));
+    XMTP_TRY(inbox_refs(arena, removed, &u->removed_inboxes, &u->n_removed_inboxes));
+    XMTP_TRY(inbox_refs(arena, left, &u->left_inboxes, &u->n_left_inboxes));
     XMTP_TRY(
         inbox_refs(arena, facts->admins_added, &u->added_admin_inboxes, &u->n_added_admin_inboxes));
     XMTP_TRY(inbox_refs(arena, facts->admins_removed, &u->removed_admin_inboxes,
@@ -114,7 +118,7 @@ xmtp_status xmtp_transcript_commit(group_work *work, const xmtp_commit_facts *fa
     xmtp_arena arena;
     xmtp_scratch(work->client, &arena);
     Pb__GroupUpdated update = PB__GROUP_UPDATED__INIT;
-    xmtp_status status = fill_update(&arena, facts, &update);
+    xmtp_status status = fill_update(work, &arena, facts, &update, error);
     if (status == XMTP_OK) {
         char key[24];
         (void)snprintf(key, sizeof(key), "%" PRIu64, created_ns);

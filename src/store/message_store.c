@@ -44,14 +44,22 @@ xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, 
 }
 
 xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id, uint64_t sent_ns,
-                                       uint64_t sequence)
+                                       uint64_t sequence, uint64_t expire_ns,
+                                       uint32_t *content_type)
 {
     xmtp_query q = xmtp_query_start(db, "UPDATE messages SET delivery = 2, sent_ns = ?,"
-                                        " sequence = ? WHERE message_id = ? AND delivery <> 2");
+                                        " sequence = ?, expire_ns = ? WHERE message_id = ?"
+                                        " AND delivery <> 2"
+                                        " RETURNING content_type");
     xmtp_query_bind_u64(&q, sent_ns);
     xmtp_query_bind_u64(&q, sequence);
+    xmtp_query_bind_u64(&q, expire_ns);
     xmtp_query_bind_bytes(&q, message_id);
-    return xmtp_query_run(&q);
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    *content_type = has_row ? (uint32_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status;
 }
 
 xmtp_status xmtp_message_set_failed(xmtp_database *db, xmtp_bytes message_id)
@@ -59,6 +67,64 @@ xmtp_status xmtp_message_set_failed(xmtp_database *db, xmtp_bytes message_id)
     xmtp_query q = xmtp_query_start(db, "UPDATE messages SET delivery = 3 WHERE message_id = ?");
     xmtp_query_bind_bytes(&q, message_id);
     return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_message_delete(xmtp_database *db, xmtp_bytes message_id)
+{
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM messages WHERE message_id = ?");
+    xmtp_query_bind_bytes(&q, message_id);
+    return xmtp_query_run(&q);
+}
+
+static xmtp_status count_expired(xmtp_database *db, uint64_t now_ns, size_t *count)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "SELECT count(*) FROM messages WHERE expire_ns > 0 AND expire_ns <= ?");
+    xmtp_query_bind_u64(&q, now_ns);
+    xmtp_status status = xmtp_query_one(&q);
+    *count = status == XMTP_OK ? (size_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status;
+}
+
+xmtp_status xmtp_message_expired(xmtp_database *db, uint64_t now_ns, xmtp_arena *arena,
+                                 xmtp_message_name **names, size_t *count)
+{
+    size_t capacity;
+    void *items;
+    *count = 0;
+    XMTP_TRY(count_expired(db, now_ns, &capacity));
+    XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(**names), &items));
+    *names = items;
+    xmtp_query q =
+        xmtp_query_start(db, "SELECT m.message_id, g.group_id FROM messages AS m JOIN groups AS g"
+                             " ON g.id = m.group_ref WHERE m.expire_ns > 0 AND m.expire_ns <= ?"
+                             " ORDER BY m.expire_ns");
+    xmtp_query_bind_u64(&q, now_ns);
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    while (status == XMTP_OK && has_row && *count < capacity) {
+        status = xmtp_query_bytes(&q, 0, arena, &(*names)[*count].message_id);
+        if (status == XMTP_OK) {
+            status = xmtp_query_bytes(&q, 1, arena, &(*names)[*count].group_id);
+        }
+        if (status == XMTP_OK) {
+            (*count)++;
+            status = xmtp_query_step(&q, &has_row);
+        }
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
+xmtp_status xmtp_message_next_expiry(xmtp_database *db, uint64_t *expire_ns)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT expire_ns FROM messages WHERE expire_ns > 0"
+                                        " ORDER BY expire_ns LIMIT 1");
+    xmtp_status status = xmtp_query_one(&q);
+    *expire_ns = status == XMTP_OK ? xmtp_query_u64(&q, 0) : UINT64_MAX;
+    xmtp_query_end(&q);
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
 }
 
 #define MESSAGE_SELECT                                                                             \

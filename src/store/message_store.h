@@ -30,12 +30,27 @@ typedef struct xmtp_message_row {
 /* Does nothing when there is one with this id: *is_new tells. Also moves the group's
  * last_message_ns. */
 xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, bool *is_new);
-/* Our own message came back. */
+/* Our own message came back. *content_type receives what it holds. */
 xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id, uint64_t sent_ns,
-                                       uint64_t sequence);
+                                       uint64_t sequence, uint64_t expire_ns,
+                                       uint32_t *content_type);
 xmtp_status xmtp_message_set_failed(xmtp_database *db, xmtp_bytes message_id);
 xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
                               xmtp_message_row *out);
+
+xmtp_status xmtp_message_delete(xmtp_database *db, xmtp_bytes message_id); /* or nothing */
+
+/* Which message, of which conversation; bytes in the arena. */
+typedef struct xmtp_message_name {
+    xmtp_bytes message_id;
+    xmtp_bytes group_id;
+} xmtp_message_name;
+
+/* Everything whose time to expire is now or earlier. */
+xmtp_status xmtp_message_expired(xmtp_database *db, uint64_t now_ns, xmtp_arena *arena,
+                                 xmtp_message_name **names, size_t *count);
+/* When the next one expires; UINT64_MAX: none will. */
+xmtp_status xmtp_message_next_expiry(xmtp_database *db, uint64_t *expire_ns);
 
 /* Is there a membership change with this content in any group of a DM? */
 xmtp_status xmtp_message_dm_has_change(xmtp_database *db, const char *dm_id, xmtp_bytes content,

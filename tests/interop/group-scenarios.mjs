@@ -1,6 +1,6 @@
 // group-scenarios.mjs - settings, admins and permissions of groups, changed from either side.
 import { MetadataField, PermissionPolicy, PermissionUpdateType } from "@xmtp/node-sdk";
-import { same, scenario, until } from "./check.mjs";
+import { holds, same, scenario, until } from "./check.mjs";
 import { officials, ours, sameViews, viewsOf } from "./people.mjs";
 
 const policyNames = Object.fromEntries(
@@ -124,4 +124,68 @@ scenario("a DM made with disappearing settings by either side has them on both",
     const atBob = await bob.conversation(conversation);
     const settings = await atBob.messageDisappearingSettings();
     same("as set by ours", [String(settings.fromNs), String(settings.inNs)], ["7", "7200000000000"]);
+});
+
+// What the newest change of the members says, at the official client: [left, removed].
+async function newestChange(peer, id) {
+    const changes = (await peer.view(id)).changes.map((m) => m.change);
+    const last = changes.filter((c) => c.leftInboxes?.length || c.removedInboxes?.length).at(-1);
+    return last && [last.leftInboxes.map((i) => i.inboxId), last.removedInboxes.map((i) => i.inboxId)];
+}
+
+scenario("a member of either kind leaves, and the super admin of the other kind carries it out", async (context) => {
+    const [ann, bob] = await officials(context.after, "ann", "bob");
+    const us = await ours(context, "leaves");
+    // Ours leaves a group of the official client.
+    const group = await ann.group([us.address, bob.address], "official");
+    await us.group("leave", group.id);
+    const us1 = (await us.group("members", group.id))[0];
+    same("our state until then", us1.state, "pending-remove");
+    await until("ann's client removed ours", async () => (await ann.view(group.id)).members.length === 2);
+    same("what bob is told", await newestChange(bob, group.id), [[us.inboxId], []]);
+    same("ours is out", (await us.view(group.id)).active, false);
+    // The official client leaves a group of ours.
+    const [{ id }] = await us.group("create", "--name", "ours", ann.address, bob.address);
+    const atAnn = await ann.conversation(id);
+    await bob.conversation(id);
+    await atAnn.requestRemoval();
+    same("ann is waiting", await atAnn.isPendingRemoval(), true);
+    await until("ours removed ann", async () => (await us.view(id)).members.length === 2);
+    same("ann is out", (await ann.view(id)).active, false);
+    same("what bob is told", await newestChange(bob, id), [[ann.inboxId], []]);
+});
+
+scenario("messages disappear on both sides after the time that either side set", async (context) => {
+    const [ann] = await officials(context.after, "ann");
+    const us = await ours(context, "disappears");
+    const dm = await ann.client.conversations.createDm(us.inboxId, { messageDisappearingSettings: { fromNs: 1n, inNs: 2000000000n } });
+    await dm.sendText("short-lived");
+    await us.send(dm.id, "short-lived too");
+    const atUs = async () => (await us.view(dm.id)).messages.map((m) => m.text);
+    const atAnn = async () => (await ann.view(dm.id)).messages.map((m) => m.text);
+    same("at first", await atAnn(), ["short-lived", "short-lived too"]);
+    await until("gone from ours", async () => (await atUs()).length === 0);
+    await until("gone from ann's", async () => (await atAnn()).length === 0);
+    await us.group("disappear", dm.id, "off");
+    await us.send(dm.id, "stays");
+    same("afterwards", await atAnn(), ["stays"]);
+});
+
+scenario("two DMs made at once by both kinds are one conversation on both sides", async (context) => {
+    const [ann] = await officials(context.after, "ann");
+    const us = await ours(context, "twice");
+    const { conversation: first } = await us.send(ann.address, "from ours");
+    const dm = await ann.dmTo(us.address); // ann has not heard of ours yet
+    holds("there are two", dm.id !== first);
+    await dm.sendText("from ann");
+    const textsOfOurs = async () => (await us.inbox()).filter((m) => m.kind === "application").map((m) => m.text);
+    await until("ours has both", async () => (await textsOfOurs()).length === 2);
+    same("conversations of ours", (await us.group("list")).map((c) => [c.kind, c.id]), [["dm", dm.id]]);
+    const sent = await us.send(ann.address, "again");
+    same("what ours sends goes to the one with the newest message", sent.conversation, dm.id);
+    const atAnn = await ann.conversation(first);
+    same("conversations of ann", (await ann.client.conversations.listDms()).length, 1);
+    const texts = (await atAnn.messages()).filter((m) => m.contentType.typeId === "text").map((m) => m.content);
+    same("messages of ann", texts.sort(), ["again", "from ann", "from ours"]);
+    same("messages of ours", (await textsOfOurs()).sort(), ["again", "from ann", "from ours"]);
 });
