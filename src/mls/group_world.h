@@ -89,6 +89,7 @@ static inline void world_store_delete(world_store *s, xmtp_bytes key)
 {
     size_t i = world_store_find(s, key);
     if (i < s->count) {
+        xmtp_wipe(s->records[i].value, s->records[i].value_len);
         free(s->records[i].value);
         s->records[i] = s->records[--s->count];
     }
@@ -121,8 +122,9 @@ static inline void world_store_apply(world_store *s, const xmtp_mls_writes *writ
 
 static inline void world_store_free(world_store *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        free(s->records[i].value);
+    while (s->count > 0) {
+        const world_record *last = &s->records[s->count - 1];
+        world_store_delete(s, xmtp_bytes_of(last->key, last->key_len));
     }
     free(s->records);
     *s = (world_store){0};
@@ -299,9 +301,13 @@ static inline blob member_key_package(member *m, xmtp_mls_key_package_private *p
                                                   .capabilities = world_capabilities(),
                                                   .not_before = 1,
                                                   .not_after = UINT64_MAX / 2};
-    blob b;
-    assert_ok(m, xmtp_mls_key_package_create(&m->world->env, &options, &b.p, &b.n, private_keys,
-                                             &m->error));
+    const xmtp_alloc *alloc = &m->world->env.alloc;
+    uint8_t *p;
+    size_t n;
+    assert_ok(
+        m, xmtp_mls_key_package_create(&m->world->env, &options, &p, &n, private_keys, &m->error));
+    blob b = blob_copy(xmtp_bytes_of(p, n)); /* so that tests can free it whatever the memory */
+    (void)alloc->reallocate(alloc->context, p, 0);
     return b;
 }
 
