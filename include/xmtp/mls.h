@@ -42,13 +42,24 @@ enum {
     XMTP_MLS_PROPOSAL_REINIT = 5,
     XMTP_MLS_PROPOSAL_EXTERNAL_INIT = 6,
     XMTP_MLS_PROPOSAL_GROUP_CONTEXT_EXTENSIONS = 7,
+    /* draft-ietf-mls-extensions-10 (numbers suggested there), where all members list them */
+    XMTP_MLS_PROPOSAL_APP_DATA_UPDATE = 8,
+    XMTP_MLS_PROPOSAL_SELF_REMOVE = 0x000a,
 
     XMTP_MLS_EXTENSION_APPLICATION_ID = 0x0001,
     XMTP_MLS_EXTENSION_RATCHET_TREE = 0x0002,
     XMTP_MLS_EXTENSION_REQUIRED_CAPABILITIES = 0x0003,
     XMTP_MLS_EXTENSION_EXTERNAL_PUB = 0x0004,
     XMTP_MLS_EXTENSION_EXTERNAL_SENDERS = 0x0005,
+    XMTP_MLS_EXTENSION_APP_DATA_DICTIONARY = 0x0006, /* draft-ietf-mls-extensions-10 */
     XMTP_MLS_EXTENSION_LAST_RESORT = 0x000a,
+
+    /* Component ids of the same draft; 0x8000 and above are for private use. */
+    XMTP_MLS_COMPONENT_APP_COMPONENTS = 0x0001,
+    XMTP_MLS_COMPONENT_SAFE_AAD = 0x0002,
+    XMTP_MLS_COMPONENT_CONTENT_MEDIA_TYPES = 0x0003,
+    XMTP_MLS_COMPONENT_LAST_RESORT_KEY_PACKAGE = 0x0004,
+    XMTP_MLS_COMPONENT_APP_ACK = 0x0005,
 
     XMTP_MLS_CREDENTIAL_BASIC = 1,
     XMTP_MLS_CREDENTIAL_X509 = 2,
@@ -154,6 +165,14 @@ typedef struct xmtp_mls_config {
     xmtp_status (*authenticate)(void *context, const xmtp_mls_member *member,
                                 const xmtp_mls_member *before);
     void *authenticate_context;
+    /* Works out what the AppDataUpdate proposals of one commit make of a component's data in the
+     * group's app_data_dictionary. before: its data, NULL when it has none. updates: in the order of
+     * the commit; count 0: the data is removed, after is not looked at. after: the new data, valid
+     * until the next call. The same input must give the same answer on every member; anything but
+     * XMTP_OK refuses the commit with XMTP_E_APP_DATA. NULL: no component is known, all are refused. */
+    xmtp_status (*update_app_data)(void *context, uint16_t component_id, const xmtp_bytes *before,
+                                   const xmtp_bytes *updates, size_t count, xmtp_bytes *after);
+    void *app_data_context;
     bool public_handshakes; /* proposals and commits go out as PublicMessage */
     uint32_t padding;       /* [1] plaintexts of private messages are padded to multiples of this */
 } xmtp_mls_config;
@@ -375,6 +394,11 @@ typedef struct xmtp_mls_external_options {
     const xmtp_mls_psk *psks;
     size_t psk_count;
     xmtp_bytes authenticated_data;
+    /* Messages with SelfRemove proposals of the group's epoch, as the network gave them with the
+     * group info: their senders are removed by this commit. Signatures are checked; membership tags
+     * cannot be, by somebody who is not a member. */
+    const xmtp_bytes *self_removes;
+    size_t self_remove_count;
 } xmtp_mls_external_options;
 
 /* Makes the commit (an MLSMessage with a PublicMessage) and the group as it is once the commit has
@@ -435,6 +459,34 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_export(const xmtp_mls_group 
                                                            const char *label, xmtp_bytes context,
                                                            uint8_t *out, size_t out_len);
 
+/* SafeExportSecret of the extensions draft: the exported secret of one component in this epoch, as
+ * long as the hash of the suite (out_len must be that: XMTP_E_LENGTH). It can be had once: what it
+ * was derived from is deleted, here and by the writes, which must be stored before it is used.
+ * XMTP_E_KEY_CONSUMED: had before in this epoch. XMTP_E_STATE: the group was stored by a version
+ * without this exporter; from the next epoch on it has one. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_export_once(xmtp_mls_group *group,
+                                                                uint16_t component_id, uint8_t *out,
+                                                                size_t out_len,
+                                                                xmtp_mls_writes *writes,
+                                                                xmtp_error *error);
+
+/* The data of a component in an encoded AppDataDictionary: the data of an extension
+ * APP_DATA_DICTIONARY of a group, leaf, key package or group info. False: has none. */
+XMTP_API bool xmtp_mls_app_data_find(xmtp_bytes dictionary, uint16_t component_id,
+                                     xmtp_bytes *data);
+
+typedef struct xmtp_mls_app_data {
+    uint16_t component_id;
+    xmtp_bytes data;
+} xmtp_mls_app_data;
+
+/* Encodes an AppDataDictionary, for the extensions of a new group, leaf or key package. items: by
+ * rising component_id (XMTP_E_APP_DATA). dictionary is freed by the caller with env->alloc. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_app_data_encode(const xmtp_env *env,
+                                                              const xmtp_mls_app_data *items,
+                                                              size_t count, uint8_t **dictionary,
+                                                              size_t *dictionary_len);
+
 /* Encrypts an application message as PrivateMessage. message (an MLSMessage) is a view into a
  * buffer of the group: valid until its next xmtp_mls_group_protect or its end. The writes must be
  * stored before the message leaves: they burn the key. Plaintexts up to 16 KiB allocate nothing,
@@ -457,12 +509,15 @@ typedef struct xmtp_mls_proposal {
     uint16_t suite;         /* REINIT */
     const xmtp_mls_extension *extensions; /* GROUP_CONTEXT_EXTENSIONS, REINIT: the complete list */
     size_t extension_count;
-    xmtp_bytes data; /* custom types */
+    xmtp_bytes data;       /* custom types; APP_DATA_UPDATE: the update */
+    uint16_t component_id; /* APP_DATA_UPDATE */
+    bool removes_data;     /* APP_DATA_UPDATE: the component's data goes */
 } xmtp_mls_proposal;
 
 /* Makes a proposal that is sent alone and keeps it, so that own and others' commits can refer to
  * it. config->keep_proposals must be set (XMTP_E_STATE). UPDATE: fresh keys for our leaf, whose
- * private part waits with the proposal. ref receives the ProposalRef. The writes must be stored
+ * private part waits with the proposal. SELF_REMOVE: asks the next committer to remove
+ * us, at most once in an epoch, and goes out as PublicMessage. ref receives the ProposalRef. The writes must be stored
  * before the message leaves. */
 typedef struct xmtp_mls_ref {
     uint8_t p[64];
@@ -586,12 +641,15 @@ XMTP_API xmtp_bytes xmtp_mls_staged_application_data(const xmtp_mls_staged *stag
 /* One proposal: of a staged commit, or the one that was sent alone (with keep_proposals). */
 typedef struct xmtp_mls_proposal_info {
     uint16_t type;
-    uint32_t sender_leaf;   /* the member that proposed it; UINT32_MAX for other senders */
-    xmtp_mls_member member; /* Add: of the key package (leaf: where it goes); Remove: who is
-                               removed; Update: new leaf */
-    xmtp_bytes extensions;  /* GroupContextExtensions: content of the extensions vector */
-    xmtp_bytes data;        /* types beyond RFC 9420: what the proposal holds */
-    uint8_t sender_type;    /* 1 member, 2 external sender, 3 new member, 4 external committer */
+    uint32_t sender_leaf; /* the member that proposed it; UINT32_MAX for other senders */
+    xmtp_mls_member
+        member;            /* Add: of the key package (leaf: where it goes); Remove, SelfRemove: who
+                               is removed; Update: new leaf */
+    xmtp_bytes extensions; /* GroupContextExtensions: content of the extensions vector */
+    xmtp_bytes data;       /* custom types: what the proposal holds; AppDataUpdate: the update */
+    uint16_t component_id; /* AppDataUpdate */
+    bool removes_data;     /* AppDataUpdate */
+    uint8_t sender_type;   /* 1 member, 2 external sender, 3 new member, 4 external committer */
 } xmtp_mls_proposal_info;
 
 /* ProposalRef of a staged proposal, by which a commit can refer to it; empty for other contents. */

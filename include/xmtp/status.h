@@ -69,6 +69,23 @@ extern "C" {
     X(E_DUPLICATE_KEY, -228, "a key appears twice in the tree")                                    \
     X(E_OWN_MESSAGE, -229, "own message: the sender cannot open it")                               \
     X(E_REMOVED, -230, "this member was removed from the group")                                   \
+    X(E_REMOVES_COMMITTER, -231, "commit removes its committer")                                   \
+    X(E_UPDATES_COMMITTER, -232, "commit holds an Update by its committer")                        \
+    X(E_NO_MEMBER, -233, "a proposal is for a leaf that holds no member")                          \
+    X(E_CHANGED_TWICE, -234, "commit updates or removes a leaf twice")                             \
+    X(E_EXTENSIONS_TWICE, -235, "commit sets the extensions of the group twice")                   \
+    X(E_REINIT_NOT_ALONE, -236, "ReInit does not stand alone")                                     \
+    X(E_PSK_TWICE, -237, "commit names a pre-shared key twice")                                    \
+    X(E_PSK_NONCE, -238, "nonce of a pre-shared key has a wrong length")                           \
+    X(E_PSK_USAGE, -239, "pre-shared key of a type or usage that may not stand here")              \
+    X(E_EXTERNAL_INIT, -240, "external commit does not hold exactly one ExternalInit")             \
+    X(E_EXTERNAL_PROPOSAL, -241, "external commit holds a proposal that it may not hold")          \
+    X(E_EXTERNAL_REMOVE, -242, "external commit removes more than one member")                     \
+    X(E_EXTERNAL_REFERENCE, -243, "external commit refers to a proposal that is no SelfRemove")    \
+    X(E_SELF_REMOVE, -244, "SelfRemove does not come by reference to a public message")            \
+    X(E_APP_DATA, -245, "application data of a component is missing, unordered or refused")        \
+    X(E_APP_DATA_LOCKED, -246, "extensions change app_data_dictionary where AppDataUpdate has to") \
+    X(E_PROPOSAL_UNSUPPORTED, -247, "a member does not support proposals of this type")            \
     /* identity */                                                                                 \
     X(E_ASSOCIATION, -300, "identity update breaks an association rule")                           \
     X(E_REPLAY, -301, "signature was used in an earlier identity update")                          \

@@ -77,7 +77,7 @@ static xmtp_status proposal_or_ref_decode(xmtp_reader *r, xmtp_proposal_or_ref *
                                       : xmtp_reader_vec(r, &out->reference);
 }
 
-static void proposal_or_ref_encode(xmtp_writer *w, const xmtp_proposal_or_ref *item)
+void xmtp_proposal_or_ref_encode(xmtp_writer *w, const xmtp_proposal_or_ref *item)
 {
     xmtp_writer_u8(w, item->kind);
     if (item->kind == XMTP_BY_VALUE) {
@@ -139,7 +139,7 @@ void xmtp_commit_encode(xmtp_writer *w, const xmtp_commit *commit)
 {
     size_t mark = xmtp_writer_vec_open(w);
     for (size_t i = 0; i < commit->proposal_count; i++) {
-        proposal_or_ref_encode(w, &commit->proposals[i]);
+        xmtp_proposal_or_ref_encode(w, &commit->proposals[i]);
     }
     xmtp_writer_vec_close(w, mark);
     xmtp_writer_u8(w, commit->has_path ? 1 : 0);

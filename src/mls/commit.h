@@ -40,6 +40,9 @@ typedef struct xmtp_proposal_or_ref {
     xmtp_proposal proposal; /* BY_VALUE */
 } xmtp_proposal_or_ref;
 
+/* A proposal's fields, or its reference. */
+void xmtp_proposal_or_ref_encode(xmtp_writer *w, const xmtp_proposal_or_ref *item);
+
 typedef struct xmtp_commit {
     xmtp_bytes raw;
     xmtp_proposal_or_ref *proposals; /* in the arena */

@@ -13,12 +13,15 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/kept.h"
 #include "mls/propose.h"
 #include "mls/protect.h"
 #include "mls/psk.h"
 #include "mls/stage.h"
 #include "mls/transcript.h"
 #include "mls/welcome.h"
+
+#include <inttypes.h>
 
 enum { EXTERNAL_MEMORY_MAX = 256 << 20 };
 
@@ -162,6 +165,66 @@ static xmtp_proposal *next_proposal(entering *e)
     return &item->proposal;
 }
 
+/* Section 6.3 of the extensions draft: what a joiner can check of a SelfRemove, which is all but the
+ * membership tag. Kept as a member would keep it, so that references find it. */
+static xmtp_status keep_self_remove(entering *e, xmtp_bytes bytes, xmtp_mls_writes *unused)
+{
+    xmtp_mls_group *group = e->group;
+    xmtp_mls_message *message;
+    XMTP_TRY(xmtp_arena_take(&e->arena, sizeof *message, (void **)&message));
+    XMTP_TRY(xmtp_mls_message_decode(bytes, &e->arena, message));
+    const xmtp_public_message *m = &message->u.public_message;
+    if (message->wire_format != XMTP_WIRE_PUBLIC_MESSAGE ||
+        m->content.content.type != XMTP_CONTENT_PROPOSAL ||
+        m->content.content.proposal.type != XMTP_PROPOSAL_SELF_REMOVE ||
+        m->content.sender.type != XMTP_SENDER_MEMBER) {
+        return xmtp_fail(e->error, XMTP_E_SELF_REMOVE, "message is no SelfRemove of a member");
+    }
+    if (!xmtp_bytes_equal(m->content.group_id, group->context.group_id) ||
+        m->content.epoch != group->context.epoch) {
+        return xmtp_fail(e->error, XMTP_E_SELF_REMOVE, "SelfRemove is for another group or epoch");
+    }
+    const xmtp_authenticated_content content = {
+        .wire_format = XMTP_WIRE_PUBLIC_MESSAGE, .content = m->content, .auth = m->auth};
+    xmtp_bytes key = xmtp_tree_signature_key(&group->tree, m->content.sender.index);
+    if (key.n == 0) {
+        return xmtp_fail(e->error, XMTP_E_SENDER, "SelfRemove is by leaf %" PRIu32 ", no member",
+                         m->content.sender.index);
+    }
+    xmtp_status status =
+        xmtp_framing_verify(e->suite, key, &content, group->context.raw, group->scratch);
+    if (status != XMTP_OK) {
+        return xmtp_fail(e->error, status, "the signature of a SelfRemove is wrong");
+    }
+    xmtp_writer *w = &group->scratch->tbs;
+    xmtp_writer_clear(w);
+    xmtp_authenticated_content_encode(w, &content);
+    XMTP_TRY(xmtp_writer_status(w));
+    return xmtp_kept_add(group, xmtp_writer_bytes(w), (xmtp_bytes){0}, unused);
+}
+
+static xmtp_status keep_self_removes(entering *e)
+{
+    const xmtp_mls_external_options *o = e->options;
+    xmtp_mls_writes *unused;
+    XMTP_ENSURE(o->self_remove_count <= XMTP_MLS_KEPT_PROPOSALS_MAX, XMTP_E_LIMIT);
+    XMTP_TRY(xmtp_mls_writes_new(&unused, e->config->env));
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < o->self_remove_count && status == XMTP_OK; i++) {
+        status = keep_self_remove(e, o->self_removes[i], unused);
+    }
+    xmtp_mls_writes_free(unused);
+    return status;
+}
+
+static void list_self_removes(entering *e)
+{
+    for (uint32_t i = 0; i < e->group->kept_count; i++) {
+        e->commit.proposals[e->commit.proposal_count++] = (xmtp_proposal_or_ref){
+            .kind = XMTP_BY_REFERENCE, .reference = xmtp_digest_bytes(&e->group->kept[i].ref)};
+    }
+}
+
 static xmtp_status list_proposals(entering *e)
 {
     const xmtp_mls_external_options *o = e->options;
@@ -169,7 +232,8 @@ static xmtp_status list_proposals(entering *e)
                                 .u.external_init =
                                     xmtp_bytes_of(e->kem_output, e->suite->kem->enc_len)};
     XMTP_ENSURE(o->psk_count <= XMTP_MLS_PSKS_MAX, XMTP_E_LIMIT);
-    XMTP_TRY(xmtp_arena_take_array(&e->arena, o->psk_count + 2, sizeof *e->commit.proposals,
+    const size_t count = o->psk_count + e->group->kept_count + 2;
+    XMTP_TRY(xmtp_arena_take_array(&e->arena, count, sizeof *e->commit.proposals,
                                    (void **)&e->commit.proposals));
     XMTP_TRY(xmtp_proposal_settle(&init, &e->arena, next_proposal(e)));
     if (o->remove != XMTP_MLS_NO_LEAF) {
@@ -183,6 +247,7 @@ static xmtp_status list_proposals(entering *e)
         XMTP_TRY(
             xmtp_proposal_make(e->config, e->suite, &psk, &e->arena, next_proposal(e), e->error));
     }
+    list_self_removes(e);
     return XMTP_OK;
 }
 
@@ -229,8 +294,7 @@ static xmtp_status encode_commit(entering *e, xmtp_writer *w, xmtp_bytes *out)
 {
     size_t mark = xmtp_writer_vec_open(w);
     for (size_t i = 0; i < e->commit.proposal_count; i++) {
-        xmtp_writer_u8(w, XMTP_BY_VALUE);
-        xmtp_proposal_encode(w, &e->commit.proposals[i].proposal);
+        xmtp_proposal_or_ref_encode(w, &e->commit.proposals[i]);
     }
     xmtp_writer_vec_close(w, mark);
     xmtp_writer_u8(w, 1); /* optional path: present */
@@ -289,6 +353,7 @@ static xmtp_status enter(entering *e, xmtp_mls_writes *writes)
 {
     xmtp_mls_group *group = e->group;
     XMTP_TRY(xmtp_tree_merge(&group->tree, &e->next));
+    xmtp_kept_drop(group, NULL);
     xmtp_treekem_adopt(&e->path, e->suite, &group->private_keys);
     group->secrets = e->secrets;
     XMTP_TRY(xmtp_interim_transcript_hash(e->suite, e->context.confirmed_transcript_hash,
@@ -303,6 +368,7 @@ static xmtp_status join_external(entering *e, xmtp_mls_writes *writes)
     XMTP_TRY(take_group(e));
     xmtp_tree_overlay(&e->next, &e->group->tree);
     XMTP_TRY(make_init_secret(e));
+    XMTP_TRY(keep_self_removes(e));
     XMTP_TRY(list_proposals(e));
     XMTP_TRY(xmtp_proposals_apply(e->group, XMTP_EXTERNAL_COMMITTER, &e->commit, &e->arena,
                                   &e->next, &e->applied, e->error));

@@ -217,6 +217,7 @@ void xmtp_mls_group_free(xmtp_mls_group *group)
     }
     xmtp_kept_drop(group, NULL);
     xmtp_resumption_free(group);
+    xmtp_exporter_drop(group, NULL);
     xmtp_buffer_free(alloc, &group->reinit);
     xmtp_tree_free(&group->tree);
     xmtp_framing_scratch_free(group->scratch);
@@ -366,12 +367,4 @@ xmtp_bytes xmtp_mls_group_epoch_authenticator(const xmtp_mls_group *group)
 xmtp_bytes xmtp_mls_group_context(const xmtp_mls_group *group)
 {
     return xmtp_buffer_bytes(&group->epochs[0].context);
-}
-
-xmtp_status xmtp_mls_group_export(const xmtp_mls_group *group, const char *label,
-                                  xmtp_bytes context, uint8_t *out, size_t out_len)
-{
-    XMTP_ENSURE(group->is_active, XMTP_E_REMOVED);
-    return xmtp_exporter(group->suite, &group->secrets.exporter_secret, label, context, out,
-                         out_len);
 }

@@ -6,6 +6,7 @@
  *   stage.c       what a commit would make      merge.c    making it so
  *   make_commit.c, pending.c  own commits       proposals.c  checking and applying proposals
  *   kept.c        proposals sent alone          psk.c      pre-shared keys of a commit or welcome
+ *   app_data.c    data of components            exporter.c secrets that leave the key schedule
  *
  *     epochs[0]    the current epoch      epochs[1], [2] ...  the ones before, newest first
  *
@@ -32,6 +33,8 @@ enum {
     XMTP_MLS_STAGED_MEMORY_MAX = 256 << 20,
     /* Past epochs that a configuration may ask for: each costs a secret tree. */
     XMTP_MLS_PAST_EPOCHS_MAX = 100,
+    /* Leaves of an exporter tree: one for each component id. */
+    XMTP_MLS_EXPORTER_LEAVES = 1 << 16,
 };
 
 /* Bytes that the holder frees. */
@@ -124,6 +127,7 @@ struct xmtp_mls_group {
     uint32_t kept_capacity;
     xmtp_resumption *resumption; /* config.resumption_psks_max places, rising epochs */
     uint32_t resumption_count;
+    xmtp_secret_tree exporter_tree; /* of the current epoch; zeroed before its first use */
     xmtp_buffer reinit; /* the ReInit proposal that ended this group; empty: it goes on */
 
     xmtp_framing_scratch *scratch; /* memory between messages, no state */
@@ -223,6 +227,9 @@ xmtp_status xmtp_resumption_add(xmtp_mls_group *group, uint64_t epoch, const xmt
                                 uint64_t *dropped, bool *has_dropped) XMTP_MUST_CHECK;
 void xmtp_resumption_free(xmtp_mls_group *group); /* wipes */
 
+/* The exporter tree goes with its epoch, from memory (wiped) and store. writes may be NULL. */
+void xmtp_exporter_drop(xmtp_mls_group *group, xmtp_mls_writes *writes);
+
 /* Takes over a staged, joined or created state as the first epoch of a group. */
 xmtp_status xmtp_group_first_epoch(xmtp_mls_group *group, xmtp_bytes context, uint64_t number,
                                    xmtp_mls_writes *writes) XMTP_MUST_CHECK;
@@ -245,6 +252,7 @@ void xmtp_records_put_node(const xmtp_suite *suite, uint32_t index, const xmtp_n
                            xmtp_mls_writes *writes);
 void xmtp_records_put_proposal(const xmtp_kept_proposal *kept, xmtp_mls_writes *writes);
 void xmtp_records_put_resumption(const xmtp_resumption *resumption, xmtp_mls_writes *writes);
+void xmtp_records_put_exporter_tree(const xmtp_secret_tree *tree, xmtp_mls_writes *writes);
 void xmtp_records_put_reinit(const xmtp_mls_group *group, xmtp_mls_writes *writes);
 /* Everything: for a group that was just made. */
 void xmtp_records_put_all(const xmtp_mls_group *group, xmtp_mls_writes *writes);

@@ -471,11 +471,11 @@ static void commits_against_the_rules_are_refused(void **state)
                                          .data = {demanding, sizeof demanding}};
     const xmtp_mls_extension double_type[] = {required, required};
     commit_refused(&p.alice, (xmtp_mls_commit_options){.remove = &self, .remove_count = 1},
-                   XMTP_E_PROPOSAL_LIST);
+                   XMTP_E_REMOVES_COMMITTER);
     commit_refused(&p.alice, (xmtp_mls_commit_options){.remove = twice, .remove_count = 2},
-                   XMTP_E_PROPOSAL_LIST);
+                   XMTP_E_CHANGED_TWICE);
     commit_refused(&p.alice, (xmtp_mls_commit_options){.remove = &nobody, .remove_count = 1},
-                   XMTP_E_PROPOSAL_LIST);
+                   XMTP_E_NO_MEMBER);
     commit_refused(&p.alice, (xmtp_mls_commit_options){.add = &bad_package, .add_count = 1},
                    XMTP_E_KEY_PACKAGE);
     p.alice.config.openmls_verdicts = true;

@@ -206,16 +206,16 @@ static inline blob blob_copy(xmtp_bytes in)
 
 static const uint16_t world_versions[] = {1};
 static const uint16_t world_suites[] = {3};
-static const uint16_t world_extensions[] = {0xff00, 0xff01, 10};
-static const uint16_t world_proposals[] = {7, 0xf001};
+static const uint16_t world_extensions[] = {0xff00, 0xff01, 10, 6};
+static const uint16_t world_proposals[] = {7, 0xf001, 8, 10};
 static const uint16_t world_credentials[] = {1};
 
 static inline xmtp_mls_capabilities world_capabilities(void)
 {
     return (xmtp_mls_capabilities){.versions = {world_versions, 1},
                                    .suites = {world_suites, 1},
-                                   .extensions = {world_extensions, 3},
-                                   .proposals = {world_proposals, 2},
+                                   .extensions = {world_extensions, 4},
+                                   .proposals = {world_proposals, 4},
                                    .credentials = {world_credentials, 1}};
 }
 

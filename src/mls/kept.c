@@ -141,7 +141,8 @@ xmtp_status xmtp_proposal_check_sender(const xmtp_sender *sender, const xmtp_pro
     bool is_allowed = true;
     switch (sender->type) {
     case XMTP_SENDER_EXTERNAL:
-        is_allowed = type != XMTP_PROPOSAL_UPDATE && type != XMTP_PROPOSAL_EXTERNAL_INIT;
+        is_allowed = type != XMTP_PROPOSAL_UPDATE && type != XMTP_PROPOSAL_EXTERNAL_INIT &&
+                     type != XMTP_PROPOSAL_SELF_REMOVE;
         break;
     case XMTP_SENDER_NEW_MEMBER_PROPOSAL:
         is_allowed = type == XMTP_PROPOSAL_ADD;
@@ -175,6 +176,15 @@ xmtp_mls_proposal_info xmtp_proposal_info_of(const xmtp_mls_group *group, const 
     case XMTP_PROPOSAL_REMOVE:
         info.member.leaf = proposal->u.remove;
         (void)xmtp_member_at(&group->tree, proposal->u.remove, &info.member); /* may be blank */
+        break;
+    case XMTP_PROPOSAL_SELF_REMOVE:
+        info.member.leaf = info.sender_leaf;
+        (void)xmtp_member_at(&group->tree, info.sender_leaf, &info.member);
+        break;
+    case XMTP_PROPOSAL_APP_DATA_UPDATE:
+        info.component_id = proposal->u.app_data_update.component_id;
+        info.removes_data = proposal->u.app_data_update.operation == XMTP_APP_DATA_REMOVE;
+        info.data = proposal->u.app_data_update.update;
         break;
     case XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         info.extensions = proposal->u.group_context_extensions.raw;

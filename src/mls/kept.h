@@ -33,8 +33,8 @@ void xmtp_kept_drop(xmtp_mls_group *group, xmtp_mls_writes *writes);
 xmtp_status xmtp_kept_open(const xmtp_kept_proposal *kept, xmtp_arena *arena,
                            xmtp_authenticated_content **out) XMTP_MUST_CHECK;
 
-/* What section 12.1.8 lets a sender propose: members everything, external senders no Update and no
- * ExternalInit, new members their own Add. XMTP_E_SENDER. */
+/* What section 12.1.8 lets a sender propose: members everything, external senders no Update, no
+ * ExternalInit and no SelfRemove, new members their own Add. XMTP_E_SENDER. */
 xmtp_status xmtp_proposal_check_sender(const xmtp_sender *sender, const xmtp_proposal *proposal,
                                        xmtp_error *error) XMTP_MUST_CHECK;
 

@@ -82,6 +82,7 @@ static xmtp_status derive_all(const xmtp_suite *suite, const xmtp_secret *epoch_
         {"resumption", &out->resumption_psk},
         {"authentication", &out->epoch_authenticator},
         {"init", &out->init_secret},
+        {"application_export", &out->application_export},
     };
     xmtp_hmac keyed;
     xmtp_hmac_init(&keyed, suite->hash, xmtp_secret_bytes(epoch_secret));

@@ -23,6 +23,7 @@ typedef struct xmtp_epoch_secrets {
     xmtp_secret resumption_psk;
     xmtp_secret epoch_authenticator;
     xmtp_secret init_secret;
+    xmtp_secret application_export; /* of draft-ietf-mls-extensions-10, section 4.4 */
 } xmtp_epoch_secrets;
 
 void xmtp_epoch_secrets_wipe(xmtp_epoch_secrets *secrets);

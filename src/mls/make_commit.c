@@ -153,13 +153,7 @@ static xmtp_status encode_commit(making *m, xmtp_bytes *out)
     xmtp_writer_init(&w, m->group->alloc, XMTP_WRITER_MAX);
     size_t mark = xmtp_writer_vec_open(&w);
     for (size_t i = 0; i < m->commit->proposal_count; i++) {
-        const xmtp_proposal_or_ref *item = &m->commit->proposals[i];
-        xmtp_writer_u8(&w, item->kind);
-        if (item->kind == XMTP_BY_VALUE) {
-            xmtp_proposal_encode(&w, &item->proposal);
-        } else {
-            xmtp_writer_vec(&w, item->reference);
-        }
+        xmtp_proposal_or_ref_encode(&w, &m->commit->proposals[i]);
     }
     xmtp_writer_vec_close(&w, mark);
     xmtp_writer_u8(&w, m->commit->has_path ? 1 : 0);

@@ -137,6 +137,7 @@ static xmtp_status end_epoch(xmtp_mls_group *group, const xmtp_staged_commit *co
     uint64_t dropped;
     bool has_dropped;
     xmtp_kept_drop(group, writes);
+    xmtp_exporter_drop(group, writes);
     if (commit->reinit.n > 0) {
         XMTP_TRY(xmtp_buffer_copy(group->alloc, commit->reinit, &group->reinit));
         xmtp_records_put_reinit(group, writes);
@@ -190,6 +191,7 @@ static xmtp_status merge_removal(xmtp_mls_group *group, xmtp_staged_commit *comm
     uint32_t own = group->private_keys.leaf_index;
     put_tree_changes(&group->tree, &commit->next, writes);
     xmtp_kept_drop(group, writes);
+    xmtp_exporter_drop(group, writes);
     for (uint32_t i = 0; i < group->resumption_count; i++) {
         xmtp_writes_delete(
             writes, xmtp_record_key_epoch(XMTP_RECORD_RESUMPTION, group->resumption[i].epoch));

@@ -381,9 +381,9 @@ static void bad_tags_of_leaves_and_psks_are_refused(void **state)
                          source >= 1 && source <= 3 ? XMTP_OK : XMTP_E_LEAF_NODE);
     }
     xmtp_reader r = xmtp_reader_of(xmtp_bytes_of(psk_type, sizeof psk_type));
-    assert_int_equal(xmtp_psk_id_decode(&r, &psk), XMTP_E_PSK);
+    assert_int_equal(xmtp_psk_id_decode(&r, &psk), XMTP_E_PSK_USAGE);
     r = xmtp_reader_of(xmtp_bytes_of(psk_usage, sizeof psk_usage));
-    assert_int_equal(xmtp_psk_id_decode(&r, &psk), XMTP_E_PSK);
+    assert_int_equal(xmtp_psk_id_decode(&r, &psk), XMTP_E_PSK_USAGE);
     xmtp_writer_free(&w);
 }
 

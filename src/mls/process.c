@@ -237,6 +237,10 @@ static xmtp_status take_proposal(xmtp_mls_staged *staged, const xmtp_authenticat
 {
     const xmtp_mls_group *group = staged->group;
     xmtp_writer w;
+    if (content->content.content.proposal.type == XMTP_PROPOSAL_SELF_REMOVE &&
+        content->wire_format != XMTP_WIRE_PUBLIC_MESSAGE) {
+        return xmtp_fail(error, XMTP_E_SELF_REMOVE, "SelfRemove came in a private message");
+    }
     if (!group->config.keep_proposals) {
         return XMTP_OK;
     }

@@ -9,7 +9,7 @@ static xmtp_status resumption_decode(xmtp_reader *r, xmtp_psk_id *out)
 {
     XMTP_TRY(xmtp_reader_u8(r, &out->usage));
     XMTP_ENSURE(out->usage >= XMTP_PSK_USAGE_APPLICATION && out->usage <= XMTP_PSK_USAGE_BRANCH,
-                XMTP_E_PSK);
+                XMTP_E_PSK_USAGE);
     XMTP_TRY(xmtp_reader_vec(r, &out->psk_group_id));
     return xmtp_reader_u64(r, &out->psk_epoch);
 }
@@ -19,7 +19,8 @@ xmtp_status xmtp_psk_id_decode(xmtp_reader *r, xmtp_psk_id *out)
     const xmtp_reader start = *r;
     *out = (xmtp_psk_id){0};
     XMTP_TRY(xmtp_reader_u8(r, &out->type));
-    XMTP_ENSURE(out->type == XMTP_PSK_EXTERNAL || out->type == XMTP_PSK_RESUMPTION, XMTP_E_PSK);
+    XMTP_ENSURE(out->type == XMTP_PSK_EXTERNAL || out->type == XMTP_PSK_RESUMPTION,
+                XMTP_E_PSK_USAGE);
     if (out->type == XMTP_PSK_EXTERNAL) {
         XMTP_TRY(xmtp_reader_vec(r, &out->psk_id));
     } else {
@@ -47,7 +48,8 @@ void xmtp_psk_id_encode(xmtp_writer *w, const xmtp_psk_id *id)
 
 bool xmtp_proposal_type_is_known(uint16_t type)
 {
-    return type >= XMTP_PROPOSAL_ADD && type <= XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS;
+    return (type >= XMTP_PROPOSAL_ADD && type <= XMTP_PROPOSAL_APP_DATA_UPDATE) ||
+           type == XMTP_PROPOSAL_SELF_REMOVE;
 }
 
 static xmtp_status reinit_decode(xmtp_reader *r, xmtp_proposal *out)
@@ -64,6 +66,29 @@ static void reinit_encode(xmtp_writer *w, const xmtp_proposal *proposal)
     xmtp_writer_u16(w, proposal->u.reinit.version);
     xmtp_writer_u16(w, proposal->u.reinit.cipher_suite);
     xmtp_extensions_encode(w, &proposal->u.reinit.extensions);
+}
+
+static xmtp_status app_data_update_decode(xmtp_reader *r, xmtp_proposal *out)
+{
+    XMTP_TRY(xmtp_reader_u16(r, &out->u.app_data_update.component_id));
+    XMTP_TRY(xmtp_reader_u8(r, &out->u.app_data_update.operation));
+    out->u.app_data_update.update = (xmtp_bytes){0};
+    switch (out->u.app_data_update.operation) {
+    case XMTP_APP_DATA_UPDATE:
+        return xmtp_reader_vec(r, &out->u.app_data_update.update);
+    case XMTP_APP_DATA_REMOVE:
+        return XMTP_OK;
+    }
+    return XMTP_E_MALFORMED;
+}
+
+static void app_data_update_encode(xmtp_writer *w, const xmtp_proposal *proposal)
+{
+    xmtp_writer_u16(w, proposal->u.app_data_update.component_id);
+    xmtp_writer_u8(w, proposal->u.app_data_update.operation);
+    if (proposal->u.app_data_update.operation == XMTP_APP_DATA_UPDATE) {
+        xmtp_writer_vec(w, proposal->u.app_data_update.update);
+    }
 }
 
 static xmtp_status choice_decode(xmtp_reader *r, xmtp_proposal *out)
@@ -83,6 +108,10 @@ static xmtp_status choice_decode(xmtp_reader *r, xmtp_proposal *out)
         return xmtp_reader_vec(r, &out->u.external_init);
     case XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         return xmtp_extensions_decode(r, &out->u.group_context_extensions);
+    case XMTP_PROPOSAL_APP_DATA_UPDATE:
+        return app_data_update_decode(r, out);
+    case XMTP_PROPOSAL_SELF_REMOVE: /* an empty struct */
+        return XMTP_OK;
     }
     return xmtp_reader_vec(r, &out->u.unknown);
 }
@@ -128,6 +157,11 @@ void xmtp_proposal_body_encode(xmtp_writer *w, const xmtp_proposal *proposal)
         return;
     case XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         xmtp_extensions_encode(w, &proposal->u.group_context_extensions);
+        return;
+    case XMTP_PROPOSAL_APP_DATA_UPDATE:
+        app_data_update_encode(w, proposal);
+        return;
+    case XMTP_PROPOSAL_SELF_REMOVE:
         return;
     }
     xmtp_writer_vec(w, proposal->u.unknown);

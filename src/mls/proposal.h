@@ -13,7 +13,15 @@ typedef enum xmtp_proposal_type {
     XMTP_PROPOSAL_REINIT = 5,
     XMTP_PROPOSAL_EXTERNAL_INIT = 6,
     XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS = 7,
+    /* draft-ietf-mls-extensions-10, sections 4.7 and 6.3; numbers as suggested there */
+    XMTP_PROPOSAL_APP_DATA_UPDATE = 8,
+    XMTP_PROPOSAL_SELF_REMOVE = 10,
 } xmtp_proposal_type;
+
+typedef enum xmtp_app_data_operation {
+    XMTP_APP_DATA_UPDATE = 1,
+    XMTP_APP_DATA_REMOVE = 2,
+} xmtp_app_data_operation;
 
 typedef enum xmtp_psk_type {
     XMTP_PSK_EXTERNAL = 1,
@@ -37,7 +45,7 @@ typedef struct xmtp_psk_id {
     xmtp_bytes psk_nonce;
 } xmtp_psk_id;
 
-/* XMTP_E_PSK for an unknown type or usage. */
+/* XMTP_E_PSK_USAGE for an unknown type or usage. */
 xmtp_status xmtp_psk_id_decode(xmtp_reader *r, xmtp_psk_id *out) XMTP_MUST_CHECK;
 void xmtp_psk_id_encode(xmtp_writer *w, const xmtp_psk_id *id);
 
@@ -60,11 +68,16 @@ typedef struct xmtp_proposal {
         } reinit;
         xmtp_bytes external_init; /* kem_output */
         xmtp_extensions group_context_extensions;
+        struct {
+            uint16_t component_id;
+            uint8_t operation; /* xmtp_app_data_operation */
+            xmtp_bytes update; /* UPDATE */
+        } app_data_update;
         xmtp_bytes unknown;
     } u;
 } xmtp_proposal;
 
-/* True for the seven types of RFC 9420. */
+/* True for the types above: those of RFC 9420 and of the extensions draft. */
 bool xmtp_proposal_type_is_known(uint16_t type);
 
 xmtp_status xmtp_proposal_decode(xmtp_reader *r, xmtp_proposal *out) XMTP_MUST_CHECK;

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/app_data.h"
 #include "mls/kept.h"
 #include "mls/key_package_rules.h"
 
@@ -37,8 +38,10 @@ typedef struct list_check {
     size_t update_count;
     size_t external_init_count;
     size_t reinit_count;
-    size_t custom_count;
-    uint8_t *touched; /* one per leaf: an Update or Remove was for it; NULL without Updates */
+    size_t beyond_count;   /* types that not every member need support */
+    size_t app_data_count; /* AppDataUpdate */
+    size_t self_remove_count;
+    uint8_t *touched; /* one per leaf: an Update, Remove or SelfRemove was for it */
 } list_check;
 
 const xmtp_extensions *xmtp_extensions_for_leaves(const xmtp_mls_group *group,
@@ -74,7 +77,7 @@ xmtp_status xmtp_context_extensions_check(const xmtp_mls_config *config,
 {
     xmtp_required_capabilities required;
     xmtp_external_sender sender;
-    xmtp_bytes senders;
+    xmtp_bytes data;
     if (config->openmls_verdicts) {
         return check_listed(extensions, error);
     }
@@ -82,29 +85,34 @@ xmtp_status xmtp_context_extensions_check(const xmtp_mls_config *config,
         return xmtp_fail(error, XMTP_E_EXTENSION, "required_capabilities cannot be read");
     }
     /* the walk ends where the list does: the entry behind the last is not found */
-    if (xmtp_extensions_find(extensions, XMTP_EXTENSION_EXTERNAL_SENDERS, &senders) &&
-        xmtp_external_sender_at(senders, UINT32_MAX, &sender) != XMTP_E_NOT_FOUND) {
+    if (xmtp_extensions_find(extensions, XMTP_EXTENSION_EXTERNAL_SENDERS, &data) &&
+        xmtp_external_sender_at(data, UINT32_MAX, &sender) != XMTP_E_NOT_FOUND) {
         return xmtp_fail(error, XMTP_E_EXTENSION, "external_senders cannot be read");
+    }
+    if (xmtp_extensions_find(extensions, XMTP_EXTENSION_APP_DATA_DICTIONARY, &data) &&
+        xmtp_app_data_check(data) != XMTP_OK) {
+        return xmtp_fail(error, XMTP_E_APP_DATA, "app_data_dictionary cannot be read");
     }
     return XMTP_OK;
 }
 
 static xmtp_status check_context_extensions(list_check *c, const xmtp_proposal *proposal)
 {
+    const xmtp_extensions *extensions = &proposal->u.group_context_extensions;
     if (c->context_extensions != NULL) {
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+        return xmtp_fail(c->error, XMTP_E_EXTENSIONS_TWICE,
                          "commit has more than one GroupContextExtensions proposal");
     }
     c->context_extensions = proposal;
-    return xmtp_context_extensions_check(&c->group->config, &proposal->u.group_context_extensions,
-                                         c->error);
+    XMTP_TRY(xmtp_context_extensions_check(&c->group->config, extensions, c->error));
+    return xmtp_app_data_check_locked(c->group, extensions, c->error);
 }
 
 static xmtp_status check_remove(list_check *c, const xmtp_proposal *proposal)
 {
     uint32_t leaf = proposal->u.remove;
     if (leaf == c->committer) {
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+        return xmtp_fail(c->error, XMTP_E_REMOVES_COMMITTER,
                          "commit removes its committer, leaf %" PRIu32, leaf);
     }
     c->remove_count++;
@@ -116,9 +124,35 @@ static xmtp_status check_remove(list_check *c, const xmtp_proposal *proposal)
 static xmtp_status check_update(list_check *c, const xmtp_sender *sender)
 {
     if (sender->type != XMTP_SENDER_MEMBER || sender->index == c->committer) {
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "commit holds an Update by its committer");
+        return xmtp_fail(c->error, XMTP_E_UPDATES_COMMITTER,
+                         "commit holds an Update by its committer");
     }
     c->update_count++;
+    return XMTP_OK;
+}
+
+/* draft-ietf-mls-extensions-10, section 6.3: by reference, from a member that is not the committer,
+ * sent as PublicMessage. */
+static xmtp_status check_self_remove(list_check *c, const xmtp_sender *sender, bool by_reference)
+{
+    if (!by_reference || sender->type != XMTP_SENDER_MEMBER) {
+        return xmtp_fail(c->error, XMTP_E_SELF_REMOVE, "commit holds a SelfRemove by value");
+    }
+    if (sender->index == c->committer) {
+        return xmtp_fail(c->error, XMTP_E_REMOVES_COMMITTER,
+                         "commit holds a SelfRemove by its committer, leaf %" PRIu32,
+                         sender->index);
+    }
+    c->self_remove_count++;
+    c->beyond_count++;
+    c->out->removes_us |= sender->index == c->group->private_keys.leaf_index;
+    return XMTP_OK;
+}
+
+static xmtp_status count_app_data(list_check *c)
+{
+    c->app_data_count++;
+    c->beyond_count++;
     return XMTP_OK;
 }
 
@@ -132,11 +166,11 @@ static xmtp_status check_psk(list_check *c, const xmtp_psk_id *id)
         return xmtp_fail(c->error, XMTP_E_PSK, "pre-shared keys are not accepted");
     }
     if (id->type == XMTP_PSK_RESUMPTION && id->usage != XMTP_PSK_USAGE_APPLICATION && !is_start) {
-        return xmtp_fail(c->error, XMTP_E_PSK, "a commit may not use a pre-shared key for usage %u",
-                         (unsigned)id->usage);
+        return xmtp_fail(c->error, XMTP_E_PSK_USAGE,
+                         "a commit may not use a pre-shared key for usage %u", (unsigned)id->usage);
     }
     if (id->psk_nonce.n != group->suite->hash->len) {
-        return xmtp_fail(c->error, XMTP_E_PSK, "nonce of a pre-shared key has %zu bytes",
+        return xmtp_fail(c->error, XMTP_E_PSK_NONCE, "nonce of a pre-shared key has %zu bytes",
                          id->psk_nonce.n);
     }
     XMTP_ENSURE(c->out->psk_count < XMTP_MLS_PSKS_MAX, XMTP_E_LIMIT);
@@ -163,7 +197,7 @@ static xmtp_status check_custom(list_check *c, uint16_t type)
     const xmtp_mls_u16_list *custom = &c->group->config.custom_proposals;
     for (size_t i = 0; i < custom->count; i++) {
         if (custom->items[i] == type) {
-            c->custom_count++;
+            c->beyond_count++;
             return XMTP_OK;
         }
     }
@@ -172,7 +206,7 @@ static xmtp_status check_custom(list_check *c, uint16_t type)
 }
 
 static xmtp_status check_type(list_check *c, const xmtp_proposal *proposal,
-                              const xmtp_sender *sender)
+                              const xmtp_sender *sender, bool by_reference)
 {
     switch (proposal->type) {
     case XMTP_PROPOSAL_ADD:
@@ -188,14 +222,24 @@ static xmtp_status check_type(list_check *c, const xmtp_proposal *proposal,
         return check_psk(c, &proposal->u.psk);
     case XMTP_PROPOSAL_REINIT:
         return check_reinit(c, proposal);
+    case XMTP_PROPOSAL_SELF_REMOVE:
+        return check_self_remove(c, sender, by_reference);
+    case XMTP_PROPOSAL_APP_DATA_UPDATE:
+        return count_app_data(c);
     default:
         return check_custom(c, proposal->type);
     }
 }
 
-/* Section 12.2, the list of an external commit: one ExternalInit, at most one Remove, PSKs. */
-static xmtp_status check_external_type(list_check *c, const xmtp_proposal *proposal)
+/* Section 12.2, the list of an external commit: one ExternalInit, at most one Remove, PSKs; and
+ * those that the extensions draft allows there. */
+static xmtp_status check_external_type(list_check *c, const xmtp_proposal *proposal,
+                                       const xmtp_sender *sender, bool by_reference)
 {
+    if (by_reference && proposal->type != XMTP_PROPOSAL_SELF_REMOVE) { /* section 12.4.3.2 */
+        return xmtp_fail(c->error, XMTP_E_EXTERNAL_REFERENCE,
+                         "external commit refers to a proposal of type %" PRIu16, proposal->type);
+    }
     switch (proposal->type) {
     case XMTP_PROPOSAL_EXTERNAL_INIT:
         c->external_init_count++;
@@ -203,13 +247,17 @@ static xmtp_status check_external_type(list_check *c, const xmtp_proposal *propo
         return XMTP_OK;
     case XMTP_PROPOSAL_REMOVE:
         if (c->remove_count > 0) {
-            return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "external commit removes twice");
+            return xmtp_fail(c->error, XMTP_E_EXTERNAL_REMOVE, "external commit removes twice");
         }
         return check_remove(c, proposal);
     case XMTP_PROPOSAL_PSK:
         return check_psk(c, &proposal->u.psk);
+    case XMTP_PROPOSAL_SELF_REMOVE:
+        return check_self_remove(c, sender, by_reference);
+    case XMTP_PROPOSAL_APP_DATA_UPDATE:
+        return count_app_data(c);
     default:
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+        return xmtp_fail(c->error, XMTP_E_EXTERNAL_PROPOSAL,
                          "external commit holds a proposal of type %" PRIu16, proposal->type);
     }
 }
@@ -256,15 +304,15 @@ static xmtp_sender sender_of(const list_check *c, size_t i)
     return (xmtp_sender){.type = XMTP_SENDER_MEMBER, .index = c->committer};
 }
 
-/* Section 12.2: no leaf may be updated twice, or updated and removed. */
+/* Section 12.2: no leaf may be updated or removed twice, or both. */
 static xmtp_status touch(list_check *c, uint32_t leaf)
 {
     if (c->touched == NULL || leaf >= c->group->tree.leaf_count) {
         return XMTP_OK;
     }
     if (c->touched[leaf] != 0) {
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
-                         "commit updates leaf %" PRIu32 " and changes it again", leaf);
+        return xmtp_fail(c->error, XMTP_E_CHANGED_TWICE,
+                         "commit updates or removes leaf %" PRIu32 " and changes it again", leaf);
     }
     c->touched[leaf] = 1;
     return XMTP_OK;
@@ -281,7 +329,7 @@ static xmtp_status check_updated_leaf(list_check *c, const xmtp_leaf_node *leaf,
                                         .group_extensions =
                                             xmtp_extensions_for_leaves(group, c->out)};
     if (xmtp_tree_leaf(&group->tree, index, &before) != XMTP_OK) {
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+        return xmtp_fail(c->error, XMTP_E_NO_MEMBER,
                          "commit updates leaf %" PRIu32 " which holds no member", index);
     }
     XMTP_TRY(xmtp_leaf_node_validate(leaf, &rules, c->error));
@@ -311,17 +359,26 @@ static xmtp_status apply_update(list_check *c, size_t i)
     return XMTP_OK;
 }
 
-static xmtp_status apply_remove(list_check *c, size_t i)
+static xmtp_status remove_leaf(list_check *c, uint32_t leaf)
 {
-    uint32_t leaf = c->out->proposals[i].proposal.u.remove;
     XMTP_TRY(touch(c, leaf));
     xmtp_status status = xmtp_tree_remove_leaf(c->next, leaf);
     if (status == XMTP_E_NOT_FOUND) {
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
+        return xmtp_fail(c->error, XMTP_E_NO_MEMBER,
                          "commit removes leaf %" PRIu32 " which holds no member", leaf);
     }
     note_changed(c, leaf);
     return status;
+}
+
+static xmtp_status apply_remove(list_check *c, size_t i)
+{
+    return remove_leaf(c, c->out->proposals[i].proposal.u.remove);
+}
+
+static xmtp_status apply_self_remove(list_check *c, size_t i)
+{
+    return remove_leaf(c, c->out->sources[i].sender.index);
 }
 
 static xmtp_status apply_add(list_check *c, size_t i)
@@ -438,7 +495,7 @@ static xmtp_status take_list(list_check *c, const xmtp_commit *commit)
 {
     c->out->proposals = commit->proposals;
     c->out->count = commit->proposal_count;
-    if (c->group->config.keep_proposals && has_reference(commit)) {
+    if (c->group->kept_count > 0 && has_reference(commit)) {
         XMTP_TRY(resolve(c, commit));
     }
     if (c->group->config.openmls_verdicts && c->out->sources == NULL &&
@@ -451,7 +508,8 @@ static xmtp_status take_list(list_check *c, const xmtp_commit *commit)
 
 static bool requires_path(uint16_t type)
 {
-    return type != XMTP_PROPOSAL_ADD && type != XMTP_PROPOSAL_REINIT && type != XMTP_PROPOSAL_PSK;
+    return type != XMTP_PROPOSAL_ADD && type != XMTP_PROPOSAL_REINIT && type != XMTP_PROPOSAL_PSK &&
+           type != XMTP_PROPOSAL_APP_DATA_UPDATE;
 }
 
 static xmtp_status check_item(list_check *c, size_t i)
@@ -464,11 +522,8 @@ static xmtp_status check_item(list_check *c, size_t i)
         return xmtp_fail(c->error, XMTP_E_PROPOSAL_REF,
                          "commit refers to a proposal that is not kept");
     }
-    if (is_external && by_reference) { /* section 12.4.3.2 */
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "external commit refers to a proposal");
-    }
-    XMTP_TRY(is_external ? check_external_type(c, &item->proposal)
-                         : check_type(c, &item->proposal, &sender));
+    XMTP_TRY(is_external ? check_external_type(c, &item->proposal, &sender, by_reference)
+                         : check_type(c, &item->proposal, &sender, by_reference));
     c->out->needs_path |= requires_path(item->proposal.type);
     c->out->infos[i] = xmtp_proposal_info_of(c->group, &sender, &item->proposal);
     return XMTP_OK;
@@ -483,8 +538,7 @@ static xmtp_status check_psks(list_check *c)
             if (out->infos[k].type == XMTP_PROPOSAL_PSK &&
                 xmtp_bytes_equal(out->proposals[k].proposal.u.psk.raw,
                                  out->proposals[i].proposal.u.psk.raw)) {
-                return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST,
-                                 "commit names a pre-shared key twice");
+                return xmtp_fail(c->error, XMTP_E_PSK_TWICE, "commit names a pre-shared key twice");
             }
         }
     }
@@ -499,12 +553,12 @@ static xmtp_status check_list(list_check *c)
         XMTP_TRY(check_item(c, i));
     }
     if (c->committer == XMTP_EXTERNAL_COMMITTER && c->external_init_count != 1) {
-        return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "external commit has %zu ExternalInit",
+        return xmtp_fail(c->error, XMTP_E_EXTERNAL_INIT, "external commit has %zu ExternalInit",
                          c->external_init_count);
     }
     if (c->reinit_count > 0) {
         if (out->count > 1) {
-            return xmtp_fail(c->error, XMTP_E_PROPOSAL_LIST, "ReInit does not stand alone");
+            return xmtp_fail(c->error, XMTP_E_REINIT_NOT_ALONE, "ReInit does not stand alone");
         }
         out->reinit = out->proposals[0].proposal.raw;
     }
@@ -538,33 +592,43 @@ static xmtp_status check_members_loosely(list_check *c)
     return XMTP_OK;
 }
 
+/* AppDataUpdate proposals come after all others (section 4.7 of the extensions draft), but what they
+ * change depends on no other proposal. */
 static xmtp_status take_extensions(list_check *c)
 {
-    if (c->context_extensions == NULL) {
+    if (c->context_extensions != NULL) {
+        c->out->extensions = c->context_extensions->u.group_context_extensions;
+        c->out->sets_extensions = true;
+        if (c->group->config.openmls_verdicts) {
+            XMTP_TRY(check_members_loosely(c));
+        }
+    }
+    if (c->app_data_count == 0) {
         return XMTP_OK;
     }
-    c->out->extensions = c->context_extensions->u.group_context_extensions;
-    c->out->sets_extensions = true;
-    return c->group->config.openmls_verdicts ? check_members_loosely(c) : XMTP_OK;
+    xmtp_bytes data;
+    c->out->sets_extensions |= !xmtp_extensions_find(&c->group->context.extensions,
+                                                     XMTP_EXTENSION_APP_DATA_DICTIONARY, &data);
+    return xmtp_app_data_apply(c->group, c->out, c->arena, &c->out->extensions, c->error);
 }
 
 /* Section 12.1.7: all members of the group that the commit makes. */
 static xmtp_status check_members(list_check *c)
 {
-    if (c->context_extensions == NULL || c->group->config.openmls_verdicts) {
+    if (!c->out->sets_extensions || c->group->config.openmls_verdicts) {
         return XMTP_OK;
     }
     return xmtp_tree_check_extensions(c->next, &c->out->extensions, c->error);
 }
 
-/* Section 12.1: a type beyond the RFC's may be used where every member supports it. */
-static xmtp_status check_support(list_check *c, uint16_t type)
+xmtp_status xmtp_proposal_check_support(const xmtp_mls_group *group, uint16_t type,
+                                        xmtp_error *error)
 {
-    for (uint32_t i = 0; xmtp_tree_next_member(&c->group->tree, &i); i++) {
+    for (uint32_t i = 0; xmtp_tree_next_member(&group->tree, &i); i++) {
         xmtp_leaf_node leaf;
-        XMTP_TRY(xmtp_tree_leaf(&c->group->tree, i, &leaf));
+        XMTP_TRY(xmtp_tree_leaf(&group->tree, i, &leaf));
         if (!xmtp_capabilities_has_proposal(&leaf.capabilities, type)) {
-            return xmtp_fail(c->error, XMTP_E_CAPABILITIES,
+            return xmtp_fail(error, XMTP_E_PROPOSAL_UNSUPPORTED,
                              "leaf %" PRIu32 " does not support proposals of type %" PRIu16, i,
                              type);
         }
@@ -572,11 +636,15 @@ static xmtp_status check_support(list_check *c, uint16_t type)
     return XMTP_OK;
 }
 
-static xmtp_status check_custom_support(list_check *c)
+/* Types that stand more than once are looked at once. */
+static xmtp_status check_beyond_support(list_check *c)
 {
-    for (size_t i = 0; c->custom_count > 0 && i < c->out->count; i++) {
-        if (!xmtp_proposal_type_is_known(c->out->infos[i].type)) {
-            XMTP_TRY(check_support(c, c->out->infos[i].type));
+    uint16_t last = 0;
+    for (size_t i = 0; c->beyond_count > 0 && i < c->out->count; i++) {
+        const uint16_t type = c->out->infos[i].type;
+        if (!xmtp_proposal_is_default(type) && type != last) {
+            XMTP_TRY(xmtp_proposal_check_support(c->group, type, c->error));
+            last = type;
         }
     }
     return XMTP_OK;
@@ -584,8 +652,9 @@ static xmtp_status check_custom_support(list_check *c)
 
 static xmtp_status take_arrays(list_check *c)
 {
-    size_t changes = c->add_count + c->remove_count + c->update_count;
-    if (c->update_count > 0) {
+    size_t removes = c->remove_count + c->self_remove_count;
+    size_t changes = c->add_count + removes + c->update_count;
+    if (c->update_count + removes > 1) {
         const uint32_t leaves = c->group->tree.leaf_count;
         XMTP_TRY(xmtp_arena_take(c->arena, leaves, (void **)&c->touched));
         memset(c->touched, 0, leaves);
@@ -600,11 +669,14 @@ static xmtp_status apply(list_check *c, const xmtp_commit *commit)
 {
     XMTP_TRY(take_list(c, commit));
     XMTP_TRY(check_list(c));
-    XMTP_TRY(check_custom_support(c));
+    XMTP_TRY(check_beyond_support(c));
     XMTP_TRY(take_arrays(c));
     XMTP_TRY(take_extensions(c));
     if (c->update_count > 0) {
         XMTP_TRY(apply_type(c, XMTP_PROPOSAL_UPDATE, apply_update));
+    }
+    if (c->self_remove_count > 0) {
+        XMTP_TRY(apply_type(c, XMTP_PROPOSAL_SELF_REMOVE, apply_self_remove));
     }
     XMTP_TRY(apply_type(c, XMTP_PROPOSAL_REMOVE, apply_remove));
     XMTP_TRY(apply_type(c, XMTP_PROPOSAL_ADD, apply_add));

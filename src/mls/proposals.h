@@ -37,13 +37,10 @@ typedef struct xmtp_applied {
 } xmtp_applied;
 
 /* Checks the list of a commit by the member committer, or by XMTP_EXTERNAL_COMMITTER, and applies it
- * to next, an overlay on the group's tree: GroupContextExtensions, then Update, Remove, Add (section
- * 12.3). The leaf of an external committer is not added here: it comes with the path.
+ * to next, an overlay on the group's tree: GroupContextExtensions, then Update, SelfRemove, Remove,
+ * Add (section 12.3); AppDataUpdate. The leaf of an external committer is not added here: it comes with the path.
  *
- * XMTP_E_PROPOSAL       a type that may not stand here, or one that is wrong in itself
- * XMTP_E_PROPOSAL_LIST  the list contradicts itself or the group
- * XMTP_E_PROPOSAL_REF   by reference, and no such proposal is kept
- * XMTP_E_PSK, XMTP_E_KEY_PACKAGE, XMTP_E_CAPABILITIES, XMTP_E_EXTENSION, ... as the rules say
+ * Each rule has its own status: docs/MLS-RULES.md.
  */
 xmtp_status xmtp_proposals_apply(const xmtp_mls_group *group, uint32_t committer,
                                  const xmtp_commit *commit, xmtp_arena *arena, xmtp_tree *next,
@@ -55,6 +52,11 @@ xmtp_status xmtp_proposals_apply_again(const xmtp_mls_group *group, uint32_t com
                                        const xmtp_commit *commit, xmtp_arena *arena,
                                        xmtp_tree *next, xmtp_applied *out,
                                        xmtp_error *error) XMTP_MUST_CHECK;
+
+/* A type beyond the RFC's may be used where every member supports it (section 12.1).
+ * XMTP_E_PROPOSAL_UNSUPPORTED. */
+xmtp_status xmtp_proposal_check_support(const xmtp_mls_group *group, uint16_t type,
+                                        xmtp_error *error) XMTP_MUST_CHECK;
 
 /* The extensions of a group that added leaves and path leaves must support. */
 const xmtp_extensions *xmtp_extensions_for_leaves(const xmtp_mls_group *group,

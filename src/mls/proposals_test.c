@@ -88,7 +88,7 @@ static void repeated_proposals_are_refused_by_the_rfc(void **state)
     pair_open(&p, false);
     append_remove(&p, 1);
     append_remove(&p, 1);
-    assert_int_equal(judge(&p, &applied), XMTP_E_PROPOSAL_LIST);
+    assert_int_equal(judge(&p, &applied), XMTP_E_CHANGED_TWICE);
     pair_close(&p);
 }
 
@@ -135,12 +135,12 @@ static void other_proposals_are_refused_either_way(void **state)
         xmtp_reader r = xmtp_reader_of(xmtp_bytes_of(id, sizeof id));
         assert_int_equal(xmtp_psk_id_decode(&r, &psk), XMTP_OK);
         append(&p, &(xmtp_proposal){.type = XMTP_PROPOSAL_PSK, .u.psk = psk});
-        assert_int_equal(judge(&p, &applied), XMTP_E_PSK);
+        assert_int_equal(judge(&p, &applied), XMTP_E_PSK_NONCE);
 
         p.count = 0;
         assert_int_equal(xmtp_tree_leaf(&p.alice.group->tree, 0, &leaf), XMTP_OK);
         append(&p, &(xmtp_proposal){.type = XMTP_PROPOSAL_UPDATE, .u.update = leaf});
-        assert_int_equal(judge(&p, &applied), XMTP_E_PROPOSAL_LIST);
+        assert_int_equal(judge(&p, &applied), XMTP_E_UPDATES_COMMITTER);
 
         p.count = 0;
         append(&p, &(xmtp_proposal){.type = XMTP_PROPOSAL_EXTERNAL_INIT,

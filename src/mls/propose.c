@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "mls/api_convert.h"
 #include "mls/kept.h"
+#include "mls/proposals.h"
 #include "mls/protect.h"
 
 enum { PROPOSE_MEMORY_MAX = 16 << 20 };
@@ -73,6 +74,14 @@ static xmtp_status fill(const xmtp_mls_proposal *in, xmtp_bytes nonce, xmtp_aren
     case XMTP_PROPOSAL_GROUP_CONTEXT_EXTENSIONS:
         return xmtp_convert_extensions(arena, in->extensions, in->extension_count,
                                        &out->u.group_context_extensions);
+    case XMTP_PROPOSAL_APP_DATA_UPDATE:
+        out->u.app_data_update.component_id = in->component_id;
+        out->u.app_data_update.operation =
+            in->removes_data ? XMTP_APP_DATA_REMOVE : XMTP_APP_DATA_UPDATE;
+        out->u.app_data_update.update = in->data;
+        return XMTP_OK;
+    case XMTP_PROPOSAL_SELF_REMOVE:
+        return XMTP_OK;
     default:
         break;
     }
@@ -152,10 +161,38 @@ static xmtp_status make_update(proposing *p)
     return xmtp_proposal_settle(&fields, &p->arena, &p->proposal);
 }
 
+/* Whether a kept proposal is our SelfRemove. */
+static xmtp_status is_own_self_remove(proposing *p, const xmtp_kept_proposal *kept, bool *is)
+{
+    xmtp_authenticated_content *c;
+    XMTP_TRY(xmtp_kept_open(kept, &p->arena, &c));
+    *is = c->content.content.proposal.type == XMTP_PROPOSAL_SELF_REMOVE &&
+          c->content.sender.type == XMTP_SENDER_MEMBER &&
+          c->content.sender.index == p->group->private_keys.leaf_index;
+    return XMTP_OK;
+}
+
+/* draft-ietf-mls-extensions-10, section 6.3: where all members support it, once in an epoch. */
+static xmtp_status check_self_remove(proposing *p)
+{
+    const xmtp_mls_group *group = p->group;
+    for (uint32_t i = 0; i < group->kept_count; i++) {
+        bool is_own;
+        XMTP_TRY(is_own_self_remove(p, &group->kept[i], &is_own));
+        if (is_own) {
+            return xmtp_fail(p->error, XMTP_E_STATE, "SelfRemove was sent in this epoch already");
+        }
+    }
+    return xmtp_proposal_check_support(group, XMTP_PROPOSAL_SELF_REMOVE, p->error);
+}
+
 static xmtp_status sign(proposing *p, xmtp_bytes authenticated_data)
 {
     xmtp_authenticated_content *c = &p->content;
-    c->wire_format = xmtp_group_handshake_format(p->group);
+    /* SelfRemove is for joiners from outside too, who could not read it otherwise */
+    c->wire_format = p->proposal.type == XMTP_PROPOSAL_SELF_REMOVE
+                         ? XMTP_WIRE_PUBLIC_MESSAGE
+                         : xmtp_group_handshake_format(p->group);
     c->content = xmtp_group_frame(p->group, authenticated_data);
     c->content.content.type = XMTP_CONTENT_PROPOSAL;
     c->content.content.raw = p->proposal.raw;
@@ -201,6 +238,9 @@ static xmtp_status propose(proposing *p, xmtp_bytes authenticated_data, xmtp_mls
                  : xmtp_proposal_make(&group->config, group->suite, p->in, &p->arena, &p->proposal,
                                       p->error));
     XMTP_TRY(xmtp_proposal_check_sender(&sender, &p->proposal, p->error));
+    if (p->proposal.type == XMTP_PROPOSAL_SELF_REMOVE) {
+        XMTP_TRY(check_self_remove(p));
+    }
     XMTP_TRY(sign(p, authenticated_data));
     return send(p, writes);
 }

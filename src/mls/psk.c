@@ -66,7 +66,7 @@ static xmtp_status find(const xmtp_psk_source *source, const xmtp_psk_id *id, ps
         return xmtp_fail(error, XMTP_E_PSK, "pre-shared keys are not accepted");
     }
     if (id->psk_nonce.n != source->suite->hash->len) { /* section 8.4 */
-        return xmtp_fail(error, XMTP_E_PSK, "nonce of a pre-shared key has %zu bytes",
+        return xmtp_fail(error, XMTP_E_PSK_NONCE, "nonce of a pre-shared key has %zu bytes",
                          id->psk_nonce.n);
     }
     if (find_resumption(source->group, id, out) || find_resumption(source->parent, id, out)) {

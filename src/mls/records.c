@@ -13,7 +13,10 @@
 #include "base/status.h"
 #include "mls/kept.h"
 
-enum { HEADER_VERSION = 1 };
+enum {
+    HEADER_VERSION = 2,
+    HEADER_VERSION_WITHOUT_EXPORT = 1, /* ends before application_export, which is empty */
+};
 
 /* ---- writing ---- */
 
@@ -23,7 +26,7 @@ static void put_secret(xmtp_writer *w, const xmtp_secret *secret)
 }
 
 /* The secrets that the header keeps, in the order of its encoding. */
-enum { HEADER_SECRETS = 7 };
+enum { HEADER_SECRETS = 8 };
 static void header_secrets(xmtp_epoch_secrets *secrets, xmtp_secret *out[HEADER_SECRETS])
 {
     out[0] = &secrets->exporter_secret;
@@ -33,6 +36,7 @@ static void header_secrets(xmtp_epoch_secrets *secrets, xmtp_secret *out[HEADER_
     out[4] = &secrets->resumption_psk;
     out[5] = &secrets->epoch_authenticator;
     out[6] = &secrets->init_secret;
+    out[7] = &secrets->application_export; /* empty once the exporter tree exists */
 }
 
 /* Our leaf, and the keys if we still have any. */
@@ -131,6 +135,13 @@ void xmtp_records_put_reinit(const xmtp_mls_group *group, xmtp_mls_writes *write
     xmtp_writes_close(writes);
 }
 
+void xmtp_records_put_exporter_tree(const xmtp_secret_tree *tree, xmtp_mls_writes *writes)
+{
+    xmtp_writer *w = xmtp_writes_open(writes, xmtp_record_key_exporter());
+    xmtp_secret_tree_encode(tree, w);
+    xmtp_writes_close(writes);
+}
+
 static void put_extras(const xmtp_mls_group *group, xmtp_mls_writes *writes)
 {
     for (uint32_t i = 0; i < group->kept_count; i++) {
@@ -141,6 +152,9 @@ static void put_extras(const xmtp_mls_group *group, xmtp_mls_writes *writes)
     }
     if (group->reinit.n > 0) {
         xmtp_records_put_reinit(group, writes);
+    }
+    if (group->exporter_tree.suite != NULL) {
+        xmtp_records_put_exporter_tree(&group->exporter_tree, writes);
     }
 }
 
@@ -236,8 +250,10 @@ static xmtp_status read_private_keys(xmtp_reader *r, xmtp_mls_group *group)
     return XMTP_OK;
 }
 
-static xmtp_status read_header_body(loader *l, xmtp_reader *r)
+static xmtp_status read_header_body(loader *l, uint8_t version, xmtp_reader *r)
 {
+    const size_t secret_count =
+        version == HEADER_VERSION_WITHOUT_EXPORT ? HEADER_SECRETS - 1 : HEADER_SECRETS;
     xmtp_mls_group *group = l->group;
     const xmtp_suite *suite = group->suite;
     uint32_t leaf_count;
@@ -251,7 +267,7 @@ static xmtp_status read_header_body(loader *l, xmtp_reader *r)
     XMTP_TRY(read_digest(r, &group->confirmation_tag));
     XMTP_TRY(read_digest(r, &group->interim_transcript_hash));
     header_secrets(&group->secrets, kept);
-    for (size_t i = 0; i < HEADER_SECRETS; i++) {
+    for (size_t i = 0; i < secret_count; i++) {
         XMTP_TRY(read_secret(r, kept[i]));
     }
     return xmtp_reader_end(r);
@@ -265,14 +281,15 @@ static xmtp_status visit_header(void *visitor, xmtp_bytes key, xmtp_bytes value)
     uint16_t suite_id;
     XMTP_ENSURE(key.n == 1 && l->group == NULL, XMTP_E_CORRUPT);
     XMTP_TRY(xmtp_reader_u8(&r, &version));
-    XMTP_ENSURE(version == HEADER_VERSION, XMTP_E_CORRUPT);
+    XMTP_ENSURE(version >= HEADER_VERSION_WITHOUT_EXPORT && version <= HEADER_VERSION,
+                XMTP_E_CORRUPT);
     XMTP_TRY(xmtp_reader_u16(&r, &suite_id));
     XMTP_TRY(xmtp_reader_u8(&r, &is_active));
     const xmtp_suite *suite = xmtp_suite_by_id(suite_id);
     XMTP_ENSURE(suite != NULL && is_active <= 1, XMTP_E_CORRUPT);
     XMTP_TRY(xmtp_group_new(&l->group, l->config, suite, l->error));
     l->group->is_active = is_active == 1;
-    return read_header_body(l, &r);
+    return read_header_body(l, version, &r);
 }
 
 static xmtp_status visit_node(void *visitor, xmtp_bytes key, xmtp_bytes value)
@@ -436,6 +453,16 @@ static xmtp_status visit_reinit(void *visitor, xmtp_bytes key, xmtp_bytes value)
     return xmtp_buffer_copy(l->group->alloc, value, &l->group->reinit);
 }
 
+static xmtp_status visit_exporter(void *visitor, xmtp_bytes key, xmtp_bytes value)
+{
+    loader *l = visitor;
+    xmtp_mls_group *group = l->group;
+    XMTP_ENSURE(key.n == 1 && group->exporter_tree.suite == NULL, XMTP_E_CORRUPT);
+    XMTP_TRY(xmtp_secret_tree_decode(&group->exporter_tree, group->suite, group->alloc, value));
+    XMTP_ENSURE(group->exporter_tree.leaf_count == XMTP_MLS_EXPORTER_LEAVES, XMTP_E_CORRUPT);
+    return XMTP_OK;
+}
+
 /* Epochs are there without a gap, from the current one back. */
 static xmtp_status count_epochs(xmtp_mls_group *group)
 {
@@ -479,7 +506,7 @@ static xmtp_status load(loader *l, const xmtp_mls_records *records)
         {XMTP_RECORD_EPOCH, visit_epoch},       {XMTP_RECORD_SECRET_TREE, visit_secret_tree},
         {XMTP_RECORD_RATCHET, visit_ratchet},   {XMTP_RECORD_LEAVES, visit_leaves},
         {XMTP_RECORD_PROPOSAL, visit_proposal}, {XMTP_RECORD_RESUMPTION, visit_resumption},
-        {XMTP_RECORD_REINIT, visit_reinit},
+        {XMTP_RECORD_REINIT, visit_reinit},     {XMTP_RECORD_EXPORTER, visit_exporter},
     };
     for (size_t i = 0; i < sizeof rounds / sizeof rounds[0]; i++) {
         xmtp_bytes prefix = xmtp_bytes_of(&rounds[i].type, 1);

@@ -192,27 +192,37 @@ static xmtp_status leaf_ratchets(const xmtp_suite *suite, uint32_t leaf_index,
                       &change->ratchets[1].secret);
 }
 
-/* Walks down from the node above the leaf; the siblings passed go into the change. */
-static xmtp_status split(const xmtp_secret_tree *tree, const xmtp_secret_node *from,
-                         uint32_t leaf_index, xmtp_secret_tree_change *change)
+/* Walks down from the node above the leaf to the leaf's secret; the siblings passed go into the
+ * change. */
+static xmtp_status descend(const xmtp_secret_tree *tree, const xmtp_secret_node *from,
+                           uint32_t leaf_index, xmtp_secret_tree_change *change,
+                           xmtp_secret_node *at)
 {
     uint32_t leaf = xmtp_leaf_to_node(leaf_index);
-    xmtp_secret_node at = *from;
     xmtp_status status = XMTP_OK;
 
+    *at = *from;
     change->has_split = true;
     change->split_node = from->node;
-    while (at.node != leaf && status == XMTP_OK) {
-        xmtp_secret_node left = {.node = xmtp_node_left(at.node)};
-        xmtp_secret_node right = {.node = xmtp_node_right(at.node)};
-        status = expand_two(tree->suite, &at.secret, (const char *const[2]){"tree", "tree"},
+    while (at->node != leaf && status == XMTP_OK) {
+        xmtp_secret_node left = {.node = xmtp_node_left(at->node)};
+        xmtp_secret_node right = {.node = xmtp_node_right(at->node)};
+        status = expand_two(tree->suite, &at->secret, (const char *const[2]){"tree", "tree"},
                             (const char *const[2]){"left", "right"}, &left.secret, &right.secret);
         bool goes_left = xmtp_node_contains(left.node, leaf);
-        at = goes_left ? left : right;
+        *at = goes_left ? left : right;
         change->nodes[change->node_count++] = goes_left ? right : left;
         xmtp_wipe(&left, sizeof left);
         xmtp_wipe(&right, sizeof right);
     }
+    return status;
+}
+
+static xmtp_status split(const xmtp_secret_tree *tree, const xmtp_secret_node *from,
+                         uint32_t leaf_index, xmtp_secret_tree_change *change)
+{
+    xmtp_secret_node at;
+    xmtp_status status = descend(tree, from, leaf_index, change, &at);
     if (status == XMTP_OK) {
         status = leaf_ratchets(tree->suite, leaf_index, &at.secret, change);
     }
@@ -453,6 +463,26 @@ xmtp_status xmtp_secret_tree_apply(xmtp_secret_tree *tree, xmtp_secret_tree_chan
     }
     xmtp_wipe(change, sizeof *change);
     return XMTP_OK;
+}
+
+xmtp_status xmtp_secret_tree_take_leaf(xmtp_secret_tree *tree, uint32_t leaf_index,
+                                       xmtp_secret *out)
+{
+    xmtp_secret_tree_change change = {.alloc = tree->alloc};
+    xmtp_secret_node at;
+    XMTP_ENSURE(leaf_index < tree->leaf_count, XMTP_E_ARGUMENT);
+    const xmtp_secret_node *above = node_above(tree, leaf_index);
+    XMTP_ENSURE(above != NULL, XMTP_E_KEY_CONSUMED);
+    xmtp_status status = descend(tree, above, leaf_index, &change, &at);
+    if (status == XMTP_OK) {
+        status = xmtp_secret_tree_apply(tree, &change);
+    }
+    if (status == XMTP_OK) {
+        *out = at.secret;
+    }
+    xmtp_secret_tree_change_free(&change);
+    xmtp_wipe(&at, sizeof at);
+    return status;
 }
 
 void xmtp_secret_tree_drop(xmtp_secret_tree *tree, uint32_t leaf_index)

@@ -108,6 +108,11 @@ xmtp_status xmtp_secret_tree_next_key(const xmtp_secret_tree *tree, uint32_t lea
 xmtp_status xmtp_secret_tree_touch(const xmtp_secret_tree *tree, uint32_t leaf_index,
                                    xmtp_secret_tree_change *change) XMTP_MUST_CHECK;
 
+/* The secret of a leaf itself, for trees that hold no ratchets; afterwards it is gone, and all it was
+ * derived from. XMTP_E_KEY_CONSUMED: taken before. */
+xmtp_status xmtp_secret_tree_take_leaf(xmtp_secret_tree *tree, uint32_t leaf_index,
+                                       xmtp_secret *out) XMTP_MUST_CHECK;
+
 /* Moves a change into the tree and empties it. XMTP_E_NOMEM: both are as before. */
 xmtp_status xmtp_secret_tree_apply(xmtp_secret_tree *tree,
                                    xmtp_secret_tree_change *change) XMTP_MUST_CHECK;

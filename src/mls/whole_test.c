@@ -467,7 +467,7 @@ static void custom_proposals_need_the_support_of_all(void **state)
     const xmtp_mls_proposal custom = {.type = 0xf002, .data = xmtp_bytes_of("x", 1)};
     const xmtp_mls_commit_options options = {.proposals = &custom, .proposal_count = 1};
     assert_int_equal(xmtp_mls_group_commit(t.alice.group, &options, &pending, &t.alice.error),
-                     XMTP_E_CAPABILITIES);
+                     XMTP_E_PROPOSAL_UNSUPPORTED);
     trio_close(&t);
 }
 

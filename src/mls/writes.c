@@ -91,6 +91,11 @@ xmtp_record_key xmtp_record_key_reinit(void)
     return key_of(XMTP_RECORD_REINIT);
 }
 
+xmtp_record_key xmtp_record_key_exporter(void)
+{
+    return key_of(XMTP_RECORD_EXPORTER);
+}
+
 xmtp_record_key xmtp_record_key_proposal(uint32_t number)
 {
     xmtp_record_key key = key_of(XMTP_RECORD_PROPOSAL);

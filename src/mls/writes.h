@@ -22,6 +22,7 @@
  *   'p' number(4)                one proposal kept during the current epoch
  *   's' epoch(8)                 resumption secret of a past epoch
  *   'i'                          the ReInit that ended this group
+ *   'x'                          exporter tree of the current epoch, once something was exported
  */
 enum {
     XMTP_RECORD_HEADER = 'h',
@@ -33,6 +34,7 @@ enum {
     XMTP_RECORD_PROPOSAL = 'p',
     XMTP_RECORD_RESUMPTION = 's',
     XMTP_RECORD_REINIT = 'i',
+    XMTP_RECORD_EXPORTER = 'x',
     XMTP_RECORD_KEY_MAX = 16,
 };
 
@@ -48,6 +50,7 @@ static inline xmtp_bytes xmtp_record_key_bytes(const xmtp_record_key *key)
 
 xmtp_record_key xmtp_record_key_header(void);
 xmtp_record_key xmtp_record_key_reinit(void);
+xmtp_record_key xmtp_record_key_exporter(void);
 xmtp_record_key xmtp_record_key_node(uint32_t node);
 xmtp_record_key xmtp_record_key_proposal(uint32_t number);
 /* type: EPOCH, SECRET_TREE, LEAVES or RESUMPTION */
