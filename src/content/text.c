@@ -77,10 +77,10 @@ static xmtp_status encode_reaction(xmtp_codec_call *call, const xmtp_content *in
     message.reference = no_const(reaction->reference);
     message.reference_inbox_id = no_const(reaction->reference_inbox);
     message.has_action = 1;
-    message.action = reaction->action;
+    message.action = (int32_t)reaction->action;
     message.content = no_const(reaction->content);
     message.has_schema = 1;
-    message.schema = reaction->schema;
+    message.schema = (int32_t)reaction->schema;
     XMTP_TRY(xmtp_codec_encode_proto(call, &message.base, &out->content));
     return xmtp_codec_format(call, &out->fallback,
                              is_added ? "Reacted with \"%s\" to an earlier message"
