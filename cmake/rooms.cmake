@@ -47,6 +47,16 @@ function(xmtp_room_tests room)
   endforeach()
 endfunction()
 
+# xmtp_wrap(<test> <function>...): in this test the library calls __wrap_<function> of the test instead.
+function(xmtp_wrap name)
+  string(REPLACE "." "_" target "test_${name}")
+  if(TARGET ${target})
+    foreach(function ${ARGN})
+      target_link_options(${target} PRIVATE -Wl,--wrap=${function})
+    endforeach()
+  endif()
+endfunction()
+
 function(xmtp_room_sources room out)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/*.c)
   list(FILTER sources EXCLUDE REGEX "_test\\.c$")

@@ -171,10 +171,10 @@ static xmtp_status merge_commit(xmtp_mls_group *group, xmtp_staged_commit *commi
     xmtp_epoch *ending = &group->epochs[0];
     put_tree_changes(&group->tree, &commit->next, writes);
     XMTP_TRY(leaves_before(group, commit, &ending->leaves_before));
+    XMTP_TRY(end_epoch(group, commit, writes));
     XMTP_TRY(xmtp_epoch_start(&next, group->suite, group->alloc, commit->context.raw,
                               commit->context.epoch, commit->next.leaf_count,
                               commit->private_keys.leaf_index, &commit->secrets));
-    XMTP_TRY(end_epoch(group, commit, writes));
     close_epoch(group, ending, writes);
     shift_epochs(group, writes);
     group->epochs[0] = next;

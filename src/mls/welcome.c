@@ -46,13 +46,16 @@ xmtp_status xmtp_group_info_make(const xmtp_mls_group *group, const xmtp_new_epo
         xmtp_extension_encode(&extensions, XMTP_EXTENSION_RATCHET_TREE, xmtp_writer_bytes(&tree));
         count++;
     }
+    xmtp_status status = xmtp_writer_status(&tree); /* clearing forgets it */
     if (external_pub.n > 0) { /* ExternalPub holds one HPKEPublicKey, a vector (section 12.4.3.2) */
         xmtp_writer_clear(&tree);
         xmtp_writer_vec(&tree, external_pub);
         xmtp_extension_encode(&extensions, XMTP_EXTENSION_EXTERNAL_PUB, xmtp_writer_bytes(&tree));
         count++;
     }
-    xmtp_status status = xmtp_writer_status(&tree);
+    if (status == XMTP_OK) {
+        status = xmtp_writer_status(&tree);
+    }
     if (status == XMTP_OK) {
         status = xmtp_writer_status(&extensions);
     }
