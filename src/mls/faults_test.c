@@ -221,9 +221,10 @@ static void withstand_load(member *m)
 
 static blob withstand_send(member *m, const char *text)
 {
-    blob b;
-    WITHSTAND(m, xmtp_mls_group_protect(m->group, (xmtp_bytes){0}, xmtp_bytes_of_string(text), &b.p,
-                                        &b.n, m->writes, &m->error));
+    xmtp_bytes message;
+    WITHSTAND(m, xmtp_mls_group_protect(m->group, (xmtp_bytes){0}, xmtp_bytes_of_string(text),
+                                        &message, m->writes, &m->error));
+    blob b = blob_copy(message); /* storing may load the group anew */
     member_store(m);
     return b;
 }
