@@ -23,6 +23,29 @@ enum { XMTP_NODE_LISTEN_MAX = 16, XMTP_NODE_LOOPS_MAX = 64 };
 
 typedef struct xmtp_node xmtp_node;
 
+/* How much one request may ask for. 0 in a field: the default, which `xmtp node --help` tells with
+ * the range in which it makes sense. Lengths are bytes. */
+typedef struct xmtp_node_limits {
+    uint64_t group_message_len;
+    uint64_t welcome_len;
+    uint64_t key_package_len;
+    uint64_t identity_update_len;
+    uint64_t commit_log_entry_len;
+    uint64_t reply_len;
+    uint64_t messages; /* of one request; so are the following */
+    uint64_t rows;     /* of a page; at most 100 */
+    uint64_t keys;
+    uint64_t groups;
+    uint64_t inboxes;
+    uint64_t wallet_checks;
+    uint64_t commit_log_publish;
+    uint64_t commit_log_query;
+    uint64_t filters;
+    uint64_t inbox_log; /* updates of one inbox; at most 256 */
+    uint64_t inbox_log_revoke;
+    uint64_t inbox_states; /* kept in memory */
+} xmtp_node_limits;
+
 typedef struct xmtp_node_options {
     /* Must outlive the node. NULL: the operating system. */
     const xmtp_env *env;
@@ -46,6 +69,8 @@ typedef struct xmtp_node_options {
      * and 1.3). They are read again when they change and by xmtp_node_reload. NULL: clear text. */
     const char *tls_certificate;
     const char *tls_key;
+
+    xmtp_node_limits limits;
 
     /* Threads that serve connections; 0: one per core. Above XMTP_NODE_LOOPS_MAX counts as that. */
     size_t loops;

@@ -1,56 +1,46 @@
 /* cmd_node.c - xmtp node: runs a node until SIGINT or SIGTERM. */
+#include "base/bytes.h"
 #include "cli/cli.h"
+#include "node/config.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <xmtp/node.h>
 
 static const char usage[] =
-    "usage: xmtp node [option]...\n"
+    "usage: xmtp node [--config FILE] [--SETTING VALUE]...\n"
     "\n"
     "Runs a node: stores what clients send and delivers it to those who ask. Official clients\n"
     "reach it with env \"local\": native ones over gRPC, browsers over gRPC-web or the gateway.\n"
-    "\n"
-    "  --data DIR            where everything is stored (default ./xmtp-node)\n"
-    "  --gateway ADDR:PORT   HTTP with protobuf or JSON bodies (default 127.0.0.1:5555, "
-    "[::1]:5555)\n"
-    "  --grpc ADDR:PORT      gRPC (default 127.0.0.1:5556, [::1]:5556)\n"
-    "  --web ADDR:PORT       gRPC-web (default 127.0.0.1:5557, [::1]:5557)\n"
-    "  --history ADDR:PORT   files of device sync (default 127.0.0.1:5558, [::1]:5558)\n"
-    "                        each of these may be \"off\"; port 0 takes a free one\n"
-    "  --listen ADDR:PORT    all of them on one port, and nothing by default; may be given "
-    "several\n"
-    "                        times, and name what it serves: grpc+web=0.0.0.0:443\n"
-    "  --tls-cert FILE       PEM certificate chain: everything speaks TLS. Read again when it\n"
-    "  --tls-key FILE        changes, and on SIGHUP\n"
-    "  --tls-optional        clear text too, on the same ports\n"
-    "  --proxy-header        connections come from a proxy that sends PROXY headers (1 or 2)\n"
-    "  --help                this text\n"
-    "\n"
     "Prints one line when it is ready. SIGINT and SIGTERM end it in order; what was acknowledged\n"
-    "is on the disk in any case.\n";
+    "is on the disk in any case.\n"
+    "\n"
+    "Every setting can be given as --name VALUE, as XMTP_NODE_NAME=VALUE in the environment, or "
+    "as\n"
+    "a line \"name = VALUE\" of the file; the first found of these counts.\n"
+    "\n"
+    "  --config FILE                   settings, a line each; XMTP_NODE_CONFIG names one too\n"
+    "  --print-config                  all settings and where they come from, as such a file\n"
+    "  --help                          this text\n";
 
 enum { SERVICE_COUNT = 4, ADDRESS_LEN_MAX = 128 };
 
 /* What has a port of its own unless told otherwise. */
 static const struct {
-    const char *name; /* the option, and the word of xmtp_node_options.listen */
+    const char *name; /* the setting, and the word of xmtp_node_options.listen */
     unsigned port;
 } services[SERVICE_COUNT] = {{"gateway", 5555}, {"grpc", 5556}, {"web", 5557}, {"history", 5558}};
 
 typedef struct arguments {
     xmtp_node_options options;
-    const char *service[SERVICE_COUNT]; /* as given; NULL: not */
-    const char *listen[XMTP_NODE_LISTEN_MAX];
-    size_t listen_given;
+    xmtp_node_config config;
     size_t listen_count;
     char addresses[XMTP_NODE_LISTEN_MAX][ADDRESS_LEN_MAX]; /* what options.listen points to */
-    bool is_tls_optional;
-    bool has_proxy_header;
     bool is_help;
+    bool is_print;
 } arguments;
 
 /* words: "" or what the address serves. */
@@ -63,8 +53,8 @@ static bool add_address(arguments *a, const char *words, const char *address)
     const char *equals = strchr(address, '=');
     int words_len = equals == NULL ? 0 : (int)(equals - address);
     char all[ADDRESS_LEN_MAX];
-    (void)snprintf(all, sizeof all, "%s%s%s%.*s", a->has_proxy_header ? "proxy+" : "",
-                   a->is_tls_optional ? "clear+" : "", words, words_len, address);
+    (void)snprintf(all, sizeof all, "%s%s%s%.*s", a->config.proxy_header ? "proxy+" : "",
+                   a->config.tls_optional ? "clear+" : "", words, words_len, address);
     size_t n = strlen(all);
     if (n > 0 && all[n - 1] == '+') {
         all[n - 1] = '\0';
@@ -82,11 +72,13 @@ static bool add_address(arguments *a, const char *words, const char *address)
 
 static bool add_service(arguments *a, size_t i)
 {
+    const char *const given[SERVICE_COUNT] = {a->config.gateway, a->config.grpc, a->config.web,
+                                              a->config.history};
     char address[32];
-    if (a->service[i] != NULL) {
-        return strcmp(a->service[i], "off") == 0 || add_address(a, services[i].name, a->service[i]);
+    if (given[i] != NULL) {
+        return strcmp(given[i], "off") == 0 || add_address(a, services[i].name, given[i]);
     }
-    if (a->listen_given > 0) {
+    if (a->config.listen.count > 0) {
         return true;
     }
     (void)snprintf(address, sizeof address, "127.0.0.1:%u", services[i].port);
@@ -97,8 +89,8 @@ static bool add_service(arguments *a, size_t i)
 
 static bool add_addresses(arguments *a)
 {
-    for (size_t i = 0; i < a->listen_given; i++) {
-        if (!add_address(a, "", a->listen[i])) {
+    for (size_t i = 0; i < a->config.listen.count; i++) {
+        if (!add_address(a, "", a->config.listen.items[i])) {
             return false;
         }
     }
@@ -114,63 +106,90 @@ static bool add_addresses(arguments *a)
     return true;
 }
 
-static bool take_option(arguments *a, int c)
+/* What is no setting: --help, --print-config, --config FILE. *file: the last one's. */
+static bool take_other(arguments *a, int argc, char **argv, int *at, const char **file)
 {
-    switch (c) {
-    case 0:
-    case 1:
-    case 2:
-    case 3:
-        a->service[c] = optarg;
-        return true;
-    case 'd':
-        a->options.data_dir = optarg;
-        return true;
-    case 'l':
-        if (a->listen_given < XMTP_NODE_LISTEN_MAX) {
-            a->listen[a->listen_given++] = optarg;
-            return true;
-        }
-        (void)fprintf(stderr, "xmtp node: at most %d addresses\n", XMTP_NODE_LISTEN_MAX);
-        return false;
-    case 'c':
-        a->options.tls_certificate = optarg;
-        return true;
-    case 'k':
-        a->options.tls_key = optarg;
-        return true;
-    case 'o':
-        a->is_tls_optional = true;
-        return true;
-    case 'p':
-        a->has_proxy_header = true;
-        return true;
-    case 'h':
+    const char *argument = argv[*at];
+    if (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0) {
         a->is_help = true;
-        return true;
-    default:
+    } else if (strcmp(argument, "--print-config") == 0) {
+        a->is_print = true;
+    } else if (strcmp(argument, "--config") == 0 && *at + 1 < argc) {
+        *file = argv[++*at];
+    } else if (strncmp(argument, "--config=", 9) == 0) {
+        *file = argument + 9;
+    } else {
+        (void)fprintf(stderr, "xmtp node: unexpected argument %s; --help lists all\n", argument);
         return false;
     }
+    return true;
+}
+
+/* Flags first, since they may name the file; what they set stays. */
+static bool read_config(arguments *a, int argc, char **argv)
+{
+    xmtp_error error = {0};
+    const char *file = getenv("XMTP_NODE_CONFIG");
+    xmtp_status status = XMTP_OK;
+    for (int at = 0; at < argc;) {
+        int rest;
+        status = xmtp_node_config_flags(&a->config, argc - at, argv + at, &rest, &error);
+        at += rest;
+        if (status != XMTP_OK) {
+            break;
+        }
+        if (at < argc && !take_other(a, argc, argv, &at, &file)) {
+            return false;
+        }
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_node_config_environment(&a->config, getenv, &error);
+    }
+    if (status == XMTP_OK && file != NULL) {
+        status = xmtp_node_config_file(&a->config, file, &error);
+    }
+    if (status != XMTP_OK) {
+        (void)fprintf(stderr, "xmtp node: %s\n",
+                      error.text[0] == '\0' ? xmtp_status_text(status) : error.text);
+    }
+    return status == XMTP_OK;
 }
 
 static bool read_arguments(arguments *a, int argc, char **argv)
 {
-    static const struct option long_options[] = {
-        {"gateway", required_argument, NULL, 0},    {"grpc", required_argument, NULL, 1},
-        {"web", required_argument, NULL, 2},        {"history", required_argument, NULL, 3},
-        {"data", required_argument, NULL, 'd'},     {"listen", required_argument, NULL, 'l'},
-        {"tls-cert", required_argument, NULL, 'c'}, {"tls-key", required_argument, NULL, 'k'},
-        {"tls-optional", no_argument, NULL, 'o'},   {"proxy-header", no_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0}};
-    bool is_valid = true;
-    for (int c = 0; is_valid && (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
-        is_valid = take_option(a, c);
+    if (!read_config(a, argc, argv)) {
+        return false;
     }
-    if (is_valid && optind < argc) {
-        (void)fprintf(stderr, "xmtp node: unexpected argument %s\n", argv[optind]);
-        is_valid = false;
-    }
-    return is_valid && (a->is_help || add_addresses(a));
+    a->options.data_dir = a->config.data;
+    a->options.tls_certificate = a->config.tls_cert;
+    a->options.tls_key = a->config.tls_key;
+    a->options.loops = (size_t)a->config.loops;
+    a->options.limits = a->config.limits;
+    return a->is_help || a->is_print || add_addresses(a);
+}
+
+/* Prints what was written, and frees it. */
+static int print_text(void (*write)(const arguments *a, xmtp_writer *out), const arguments *a)
+{
+    xmtp_writer text;
+    xmtp_writer_init(&text, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    write(a, &text);
+    int code = xmtp_writer_status(&text) == XMTP_OK ? CLI_OK : CLI_FAILED;
+    (void)fwrite(text.p, 1, text.n, stdout);
+    xmtp_writer_free(&text);
+    return code;
+}
+
+static void write_help(const arguments *a, xmtp_writer *out)
+{
+    (void)a;
+    xmtp_writer_put(out, xmtp_bytes_of_string(usage));
+    xmtp_node_config_help(out);
+}
+
+static void write_config(const arguments *a, xmtp_writer *out)
+{
+    xmtp_node_config_print(&a->config, out);
 }
 
 static void print_notice(void *context, const char *line)
@@ -231,30 +250,35 @@ static void wait_for_end(xmtp_node *node, const sigset_t *signals)
     }
 }
 
-int cmd_node(int argc, char **argv)
+static int run_node(arguments *a)
 {
-    arguments a = {.options = {.data_dir = "./xmtp-node", .notice = print_notice}};
-    if (!read_arguments(&a, argc, argv)) {
-        (void)fputs(usage, stderr);
-        return CLI_USAGE;
-    }
-    if (a.is_help) {
-        (void)fputs(usage, stdout);
-        return CLI_OK;
-    }
     sigset_t signals;
     xmtp_node *node;
     xmtp_error error = {0};
     block_signals(&signals);
     raise_file_limit();
-    xmtp_status status = xmtp_node_open(&node, &a.options, &error);
+    xmtp_status status = xmtp_node_open(&node, &a->options, &error);
     if (status != XMTP_OK) {
         cli_options options = {.command = "node"};
         int code = cli_fail(&options, &error, status);
         return status == XMTP_E_ARGUMENT ? CLI_USAGE : code;
     }
-    print_ready(node, &a);
+    print_ready(node, a);
     wait_for_end(node, &signals);
     xmtp_node_close(node);
     return CLI_OK;
+}
+
+int cmd_node(int argc, char **argv)
+{
+    arguments a = {.options = {.notice = print_notice}};
+    xmtp_node_config_init(&a.config, &xmtp_env_system()->alloc);
+    int code = CLI_USAGE;
+    if (read_arguments(&a, argc, argv)) {
+        code = a.is_help    ? print_text(write_help, &a)
+               : a.is_print ? print_text(write_config, &a)
+                            : run_node(&a);
+    }
+    xmtp_node_config_free(&a.config);
+    return code;
 }

@@ -1,4 +1,5 @@
-/* limits.h - how much one request may ask for, with the reasons (node.md section 8).
+/* limits.h - how much one request may ask for unless told otherwise (config_table.c), with the
+ * reasons (node.md section 8).
  *
  * Official clients read at most 25 MiB in one message, so no answer may be longer. Sizes of single
  * things leave room above the largest seen: a commit of a 250-member group has about 4 MB, a batch
@@ -13,6 +14,7 @@ enum {
     XMTP_NODE_GROUP_MESSAGE_LEN_MAX = 25 * 1024 * 1024, /* attachments: as much as clients send */
     XMTP_NODE_WELCOME_LEN_MAX = 16 * 1024 * 1024,
     XMTP_NODE_KEY_PACKAGE_LEN_MAX = 64 * 1024,
+    XMTP_NODE_IDENTITY_UPDATE_LEN_MAX = 256 * 1024, /* as XMTP_PUBLISH_UPDATE_MAX */
     XMTP_NODE_COMMIT_LOG_ENTRY_LEN_MAX = 16 * 1024,
     XMTP_NODE_HMAC_LEN_MAX = 64,
 

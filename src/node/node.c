@@ -1,5 +1,6 @@
 /* node.c - starting and stopping a node: its parts in order, and back. */
 #include "base/status.h"
+#include "node/config.h"
 #include "node/inboxes.h"
 #include "node/listener.h"
 #include "node/node_internal.h"
@@ -58,7 +59,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
     XMTP_TRY(xmtp_node_archive_open(&services->archive, &archive_options, error));
     XMTP_TRY(xmtp_node_dispatcher_new(&node->dispatcher, env, services->archive));
     XMTP_TRY(xmtp_node_inboxes_new(&services->inboxes, env, services->archive,
-                                   XMTP_NODE_INBOX_STATES_MAX));
+                                   (size_t)services->limits.inbox_states));
     xmtp_node_sequencer_options sequencer_options = {.env = env,
                                                      .archive = services->archive,
                                                      .context = node,
@@ -79,9 +80,10 @@ xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xm
     xmtp_node *node = env->alloc.reallocate(env->alloc.context, NULL, sizeof *node);
     XMTP_ENSURE(node != NULL, XMTP_E_NOMEM);
     *node = (xmtp_node){.env = env,
-                        .services = {.env = env},
+                        .services = {.env = env, .limits = options->limits},
                         .notice_context = options->notice_context,
                         .notice = options->notice};
+    xmtp_node_limits_fill(&node->services.limits);
     xmtp_status status = open_parts(node, options, error);
     if (status != XMTP_OK) {
         xmtp_node_close(node);

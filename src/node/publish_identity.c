@@ -94,7 +94,8 @@ static bool only_takes_away(const publication *p)
 
 static xmtp_status check_room(const publication *p, size_t update_count)
 {
-    size_t limit = only_takes_away(p) ? XMTP_NODE_INBOX_LOG_REVOKE_MAX : XMTP_NODE_INBOX_LOG_MAX;
+    const xmtp_node_limits *limits = &p->call->services->limits;
+    uint64_t limit = only_takes_away(p) ? limits->inbox_log_revoke : limits->inbox_log;
     if (update_count >= limit) {
         return xmtp_fail(&p->call->error, XMTP_E_LIMIT, "inbox log is full");
     }
@@ -237,7 +238,8 @@ xmtp_status xmtp_node_publish_identity_update(xmtp_node_call *call, xmtp_bytes b
     XMTP_TRY(xmtp_node_call_decode(call, &pb__publish_identity_update_request__descriptor, bytes,
                                    &message));
     const Pb__PublishIdentityUpdateRequest *request = message;
-    XMTP_TRY(xmtp_node_call_count(call, request->identity_update.len, 1, XMTP_PUBLISH_UPDATE_MAX,
+    XMTP_TRY(xmtp_node_call_count(call, request->identity_update.len, 1,
+                                  call->services->limits.identity_update_len,
                                   "bytes of identity update"));
     XMTP_TRY(xmtp_arena_take(&call->arena, sizeof(publication), &memory));
     publication *p = memory;

@@ -106,27 +106,33 @@ static bool has_inbox(test_node *t, const char *address)
     return response->responses[0]->inbox_id != NULL;
 }
 
+static void fill_log(const xmtp_node_limits *limits, uint64_t max, uint64_t revoke_max)
+{
+    test_node t;
+    inbox i;
+    test_node_open_limited(&t, NULL, limits);
+    make_inbox(&t, &i);
+    for (uint64_t k = 1; k < max; k++) {
+        assert_int_equal(add_installation(&t, &i, k), XMTP_OK);
+    }
+    assert_int_equal(log_len(&t, &i), max);
+    assert_int_equal(add_installation(&t, &i, 9000), XMTP_E_RPC_EXHAUSTED);
+    assert_non_null(strstr(t.error.text, "inbox log is full"));
+    assert_int_equal(add_installation(&t, &i, 1), XMTP_OK); /* in the log already */
+    assert_int_equal(log_len(&t, &i), max);
+    for (uint64_t k = 1; k <= revoke_max - max; k++) {
+        assert_int_equal(revoke_installation(&t, &i, k), XMTP_OK);
+    }
+    assert_int_equal(log_len(&t, &i), revoke_max);
+    assert_int_equal(revoke_installation(&t, &i, max - 1), XMTP_E_RPC_EXHAUSTED);
+    test_node_close(&t);
+}
+
 static void a_full_log_still_takes_revocations_up_to_a_second_limit(void **state)
 {
     (void)state;
-    test_node t;
-    inbox i;
-    test_node_open(&t, NULL);
-    make_inbox(&t, &i);
-    for (uint64_t k = 1; k < XMTP_NODE_INBOX_LOG_MAX; k++) {
-        assert_int_equal(add_installation(&t, &i, k), XMTP_OK);
-    }
-    assert_int_equal(log_len(&t, &i), XMTP_NODE_INBOX_LOG_MAX);
-    assert_int_equal(add_installation(&t, &i, 9000), XMTP_E_RPC_EXHAUSTED);
-    assert_non_null(strstr(t.error.text, "inbox log is full"));
-    assert_int_equal(add_installation(&t, &i, 7), XMTP_OK); /* in the log already */
-    assert_int_equal(log_len(&t, &i), XMTP_NODE_INBOX_LOG_MAX);
-    for (uint64_t k = 1; k <= XMTP_NODE_INBOX_LOG_REVOKE_MAX - XMTP_NODE_INBOX_LOG_MAX; k++) {
-        assert_int_equal(revoke_installation(&t, &i, k), XMTP_OK);
-    }
-    assert_int_equal(log_len(&t, &i), XMTP_NODE_INBOX_LOG_REVOKE_MAX);
-    assert_int_equal(revoke_installation(&t, &i, 100), XMTP_E_RPC_EXHAUSTED);
-    test_node_close(&t);
+    fill_log(&(xmtp_node_limits){0}, XMTP_NODE_INBOX_LOG_MAX, XMTP_NODE_INBOX_LOG_REVOKE_MAX);
+    fill_log(&(xmtp_node_limits){.inbox_log = 5, .inbox_log_revoke = 7}, 5, 7);
 }
 
 enum { WRITERS = 4, UPDATES_EACH = 20 };

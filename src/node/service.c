@@ -255,10 +255,14 @@ static xmtp_status write_row(xmtp_node_call *call, const xmtp_node_place *place,
     return status;
 }
 
-xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *query,
+xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *asked,
                                 uint32_t row_field, uint32_t paging_field, xmtp_writer *out)
 {
     xmtp_node_place places[XMTP_NODE_ROWS_MAX];
+    xmtp_node_query limited = *asked;
+    const xmtp_node_query *query = &limited;
+    size_t rows_max = (size_t)call->services->limits.rows;
+    limited.limit = asked->limit < rows_max ? asked->limit : rows_max;
     xmtp_node_page page = {
         .is_ascending = query->is_ascending, .cursor = query->cursor, .limit = query->limit};
     size_t count;
@@ -271,7 +275,7 @@ xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *que
     /* Whole rows as long as they fit, at least one: a longer answer could never be decoded by the
      * client, and one without rows would never let it get on. */
     while (used < count &&
-           (used == 0 || out->n + places[used].len <= (size_t)XMTP_NODE_REPLY_LEN_MAX)) {
+           (used == 0 || out->n + places[used].len <= call->services->limits.reply_len)) {
         XMTP_TRY(write_row(call, &places[used], row_field, out));
         used++;
     }

@@ -16,12 +16,14 @@
 #include "node/workers.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <xmtp/node.h>
 
 typedef struct xmtp_node_inboxes xmtp_node_inboxes;
 typedef struct xmtp_node_inbox_visit xmtp_node_inbox_visit;
 
 typedef struct xmtp_node_services {
     const xmtp_env *env;
+    xmtp_node_limits limits; /* no zeroes */
     xmtp_node_archive *archive;
     xmtp_node_sequencer *sequencer;
     xmtp_node_inboxes *inboxes;

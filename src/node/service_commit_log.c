@@ -19,10 +19,11 @@ static xmtp_status make_entry(xmtp_node_call *call, const Pb__PublishCommitLogRe
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "missing signature");
     }
     XMTP_TRY(xmtp_node_call_count(call, request->serialized_commit_log_entry.len, 1,
-                                  XMTP_NODE_COMMIT_LOG_ENTRY_LEN_MAX, "bytes of commit log entry"));
+                                  call->services->limits.commit_log_entry_len,
+                                  "bytes of commit log entry"));
     XMTP_TRY(xmtp_node_call_count(
         call, request->signature->bytes.len + request->signature->public_key.len, 0,
-        XMTP_NODE_COMMIT_LOG_ENTRY_LEN_MAX, "bytes of signature"));
+        call->services->limits.commit_log_entry_len, "bytes of signature"));
     Pb__QueryCommitLogResponse__Entry body = PB__QUERY_COMMIT_LOG_RESPONSE__ENTRY__INIT;
     body.has_serialized_commit_log_entry = true;
     body.serialized_commit_log_entry = request->serialized_commit_log_entry;
@@ -37,8 +38,8 @@ static xmtp_status batch_publish(xmtp_node_call *call, xmtp_bytes bytes)
     XMTP_TRY(
         xmtp_node_call_decode(call, &pb__batch_publish_commit_log_request__descriptor, bytes, &p));
     const Pb__BatchPublishCommitLogRequest *request = p;
-    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0, XMTP_NODE_COMMIT_LOG_PUBLISH_MAX,
-                                  "requests"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0,
+                                  call->services->limits.commit_log_publish, "requests"));
     if (request->n_requests == 0) {
         return XMTP_OK;
     }
@@ -64,7 +65,7 @@ static xmtp_status query_one(xmtp_node_call *call, const Pb__QueryCommitLogReque
     xmtp_writer_init(&response, call->reply.alloc, XMTP_WRITER_MAX);
     xmtp_field_put_message(&response, 1, query.topic);
     xmtp_status status = xmtp_node_query_run(call, &query, 2, 3, &response);
-    if (status == XMTP_OK && call->reply.n + response.n > XMTP_NODE_REPLY_LEN_MAX) {
+    if (status == XMTP_OK && call->reply.n + response.n > call->services->limits.reply_len) {
         status = xmtp_fail(&call->error, XMTP_E_LIMIT,
                            "the answer is too long: ask for fewer commit logs");
     }
@@ -81,8 +82,8 @@ static xmtp_status batch_query(xmtp_node_call *call, xmtp_bytes bytes)
     XMTP_TRY(
         xmtp_node_call_decode(call, &pb__batch_query_commit_log_request__descriptor, bytes, &p));
     const Pb__BatchQueryCommitLogRequest *request = p;
-    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0, XMTP_NODE_COMMIT_LOG_QUERY_MAX,
-                                  "requests"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0,
+                                  call->services->limits.commit_log_query, "requests"));
     for (size_t i = 0; i < request->n_requests; i++) {
         XMTP_TRY(query_one(call, request->requests[i]));
     }

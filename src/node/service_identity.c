@@ -57,12 +57,13 @@ static xmtp_status get_identity_updates(xmtp_node_call *call, xmtp_bytes bytes)
     void *p;
     XMTP_TRY(xmtp_node_call_decode(call, &pb__get_identity_updates_request__descriptor, bytes, &p));
     const Pb__GetIdentityUpdatesRequest *request = p;
-    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0, XMTP_NODE_INBOXES_MAX, "requests"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0, call->services->limits.inboxes,
+                                  "requests"));
     for (size_t i = 0; i < request->n_requests; i++) {
         xmtp_writer_clear(&call->scratch);
         XMTP_TRY(write_log(call, request->requests[i], &call->scratch));
         xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
-        if (call->reply.n > XMTP_NODE_REPLY_LEN_MAX) {
+        if (call->reply.n > call->services->limits.reply_len) {
             return xmtp_fail(&call->error, XMTP_E_LIMIT,
                              "the answer is too long: ask for fewer inboxes");
         }
@@ -134,7 +135,8 @@ static xmtp_status get_inbox_ids(xmtp_node_call *call, xmtp_bytes bytes)
     void *p;
     XMTP_TRY(xmtp_node_call_decode(call, &pb__get_inbox_ids_request__descriptor, bytes, &p));
     const Pb__GetInboxIdsRequest *request = p;
-    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0, XMTP_NODE_INBOXES_MAX, "requests"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_requests, 0, call->services->limits.inboxes,
+                                  "requests"));
     for (size_t i = 0; i < request->n_requests; i++) {
         write_inbox(call, request->requests[i]);
     }
@@ -150,8 +152,8 @@ static xmtp_status verify_contract_wallets(xmtp_node_call *call, xmtp_bytes byte
     XMTP_TRY(xmtp_node_call_decode(
         call, &pb__verify_smart_contract_wallet_signatures_request__descriptor, bytes, &p));
     const Pb__VerifySmartContractWalletSignaturesRequest *request = p;
-    XMTP_TRY(xmtp_node_call_count(call, request->n_signatures, 0, XMTP_NODE_WALLET_CHECKS_MAX,
-                                  "signatures"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_signatures, 0,
+                                  call->services->limits.wallet_checks, "signatures"));
     for (size_t i = 0; i < request->n_signatures; i++) {
         xmtp_writer_clear(&call->scratch);
         xmtp_field_put_message(&call->scratch, 3, xmtp_bytes_of_string(why));

@@ -42,7 +42,7 @@ static xmtp_status upload(xmtp_node_call *call, xmtp_bytes bytes)
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "missing key package");
     }
     xmtp_bytes tls = xmtp_proto_bytes(request->key_package->key_package_tls_serialized);
-    XMTP_TRY(xmtp_node_call_count(call, tls.n, 1, XMTP_NODE_KEY_PACKAGE_LEN_MAX,
+    XMTP_TRY(xmtp_node_call_count(call, tls.n, 1, call->services->limits.key_package_len,
                                   "bytes of key package"));
     XMTP_TRY(verify(call, tls, &key_package));
     XMTP_TRY(xmtp_node_call_entries(call, 1));
@@ -69,7 +69,7 @@ static xmtp_status fetch_one(xmtp_node_call *call, xmtp_bytes installation)
         xmtp_field_put_message(&call->reply, 1, (xmtp_bytes){0});
         return XMTP_OK;
     }
-    if (call->reply.n + place.len > XMTP_NODE_REPLY_LEN_MAX) {
+    if (call->reply.n + place.len > call->services->limits.reply_len) {
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT,
                          "the answer is too long: ask for fewer key packages");
     }
@@ -90,8 +90,8 @@ static xmtp_status fetch(xmtp_node_call *call, xmtp_bytes bytes)
     XMTP_TRY(xmtp_node_call_block(call));
     XMTP_TRY(xmtp_node_call_decode(call, &pb__fetch_key_packages_request__descriptor, bytes, &p));
     const Pb__FetchKeyPackagesRequest *request = p;
-    XMTP_TRY(xmtp_node_call_count(call, request->n_installation_keys, 0, XMTP_NODE_KEYS_MAX,
-                                  "installation keys"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_installation_keys, 0,
+                                  call->services->limits.keys, "installation keys"));
     for (size_t i = 0; i < request->n_installation_keys; i++) {
         XMTP_TRY(fetch_one(call, xmtp_proto_bytes(request->installation_keys[i])));
     }

@@ -47,7 +47,7 @@ static xmtp_status inspect(xmtp_node_call *call, const Pb__GroupMessageInput *in
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "missing message v1");
     }
     xmtp_bytes data = xmtp_proto_bytes(input->v1->data);
-    if (data.n > XMTP_NODE_GROUP_MESSAGE_LEN_MAX) {
+    if (data.n > call->services->limits.group_message_len) {
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "message of %zu bytes is too long", data.n);
     }
     if (xmtp_mls_message_inspect(data, info) != XMTP_OK) {
@@ -103,8 +103,8 @@ static xmtp_status send_group_messages(xmtp_node_call *call, xmtp_bytes bytes)
     }
     XMTP_TRY(xmtp_node_call_decode(call, &pb__send_group_messages_request__descriptor, bytes, &p));
     const Pb__SendGroupMessagesRequest *request = p;
-    XMTP_TRY(
-        xmtp_node_call_count(call, request->n_messages, 1, XMTP_NODE_MESSAGES_MAX, "messages"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_messages, 1, call->services->limits.messages,
+                                  "messages"));
     XMTP_TRY(xmtp_node_call_entries(call, request->n_messages));
     for (size_t i = 0; i < request->n_messages; i++) {
         XMTP_TRY(make_entry(call, request->messages[i], &call->job.batch.entries[i]));
@@ -154,7 +154,7 @@ static xmtp_status newest_with_content(xmtp_node_call *call, const xmtp_node_pla
 {
     xmtp_arena arena;
     xmtp_node_record record;
-    if (call->reply.n + place->len > XMTP_NODE_REPLY_LEN_MAX && call->reply.n > 0) {
+    if (call->reply.n + place->len > call->services->limits.reply_len && call->reply.n > 0) {
         return xmtp_fail(&call->error, XMTP_E_LIMIT,
                          "the answer is too long: ask for fewer groups");
     }
@@ -179,8 +179,8 @@ static xmtp_status get_newest_group_message(xmtp_node_call *call, xmtp_bytes byt
     if (request->include_content) {
         XMTP_TRY(xmtp_node_call_block(call));
     }
-    XMTP_TRY(
-        xmtp_node_call_count(call, request->n_group_ids, 1, XMTP_NODE_GROUPS_MAX, "group ids"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_group_ids, 1, call->services->limits.groups,
+                                  "group ids"));
     for (size_t i = 0; i < request->n_group_ids; i++) {
         xmtp_bytes group_id = xmtp_proto_bytes(request->group_ids[i]);
         xmtp_node_place place;

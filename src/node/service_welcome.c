@@ -86,7 +86,7 @@ static xmtp_status check(xmtp_node_call *call, welcome *w)
     if (w->data.n == 0) {
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "missing welcome data");
     }
-    if (len > XMTP_NODE_WELCOME_LEN_MAX) {
+    if (len > call->services->limits.welcome_len) {
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "welcome of %zu bytes is too long", len);
     }
     return check_algorithm(call, w);
@@ -136,8 +136,8 @@ static xmtp_status send_welcome_messages(xmtp_node_call *call, xmtp_bytes bytes)
     XMTP_TRY(
         xmtp_node_call_decode(call, &pb__send_welcome_messages_request__descriptor, bytes, &p));
     const Pb__SendWelcomeMessagesRequest *request = p;
-    XMTP_TRY(
-        xmtp_node_call_count(call, request->n_messages, 1, XMTP_NODE_MESSAGES_MAX, "messages"));
+    XMTP_TRY(xmtp_node_call_count(call, request->n_messages, 1, call->services->limits.messages,
+                                  "messages"));
     XMTP_TRY(xmtp_node_call_entries(call, request->n_messages));
     for (size_t i = 0; i < request->n_messages; i++) {
         XMTP_TRY(make_entry(call, request->messages[i], &call->job.batch.entries[i]));

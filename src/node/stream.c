@@ -9,6 +9,7 @@
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum { ARENA_LEN_MIN = 65536, ARENA_FACTOR = 16 };
@@ -18,6 +19,7 @@ typedef struct request {
     xmtp_node_kind kind;
     xmtp_node_filter *filters;
     size_t count;
+    uint64_t filters_max;
     xmtp_error *error;
 } request;
 
@@ -34,9 +36,9 @@ bool xmtp_node_is_stream(const char *path)
 static xmtp_status begin(request *r, size_t count)
 {
     void *p;
-    if (count > XMTP_NODE_FILTERS_MAX) {
-        return xmtp_fail(r->error, XMTP_E_ARGUMENT, "%zu filters, at most %d are allowed", count,
-                         XMTP_NODE_FILTERS_MAX);
+    if (count > r->filters_max) {
+        return xmtp_fail(r->error, XMTP_E_ARGUMENT, "%zu filters, at most %" PRIu64 " are allowed",
+                         count, r->filters_max);
     }
     XMTP_TRY(xmtp_arena_take_array(&r->arena, count, sizeof *r->filters, &p));
     r->filters = p;
@@ -196,7 +198,7 @@ xmtp_status xmtp_node_stream_open(xmtp_node *node, const char *path, xmtp_bytes 
                                   void *context, void (*ready)(void *context), xmtp_node_feed **out,
                                   xmtp_error *error)
 {
-    request r = {.error = error};
+    request r = {.filters_max = node->services.limits.filters, .error = error};
     xmtp_bytes first = {0};
     *out = NULL;
     xmtp_arena_init(&r.arena, &node->env->alloc, ARENA_LEN_MIN + ARENA_FACTOR * bytes.n);

@@ -55,16 +55,22 @@ typedef struct test_node {
     xmtp_error error;
 } test_node;
 
-static inline void test_node_open(test_node *t, const char *dir)
+static inline void test_node_open_limited(test_node *t, const char *dir,
+                                          const xmtp_node_limits *limits)
 {
     *t = (test_node){.node = NULL};
-    xmtp_node_options options = {.env = test_env(), .data_dir = dir};
+    xmtp_node_options options = {.env = test_env(), .data_dir = dir, .limits = *limits};
     if (xmtp_node_open(&t->node, &options, &t->error) != XMTP_OK) {
         fail_msg("node: %s", t->error.text);
     }
     assert_int_equal(xmtp_node_transport(t->node, &t->transport), XMTP_OK);
     xmtp_arena_init(&t->arena, &test_env()->alloc, (size_t)1 << 30);
     xmtp_writer_init(&t->answer, &test_env()->alloc, XMTP_WRITER_MAX);
+}
+
+static inline void test_node_open(test_node *t, const char *dir)
+{
+    test_node_open_limited(t, dir, &(xmtp_node_limits){0});
 }
 
 static inline void test_node_close(test_node *t)

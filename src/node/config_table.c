@@ -1,0 +1,106 @@
+/* config_table.c - the table of settings; config.h tells how they are set. */
+#include "node/config.h"
+#include "node/index.h"
+#include "node/limits.h"
+
+#define AT(field)    offsetof(xmtp_node_config, field)
+#define LIMIT(field) offsetof(xmtp_node_config, limits.field)
+
+#define SECTION(title)                                                                             \
+    {                                                                                              \
+        .name = title                                                                              \
+    }
+#define TEXT(name_, field, default_, argument_, help_)                                             \
+    {                                                                                              \
+        .name = name_, .type = XMTP_NODE_SETTING_TEXT, .offset = AT(field), .text = default_,      \
+        .argument = argument_, .help = help_                                                       \
+    }
+#define LIST(name_, field, argument_, help_)                                                       \
+    {                                                                                              \
+        .name = name_, .type = XMTP_NODE_SETTING_LIST, .offset = AT(field), .argument = argument_, \
+        .help = help_                                                                              \
+    }
+#define SWITCH(name_, field, help_)                                                                \
+    {                                                                                              \
+        .name = name_, .type = XMTP_NODE_SETTING_SWITCH, .offset = AT(field),                      \
+        .argument = "on|off", .help = help_                                                        \
+    }
+#define COUNT(name_, offset_, default_, min_, max_, help_)                                         \
+    {                                                                                              \
+        .name = name_, .type = XMTP_NODE_SETTING_COUNT, .offset = offset_, .value = default_,      \
+        .min = min_, .max = max_, .argument = "NUMBER", .help = help_                              \
+    }
+#define BYTES(name_, offset_, default_, min_, max_, help_)                                         \
+    {                                                                                              \
+        .name = name_, .type = XMTP_NODE_SETTING_BYTES, .offset = offset_, .value = default_,      \
+        .min = min_, .max = max_, .argument = "SIZE", .help = help_                                \
+    }
+
+enum { KIB = 1024, MIB = 1024 * 1024 };
+
+const xmtp_node_setting xmtp_node_settings[] = {
+    SECTION("What is stored, and where to listen"),
+    TEXT("data", data, "./xmtp-node", "DIR", "where everything is stored"),
+    TEXT("gateway", gateway, NULL, "ADDR:PORT",
+         "HTTP with protobuf or JSON bodies (127.0.0.1:5555, [::1]:5555)"),
+    TEXT("grpc", grpc, NULL, "ADDR:PORT", "gRPC (127.0.0.1:5556, [::1]:5556)"),
+    TEXT("web", web, NULL, "ADDR:PORT", "gRPC-web (127.0.0.1:5557, [::1]:5557)"),
+    TEXT("history", history, NULL, "ADDR:PORT",
+         "files of device sync (127.0.0.1:5558, [::1]:5558); each of these four may be \"off\", "
+         "port 0 takes a free one"),
+    LIST("listen", listen, "ADDR:PORT",
+         "all of them on one port, and nothing by default; may be given several times, and name "
+         "what it serves: grpc+web=0.0.0.0:443"),
+    TEXT("tls-cert", tls_cert, NULL, "FILE",
+         "PEM certificate chain: everything speaks TLS; read again when it changes, and on SIGHUP"),
+    TEXT("tls-key", tls_key, NULL, "FILE", "its key"),
+    SWITCH("tls-optional", tls_optional, "clear text too, on the same ports"),
+    SWITCH("proxy-header", proxy_header,
+           "connections come from a proxy that sends PROXY headers (1 or 2)"),
+    COUNT("loops", AT(loops), 0, 0, XMTP_NODE_LOOPS_MAX,
+          "threads that serve connections; 0: one per core"),
+
+    SECTION("Sizes of single things"),
+    BYTES("group-message-bytes-max", LIMIT(group_message_len), XMTP_NODE_GROUP_MESSAGE_LEN_MAX,
+          1 * KIB, 48 * MIB, "one group message; a commit of 250 members has about 4 MiB"),
+    BYTES("welcome-bytes-max", LIMIT(welcome_len), XMTP_NODE_WELCOME_LEN_MAX, 1 * KIB, 48 * MIB,
+          "one welcome"),
+    BYTES("key-package-bytes-max", LIMIT(key_package_len), XMTP_NODE_KEY_PACKAGE_LEN_MAX, 4 * KIB,
+          1 * MIB, "one key package"),
+    BYTES("identity-update-bytes-max", LIMIT(identity_update_len),
+          XMTP_NODE_IDENTITY_UPDATE_LEN_MAX, 4 * KIB, XMTP_NODE_IDENTITY_UPDATE_LEN_MAX,
+          "one identity update"),
+    BYTES("commit-log-entry-bytes-max", LIMIT(commit_log_entry_len),
+          XMTP_NODE_COMMIT_LOG_ENTRY_LEN_MAX, 1 * KIB, 1 * MIB, "one entry of a commit log"),
+    BYTES("reply-bytes-max", LIMIT(reply_len), XMTP_NODE_REPLY_LEN_MAX, 64 * KIB, 24 * MIB,
+          "one answer; clients read at most 25 MiB"),
+
+    SECTION("How many in one request"),
+    COUNT("messages-max", LIMIT(messages), XMTP_NODE_MESSAGES_MAX, 1, 100000,
+          "group messages or welcomes to store"),
+    COUNT("page-rows-max", LIMIT(rows), XMTP_NODE_ROWS_MAX, 1, XMTP_NODE_ROWS_MAX,
+          "messages or welcomes of one page"),
+    COUNT("key-packages-max", LIMIT(keys), XMTP_NODE_KEYS_MAX, 1, 100000,
+          "installations whose key packages are fetched"),
+    COUNT("groups-max", LIMIT(groups), XMTP_NODE_GROUPS_MAX, 1, 100000,
+          "groups whose newest message is asked for"),
+    COUNT("inboxes-max", LIMIT(inboxes), XMTP_NODE_INBOXES_MAX, 1, 100000,
+          "inboxes or identifiers that are looked up"),
+    COUNT("wallet-checks-max", LIMIT(wallet_checks), XMTP_NODE_WALLET_CHECKS_MAX, 1, 10000,
+          "contract wallet signatures to verify"),
+    COUNT("commit-log-publish-max", LIMIT(commit_log_publish), XMTP_NODE_COMMIT_LOG_PUBLISH_MAX, 10,
+          10000, "commit log entries to store; clients send up to 10"),
+    COUNT("commit-log-query-max", LIMIT(commit_log_query), XMTP_NODE_COMMIT_LOG_QUERY_MAX, 20,
+          10000, "commit logs to read; clients ask for up to 20"),
+    COUNT("stream-topics-max", LIMIT(filters), XMTP_NODE_FILTERS_MAX, 1, 10000000,
+          "groups or installations of one stream"),
+
+    SECTION("Identity logs"),
+    COUNT("inbox-log-max", LIMIT(inbox_log), XMTP_NODE_INBOX_LOG_MAX, 1, XMTP_NODE_INBOX_LOG_MAX,
+          "updates of one inbox; clients know 256 as the end"),
+    COUNT("inbox-log-revoke-max", LIMIT(inbox_log_revoke), XMTP_NODE_INBOX_LOG_REVOKE_MAX, 1,
+          XMTP_NODE_PAGE_COUNT_MAX, "and up to here those that only take something away"),
+    COUNT("inbox-states", LIMIT(inbox_states), XMTP_NODE_INBOX_STATES_MAX, 16, 10000000,
+          "states of inboxes that are kept in memory"),
+    {.name = NULL},
+};
