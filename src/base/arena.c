@@ -90,17 +90,23 @@ xmtp_status xmtp_arena_reserve(xmtp_arena *arena, size_t n)
     return XMTP_OK;
 }
 
-xmtp_status xmtp_arena_take(xmtp_arena *arena, size_t n, void **out)
+/* Not zeroed; n is what it was rounded up to. */
+static xmtp_status take_raw(xmtp_arena *arena, size_t *n, void **out)
 {
     *out = NULL;
-    size_t rounded;
-    XMTP_TRY(round_up(n, &rounded));
-    XMTP_TRY(xmtp_arena_reserve(arena, rounded));
+    XMTP_TRY(round_up(*n, n));
+    XMTP_TRY(xmtp_arena_reserve(arena, *n));
     struct xmtp_arena_block *block = arena->blocks;
     *out = block->data + block->used;
-    memset(*out, 0, rounded);
-    block->used += rounded;
-    arena->used += rounded;
+    block->used += *n;
+    arena->used += *n;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_arena_take(xmtp_arena *arena, size_t n, void **out)
+{
+    XMTP_TRY(take_raw(arena, &n, out));
+    memset(*out, 0, n);
     return XMTP_OK;
 }
 
@@ -115,7 +121,8 @@ xmtp_status xmtp_arena_take_array(xmtp_arena *arena, size_t count, size_t size, 
 xmtp_status xmtp_arena_copy(xmtp_arena *arena, xmtp_bytes in, xmtp_bytes *out)
 {
     void *p;
-    XMTP_TRY(xmtp_arena_take(arena, in.n, &p));
+    size_t n = in.n;
+    XMTP_TRY(take_raw(arena, &n, &p));
     xmtp_copy(p, in.p, in.n);
     *out = xmtp_bytes_of(p, in.n);
     return XMTP_OK;

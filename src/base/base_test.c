@@ -105,6 +105,63 @@ static void writer_stops_at_its_ceiling_and_stays_failed(void **state)
     xmtp_writer_free(&w);
 }
 
+static void a_rewound_arena_keeps_one_block_that_is_not_too_large(void **state)
+{
+    (void)state;
+    xmtp_arena arena;
+    xmtp_arena_init(&arena, system_alloc(), 1 << 20);
+    void *kept, *large, *again;
+    assert_int_equal(xmtp_arena_take(&arena, 10000, &kept), XMTP_OK);
+    memset(kept, 'x', 10000);
+    assert_int_equal(xmtp_arena_take(&arena, 100000, &large), XMTP_OK);
+    xmtp_arena_rewind(&arena, 50000);
+    assert_int_equal(arena.used, 0);
+    assert_int_equal(xmtp_arena_reserve(&arena, 10000), XMTP_OK);
+    assert_int_equal(xmtp_arena_take(&arena, 10000, &again), XMTP_OK);
+    assert_ptr_equal(kept, again);
+    for (size_t i = 0; i < 10000; i++) {
+        assert_int_equal(((uint8_t *)again)[i], 0);
+    }
+    assert_int_equal(xmtp_arena_reserve(&arena, (1 << 20) - 10000), XMTP_OK);
+    assert_int_equal(xmtp_arena_reserve(&arena, (1 << 20) - 9999), XMTP_E_LIMIT);
+    xmtp_arena_reset(&arena);
+    assert_null(arena.blocks);
+}
+
+static void a_writer_with_reserved_room_does_not_move(void **state)
+{
+    (void)state;
+    xmtp_writer w;
+    xmtp_writer_init(&w, system_alloc(), 5000);
+    xmtp_writer_reserve(&w, 5000);
+    const uint8_t *before = w.p;
+    for (uint32_t i = 0; i < 1250; i++) {
+        xmtp_writer_u32(&w, i);
+    }
+    assert_int_equal(xmtp_writer_status(&w), XMTP_OK);
+    assert_ptr_equal(w.p, before);
+    xmtp_writer_reserve(&w, 1);
+    assert_int_equal(xmtp_writer_status(&w), XMTP_E_LIMIT);
+    xmtp_writer_free(&w);
+}
+
+static void a_trimmed_writer_gives_back_what_is_much(void **state)
+{
+    (void)state;
+    xmtp_writer w;
+    xmtp_writer_init(&w, system_alloc(), 5000);
+    xmtp_writer_reserve(&w, 1000);
+    xmtp_writer_u8(&w, 1);
+    xmtp_writer_trim(&w, 1024);
+    assert_int_equal(xmtp_writer_bytes(&w).n, 0);
+    assert_int_equal(w.capacity, 1024);
+    xmtp_writer_trim(&w, 1023);
+    assert_null(w.p);
+    xmtp_writer_u8(&w, 1);
+    assert_int_equal(xmtp_writer_status(&w), XMTP_OK);
+    xmtp_writer_free(&w);
+}
+
 static void arena_refuses_more_than_its_ceiling(void **state)
 {
     (void)state;
@@ -159,6 +216,9 @@ int main(void)
         cmocka_unit_test(nested_vectors_get_their_lengths),
         cmocka_unit_test(writer_stops_at_its_ceiling_and_stays_failed),
         cmocka_unit_test(arena_refuses_more_than_its_ceiling),
+        cmocka_unit_test(a_rewound_arena_keeps_one_block_that_is_not_too_large),
+        cmocka_unit_test(a_writer_with_reserved_room_does_not_move),
+        cmocka_unit_test(a_trimmed_writer_gives_back_what_is_much),
         cmocka_unit_test(hex_refuses_wrong_digits_and_lengths),
         cmocka_unit_test(every_status_has_a_text_and_a_name),
     };

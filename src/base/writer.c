@@ -28,6 +28,14 @@ void xmtp_writer_free(xmtp_writer *w)
     w->capacity = 0;
 }
 
+void xmtp_writer_trim(xmtp_writer *w, size_t keep_max)
+{
+    if (w->capacity > keep_max) {
+        xmtp_writer_free(w);
+    }
+    xmtp_writer_clear(w);
+}
+
 /* Grows by moving to fresh memory: a plain realloc could leave a copy of secrets behind. */
 static xmtp_status grow(xmtp_writer *w, size_t needed)
 {
@@ -47,24 +55,27 @@ static xmtp_status grow(xmtp_writer *w, size_t needed)
     return XMTP_OK;
 }
 
-uint8_t *xmtp_writer_extend(xmtp_writer *w, size_t n)
+void xmtp_writer_reserve(xmtp_writer *w, size_t n)
 {
     size_t needed;
     if (w->status != XMTP_OK) {
-        return NULL;
+        return;
     }
     if (!xmtp_size_add(&needed, w->n, n) || needed > w->n_max || needed > XMTP_WRITER_MAX) {
         w->status = XMTP_E_LIMIT;
+    } else if (needed > w->capacity || w->p == NULL) {
+        w->status = grow(w, needed);
+    }
+}
+
+uint8_t *xmtp_writer_extend(xmtp_writer *w, size_t n)
+{
+    xmtp_writer_reserve(w, n);
+    if (w->status != XMTP_OK) {
         return NULL;
     }
-    if (needed > w->capacity || w->p == NULL) {
-        w->status = grow(w, needed);
-        if (w->status != XMTP_OK) {
-            return NULL;
-        }
-    }
     uint8_t *p = w->p + w->n;
-    w->n = needed;
+    w->n += n;
     return p;
 }
 

@@ -29,6 +29,9 @@ void xmtp_writer_free(xmtp_writer *w);
 /* Empties (and wipes) but keeps the memory. Clears the sticky error. */
 void xmtp_writer_clear(xmtp_writer *w);
 
+/* The same, but frees the memory where it is more than keep_max bytes. */
+void xmtp_writer_trim(xmtp_writer *w, size_t keep_max);
+
 static inline xmtp_status xmtp_writer_status(const xmtp_writer *w)
 {
     return w->status;
@@ -44,6 +47,10 @@ void xmtp_writer_u16(xmtp_writer *w, uint16_t value);
 void xmtp_writer_u32(xmtp_writer *w, uint32_t value);
 void xmtp_writer_u64(xmtp_writer *w, uint64_t value);
 void xmtp_writer_put(xmtp_writer *w, xmtp_bytes bytes);
+
+/* Room for n more bytes at once: what is long need not grow in steps, each of which copies. A hint;
+ * failing sets the sticky error. */
+void xmtp_writer_reserve(xmtp_writer *w, size_t n);
 
 /* n bytes of room at the end for the caller to fill; NULL on failure. Valid until the next write.
  */

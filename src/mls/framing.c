@@ -25,6 +25,12 @@ void xmtp_framing_scratch_free(xmtp_framing_scratch *scratch)
     xmtp_writer_free(&scratch->label);
 }
 
+void xmtp_framing_scratch_trim(xmtp_framing_scratch *scratch, size_t keep_max)
+{
+    xmtp_writer_trim(&scratch->tbs, keep_max);
+    xmtp_writer_trim(&scratch->label, keep_max);
+}
+
 /* ---- signatures and tags ---- */
 
 static void put_content(xmtp_writer *w, const xmtp_framed_content *content)
@@ -39,6 +45,9 @@ static void put_content(xmtp_writer *w, const xmtp_framed_content *content)
 void xmtp_framed_content_tbs_encode(xmtp_writer *w, uint16_t wire_format,
                                     const xmtp_framed_content *content, xmtp_bytes group_context)
 {
+    size_t n = content->raw.n > 0 ? content->raw.n
+                                  : content->content.raw.n + content->authenticated_data.n + 256;
+    xmtp_writer_reserve(w, n + group_context.n + 16);
     xmtp_writer_u16(w, XMTP_PROTOCOL_MLS10);
     xmtp_writer_u16(w, wire_format);
     put_content(w, content);

@@ -21,6 +21,7 @@ typedef struct xmtp_framing_scratch {
 
 void xmtp_framing_scratch_init(xmtp_framing_scratch *scratch, const xmtp_alloc *alloc);
 void xmtp_framing_scratch_free(xmtp_framing_scratch *scratch); /* wipes */
+void xmtp_framing_scratch_trim(xmtp_framing_scratch *scratch, size_t keep_max);
 
 /* FramedContentTBS (section 6.1). group_context: encoded, of the epoch of the content; used for
  * senders MEMBER and NEW_MEMBER_COMMIT. */

@@ -148,6 +148,7 @@ static xmtp_status build(xmtp_writer *scratch, const char *label, xmtp_bytes con
                          xmtp_bytes *out)
 {
     xmtp_writer_clear(scratch);
+    xmtp_writer_reserve(scratch, content.n + 64);
     xmtp_labelled_content(scratch, label, content);
     *out = xmtp_writer_bytes(scratch);
     return xmtp_writer_status(scratch);

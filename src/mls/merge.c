@@ -228,6 +228,7 @@ static xmtp_status merge(xmtp_mls_group *group, xmtp_mls_staged *staged, xmtp_ml
                                             : merge_commit(group, staged->commit, writes));
         XMTP_TRY(xmtp_group_set_context(group));
         xmtp_records_put_header(group, writes);
+        xmtp_framing_scratch_trim(group->scratch, XMTP_MLS_SPARE_MAX);
     }
     return xmtp_writes_status(writes);
 }

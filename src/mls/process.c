@@ -83,17 +83,16 @@ static xmtp_status message_key(xmtp_mls_staged *staged, const xmtp_epoch *epoch,
         sender->leaf_index, sender->generation, ratchet == NULL ? 0 : ratchet->generation);
 }
 
-/* plaintext: in the arena */
+/* The message is the staged object's own copy, and is decrypted where it lies. */
 static xmtp_status decrypt(xmtp_mls_staged *staged, const xmtp_epoch *epoch,
                            const xmtp_private_message *message, const xmtp_sender_data *sender,
                            xmtp_bytes *plaintext, xmtp_error *error)
 {
     const xmtp_mls_group *group = staged->group;
     xmtp_message_key key;
-    uint8_t *out;
     XMTP_ENSURE(message->ciphertext.n >= group->suite->aead->tag_len, XMTP_E_LENGTH);
     size_t n = message->ciphertext.n - group->suite->aead->tag_len;
-    XMTP_TRY(xmtp_arena_take(&staged->arena, n, (void **)&out));
+    uint8_t *out = (uint8_t *)(uintptr_t)message->ciphertext.p;
     XMTP_TRY(message_key(staged, epoch, sender, message->content_type, &key, error));
     xmtp_status status = xmtp_private_message_open(group->suite, message, &key, sender->reuse_guard,
                                                    group->scratch, out);
@@ -110,6 +109,8 @@ static xmtp_status frame_raw(xmtp_mls_staged *staged, xmtp_framed_content *conte
 {
     xmtp_writer w;
     xmtp_writer_init(&w, staged->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_reserve(&w, content->content.raw.n + content->group_id.n +
+                                content->authenticated_data.n + 64);
     xmtp_framed_content_encode(&w, content);
     xmtp_status status = xmtp_writer_status(&w);
     if (status == XMTP_OK) {
@@ -293,14 +294,13 @@ static xmtp_status open_message(xmtp_mls_staged *staged, const xmtp_mls_message 
     }
 }
 
-/* One block for a whole message and its plaintext, which an application message needs no more
+/* One block for the message with what is decoded of it, which an application message needs no more
  * than. */
 static xmtp_status reserve(xmtp_mls_staged *staged, size_t message_len)
 {
     enum { BESIDE_THE_BYTES = sizeof(xmtp_mls_message) + sizeof(xmtp_authenticated_content) + 256 };
     size_t n;
-    XMTP_ENSURE(xmtp_size_mul(&n, message_len, 2), XMTP_E_LIMIT);
-    XMTP_ENSURE(xmtp_size_add(&n, n, BESIDE_THE_BYTES), XMTP_E_LIMIT);
+    XMTP_ENSURE(xmtp_size_add(&n, message_len, BESIDE_THE_BYTES), XMTP_E_LIMIT);
     return xmtp_arena_reserve(&staged->arena, n);
 }
 

@@ -136,15 +136,6 @@ xmtp_status xmtp_group_burn(xmtp_mls_group *group, xmtp_secret_tree_change *chan
     return status;
 }
 
-/* Wipes, and keeps the memory unless it is much. */
-static void empty(xmtp_writer *w)
-{
-    if (w->capacity > XMTP_MLS_SPARE_MAX) {
-        xmtp_writer_free(w);
-    }
-    xmtp_writer_clear(w);
-}
-
 static xmtp_status protect(xmtp_mls_group *group, xmtp_bytes authenticated_data,
                            xmtp_bytes plaintext, xmtp_writer *out, xmtp_mls_writes *writes)
 {
@@ -154,7 +145,7 @@ static xmtp_status protect(xmtp_mls_group *group, xmtp_bytes authenticated_data,
                                        group->private_keys.leaf_index, XMTP_RATCHET_APPLICATION,
                                        &key, &change));
     xmtp_status status = seal_application(group, authenticated_data, plaintext, &key, out);
-    empty(&group->spare->content);
+    xmtp_writer_trim(&group->spare->content, XMTP_MLS_SPARE_MAX);
     xmtp_wipe(&key, sizeof key);
     if (status == XMTP_OK) {
         status = xmtp_group_burn(group, &change, writes);
@@ -170,10 +161,10 @@ xmtp_status xmtp_mls_group_protect(xmtp_mls_group *group, xmtp_bytes authenticat
     xmtp_writer *out = &group->spare->message;
     *message = (xmtp_bytes){0};
     XMTP_TRY(xmtp_group_check_active(group, error));
-    empty(out);
+    xmtp_writer_trim(out, XMTP_MLS_SPARE_MAX);
     xmtp_status status = protect(group, authenticated_data, plaintext, out, writes);
     if (status != XMTP_OK) {
-        empty(out);
+        xmtp_writer_trim(out, XMTP_MLS_SPARE_MAX);
         return xmtp_fail_default(error, status, "encrypting a message");
     }
     *message = xmtp_writer_bytes(out);

@@ -63,8 +63,7 @@ static xmtp_status note_unmerged(xmtp_tree *tree, uint32_t leaf_index)
     return XMTP_OK;
 }
 
-/* The leftmost blank leaf; leaf_count when there is none. */
-static uint32_t leftmost_blank(xmtp_tree *tree)
+uint32_t xmtp_tree_leftmost_blank(xmtp_tree *tree)
 {
     while (tree->first_blank < tree->leaf_count &&
            !xmtp_tree_is_blank(tree, xmtp_leaf_to_node(tree->first_blank))) {
@@ -77,7 +76,7 @@ xmtp_status xmtp_tree_add_leaf(xmtp_tree *tree, xmtp_bytes raw, uint32_t *leaf_i
 {
     XMTP_TRY(check_leaf(raw));
     XMTP_ENSURE(tree->member_count < XMTP_MLS_MEMBERS_MAX, XMTP_E_LIMIT);
-    const uint32_t place = leftmost_blank(tree);
+    const uint32_t place = xmtp_tree_leftmost_blank(tree);
     if (place == tree->leaf_count) {
         XMTP_TRY(xmtp_tree_grow(tree, place == 0 ? 1 : 2 * place));
     }

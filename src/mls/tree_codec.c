@@ -119,6 +119,7 @@ xmtp_status xmtp_tree_decode(xmtp_tree *tree, xmtp_bytes data)
     XMTP_TRY(take_slab(tree, content, &content));
     xmtp_reader r = xmtp_reader_of(content);
     XMTP_TRY(entries_decode(tree, &r));
+    (void)xmtp_tree_leftmost_blank(tree);
     uint8_t ignored[XMTP_HASH_MAX];
     return xmtp_tree_hash(tree, ignored);
 }
@@ -200,5 +201,6 @@ xmtp_status xmtp_tree_load_end(xmtp_tree *tree)
     for (uint32_t i = 0; i < xmtp_node_count(tree->leaf_count); i++) {
         tree->nodes[i].has_hash = tree->nodes[i].has_stored_hash;
     }
+    (void)xmtp_tree_leftmost_blank(tree);
     return xmtp_tree_hash_missing(tree);
 }

@@ -17,6 +17,9 @@ xmtp_status xmtp_tree_place_slab(xmtp_tree *tree, uint32_t index, xmtp_node_kind
 xmtp_status xmtp_tree_grow(xmtp_tree *tree, uint32_t leaf_count) XMTP_MUST_CHECK;
 void xmtp_tree_shrink(xmtp_tree *tree, uint32_t leaf_count);
 
+/* The leftmost blank leaf; leaf_count when there is none. Looked for once, then known. */
+uint32_t xmtp_tree_leftmost_blank(xmtp_tree *tree);
+
 /* A node other than not_node that has this key now. */
 bool xmtp_tree_find_other(const xmtp_tree *tree, bool is_signature_key, xmtp_bytes key,
                           uint32_t not_node, uint32_t *node);
