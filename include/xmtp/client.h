@@ -16,7 +16,8 @@
  * valid until the next call on the same client unless said otherwise.
  *
  * Here: opening, sync, streams and the queue. What can be done with conversations is in
- * conversation.h, with messages in message.h, consent in consent.h; all are included.
+ * conversation.h, with messages in message.h, consent in consent.h, what a push server needs
+ * in push.h; all are included.
  */
 #ifndef XMTP_CLIENT_H
 #define XMTP_CLIENT_H
@@ -26,6 +27,7 @@
 #include <xmtp/conversation.h>
 #include <xmtp/message.h>
 #include <xmtp/names.h>
+#include <xmtp/push.h>
 
 #ifdef __cplusplus
 extern "C" {

@@ -68,6 +68,34 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_content(
     xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,
     bool should_push, uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
 
+typedef struct xmtp_send_options {
+    bool should_push; /* a hint to push servers that the message deserves a notification */
+    /* Stored and shown as unpublished at once; goes out with the next sync, message or
+     * xmtp_client_publish_messages of the conversation. */
+    bool is_optimistic;
+    /* The same content under the same key is one message, however often it is sent. NULL: a number
+     * that was never used. */
+    const char *idempotency_key;
+} xmtp_send_options;
+
+enum { XMTP_IDEMPOTENCY_KEY_MAX = 1024 }; /* bytes */
+
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_with(
+    xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,
+    const xmtp_send_options *options, uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+/* Stores a message that goes out only when xmtp_client_publish_message is called for it. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_prepare(
+    xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,
+    const xmtp_send_options *options, uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+/* Publishes one that was prepared, or has failed; does nothing when it is published. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_publish_message(
+    xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+/* Publishes what is unsent in a conversation, and tries what has failed once more; not what is
+ * prepared for later. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_publish_messages(xmtp_client *client,
+                                                                  const xmtp_conversation_id *id,
+                                                                  xmtp_error *error);
+
 /* Which messages, and in which order. All zero: all of them, oldest first. Bounds are exclusive.
  * Messages that have expired are never among them. */
 typedef struct xmtp_message_query {
@@ -105,6 +133,35 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_message_count(xmtp_client *clie
 XMTP_API XMTP_MUST_CHECK xmtp_status
 xmtp_client_message(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                     xmtp_message *out, xmtp_error *error);
+
+/* A message with what others said about it. Its own strings and those of the messages in it live during
+ * the visit. */
+typedef struct xmtp_enriched_message {
+    xmtp_message message;
+    const xmtp_message *reactions; /* additions and removals, oldest first; the first thousand */
+    size_t reaction_count;
+    size_t reply_count;
+    const xmtp_message *in_reply_to; /* of a reply whose original is here; else NULL */
+} xmtp_enriched_message;
+
+/* As xmtp_client_messages; reactions, read receipts and deletions are no entries of their own. */
+typedef xmtp_status (*xmtp_enriched_visit)(void *context, const xmtp_enriched_message *message);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_messages_enriched(xmtp_client *client,
+                                                                   const xmtp_message_query *query,
+                                                                   xmtp_enriched_visit visit,
+                                                                   void *context,
+                                                                   xmtp_error *error);
+/* The newest one that a list of conversations would show: no transcript, no read receipt.
+ * XMTP_E_NOT_FOUND: none yet. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_last_message(xmtp_client *client,
+                                                              const xmtp_conversation_id *id,
+                                                              xmtp_message *out, xmtp_error *error);
+/* When each inbox sent its last read receipt. */
+typedef xmtp_status (*xmtp_read_visit)(void *context, const char *inbox_id, uint64_t read_ns);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_last_reads(xmtp_client *client,
+                                                            const xmtp_conversation_id *id,
+                                                            xmtp_read_visit visit, void *context,
+                                                            xmtp_error *error);
 
 /* Deletes what has expired by the client's clock; sync and poll do it too. *count (may be NULL): how
  * many. Listeners are told of each (xmtp_client_listen). */

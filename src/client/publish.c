@@ -60,6 +60,7 @@ xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xm
     if (intent->message_id.n > 0) {
         XMTP_TRY(
             xmtp_stored(client, xmtp_message_set_failed(client->db, intent->message_id), error));
+        return xmtp_stored(client, xmtp_intent_set_held(client->db, intent->id), error);
     }
     return xmtp_stored(client, xmtp_intent_delete(client->db, intent->id), error);
 }

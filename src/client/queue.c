@@ -127,7 +127,8 @@ static xmtp_status queue_answer(xmtp_client *client, const xmtp_answer *answer, 
         status = xmtp_check_usable(&work, error);
     }
     if (status == XMTP_OK) {
-        status = xmtp_queue_message(&work, xmtp_writer_bytes(&w), true, message_id, &intent,
+        static const xmtp_send_options pushed = {.should_push = true};
+        status = xmtp_queue_message(&work, xmtp_writer_bytes(&w), &pushed, message_id, &intent,
                                     &can_build, error);
     }
     xmtp_work_end(&work);

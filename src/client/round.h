@@ -119,8 +119,10 @@ xmtp_status xmtp_context_build(group_work *work, const xmtp_intent_row *intent, 
 
 /* ---- send.c */
 /* Queues a message inside the caller's transaction (key update first when due). *can_build: it is
- * the only intent, so its payload may be built at once. */
-xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content, bool should_push,
+ * the only intent, so its payload may be built at once. Nothing is queued, and intent->id is 0, when
+ * the same content was sent under the same key of the caller's before. */
+xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content,
+                               const xmtp_send_options *options,
                                uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_intent_row *intent,
                                bool *can_build, xmtp_error *error);
 /* Looks for new and revoked installations of members when that was not done in the last 5 s. A node

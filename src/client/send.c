@@ -32,14 +32,20 @@ static uint64_t next_key_ns(xmtp_client *client)
     return client->last_key_ns;
 }
 
-static xmtp_status insert_message(group_work *work, xmtp_bytes content, bool should_push,
-                                  uint64_t key_ns, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
-                                  bool *is_new, xmtp_error *error)
+/* The key under which a message is sent: the caller's, or a fresh number. */
+typedef struct message_key {
+    const char *text;
+    uint64_t now_ns;
+    char digits[24];
+} message_key;
+
+static xmtp_status insert_message(group_work *work, xmtp_bytes content,
+                                  const xmtp_send_options *options, const message_key *key,
+                                  uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_new,
+                                  xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    char key[24];
-    (void)snprintf(key, sizeof(key), "%" PRIu64, key_ns);
-    xmtp_message_id(work->row.group_id, key, content, message_id);
+    xmtp_message_id(work->row.group_id, key->text, content, message_id);
     xmtp_message_row row = {
         .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
         .group_ref = work->row.ref,
@@ -47,22 +53,31 @@ static xmtp_status insert_message(group_work *work, xmtp_bytes content, bool sho
         .delivery = XMTP_DELIVERY_UNPUBLISHED,
         .sender_inbox = client->inbox_id,
         .sender_installation = xmtp_bytes_of(client->installation.pk, XMTP_INSTALLATION_LEN),
-        .sent_ns = key_ns,
+        .sent_ns = key->now_ns,
         .content = content,
-        .should_push = should_push,
+        .should_push = options->should_push,
     };
     return xmtp_message_keep(client, &row, is_new, error);
 }
 
-/* The clock may have gone back since the last session: look for a key that is free. */
-static xmtp_status insert_new_message(group_work *work, xmtp_bytes content, bool should_push,
-                                      uint64_t *key_ns, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+/* *is_new false: the caller's key was used for the same content before. */
+static xmtp_status insert_new_message(group_work *work, xmtp_bytes content,
+                                      const xmtp_send_options *options, message_key *key,
+                                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_new,
                                       xmtp_error *error)
 {
-    bool is_new = false;
-    while (!is_new) {
-        *key_ns = next_key_ns(work->client);
-        XMTP_TRY(insert_message(work, content, should_push, *key_ns, message_id, &is_new, error));
+    *is_new = false;
+    if (options->idempotency_key != NULL) {
+        key->text = options->idempotency_key;
+        key->now_ns = xmtp_now_ns(work->client);
+        return insert_message(work, content, options, key, message_id, is_new, error);
+    }
+    /* The clock may have gone back since the last session: look for a number that is free. */
+    key->text = key->digits;
+    while (!*is_new) {
+        key->now_ns = next_key_ns(work->client);
+        (void)snprintf(key->digits, sizeof(key->digits), "%" PRIu64, key->now_ns);
+        XMTP_TRY(insert_message(work, content, options, key, message_id, is_new, error));
     }
     return XMTP_OK;
 }
@@ -78,13 +93,11 @@ static bool needs_key_update(const group_work *work)
     return work->row.rotated_ns == 0 || work->row.rotated_ns + KEY_UPDATE_NS < now_ns;
 }
 
-static xmtp_status queue_envelope(group_work *work, xmtp_bytes content, uint64_t key_ns,
+static xmtp_status queue_envelope(group_work *work, xmtp_bytes content, const char *key,
                                   xmtp_intent_row *intent, xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    char key[24];
     xmtp_writer w;
-    (void)snprintf(key, sizeof(key), "%" PRIu64, key_ns);
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
     xmtp_status status = xmtp_envelope_encode(&w, content, key);
     xmtp_bytes envelope = {0};
@@ -97,37 +110,57 @@ static xmtp_status queue_envelope(group_work *work, xmtp_bytes content, uint64_t
     return xmtp_stored(client, xmtp_intent_insert(client->db, intent), error);
 }
 
-xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content, bool should_push,
-                               uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_intent_row *intent,
-                               bool *can_build, xmtp_error *error)
+/* A key update when one is due, and consent: whoever speaks to somebody has allowed them. */
+static xmtp_status before_message(group_work *work, bool *can_build, xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    uint64_t key_ns = 0;
-    if (content.n > XMTP_CONTENT_MAX) {
-        return xmtp_fail(error, XMTP_E_LIMIT, "content of %zu bytes, at most %d", content.n,
-                         XMTP_CONTENT_MAX);
-    }
     *can_build = work->intents.count == 0;
     if (needs_key_update(work)) {
         xmtp_intent_row update = {.group_ref = work->row.ref, .kind = XMTP_INTENT_KEY_UPDATE};
         XMTP_TRY(xmtp_stored(client, xmtp_intent_insert(client->db, &update), error));
         *can_build = false;
     }
-    XMTP_TRY(insert_new_message(work, content, should_push, &key_ns, message_id, error));
-    if (work->row.consent != XMTP_CONSENT_ALLOWED) {
-        XMTP_TRY(xmtp_consent_decide(client, &work->row, XMTP_CONSENT_ALLOWED, error));
+    return work->row.consent == XMTP_CONSENT_ALLOWED
+               ? XMTP_OK
+               : xmtp_consent_decide(client, &work->row, XMTP_CONSENT_ALLOWED, error);
+}
+
+static xmtp_status check_size(xmtp_bytes content, const xmtp_send_options *options,
+                              xmtp_error *error)
+{
+    size_t key_len = options->idempotency_key == NULL ? 0 : strlen(options->idempotency_key);
+    if (content.n > XMTP_CONTENT_MAX || key_len > XMTP_IDEMPOTENCY_KEY_MAX) {
+        return xmtp_fail(error, XMTP_E_LIMIT,
+                         "content of %zu bytes, at most %d; key of %zu, at most %d", content.n,
+                         XMTP_CONTENT_MAX, key_len, XMTP_IDEMPOTENCY_KEY_MAX);
     }
-    *intent = (xmtp_intent_row){
-        .group_ref = work->row.ref,
-        .kind = XMTP_INTENT_SEND_MESSAGE,
-        .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
-        .should_push = should_push,
-    };
-    return queue_envelope(work, content, key_ns, intent, error);
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content,
+                               const xmtp_send_options *options,
+                               uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_intent_row *intent,
+                               bool *can_build, xmtp_error *error)
+{
+    message_key key;
+    bool is_new = false;
+    *intent = (xmtp_intent_row){.group_ref = work->row.ref,
+                                .kind = XMTP_INTENT_SEND_MESSAGE,
+                                .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
+                                .should_push = options->should_push};
+    *can_build = false;
+    XMTP_TRY(check_size(content, options, error));
+    XMTP_TRY(insert_new_message(work, content, options, &key, message_id, &is_new, error));
+    if (!is_new) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(before_message(work, can_build, error));
+    return queue_envelope(work, content, key.text, intent, error);
 }
 
 /* In one transaction: message, intent, and, when nothing is queued before it, its payload. */
-static xmtp_status queue_and_build(group_work *work, xmtp_bytes content, bool should_push,
+static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
+                                   const xmtp_send_options *options,
                                    uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_fresh,
                                    xmtp_error *error)
 {
@@ -137,8 +170,8 @@ static xmtp_status queue_and_build(group_work *work, xmtp_bytes content, bool sh
     XMTP_TRY(xmtp_begin(client, error));
     bool can_build = false;
     xmtp_status status =
-        xmtp_queue_message(work, content, should_push, message_id, &intent, &can_build, error);
-    if (status == XMTP_OK && can_build) {
+        xmtp_queue_message(work, content, options, message_id, &intent, &can_build, error);
+    if (status == XMTP_OK && can_build && !options->is_optimistic) {
         status = xmtp_publish_build_message(work, &intent, error);
     }
     if (status == XMTP_OK) {
@@ -167,20 +200,23 @@ xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
     return xmtp_fail(error, status, "%s", why.text);
 }
 
-static xmtp_status send(group_work *work, xmtp_bytes content, bool should_push,
+static xmtp_status send(group_work *work, xmtp_bytes content, const xmtp_send_options *options,
                         uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
-    XMTP_TRY(xmtp_check_usable(work, error));
-    XMTP_TRY(xmtp_refresh_before_send(work, error));
     bool is_fresh;
-    XMTP_TRY(queue_and_build(work, content, should_push, message_id, &is_fresh, error));
+    XMTP_TRY(xmtp_check_usable(work, error));
+    if (options->is_optimistic) {
+        return queue_and_build(work, content, options, message_id, &is_fresh, error);
+    }
+    XMTP_TRY(xmtp_refresh_before_send(work, error));
+    XMTP_TRY(queue_and_build(work, content, options, message_id, &is_fresh, error));
     xmtp_status status = xmtp_work_rounds(work, is_fresh, error);
     return xmtp_work_result(work, status, error);
 }
 
-xmtp_status xmtp_client_send_content(xmtp_client *client, const xmtp_conversation_id *id,
-                                     xmtp_bytes encoded_content, bool should_push,
-                                     uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+xmtp_status xmtp_client_send_with(xmtp_client *client, const xmtp_conversation_id *id,
+                                  xmtp_bytes encoded_content, const xmtp_send_options *options,
+                                  uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
     int64_t ref = 0;
     group_work work;
@@ -188,10 +224,172 @@ xmtp_status xmtp_client_send_content(xmtp_client *client, const xmtp_conversatio
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
     xmtp_status status = xmtp_work_start(&work, client, ref, error);
     if (status == XMTP_OK) {
-        status = send(&work, encoded_content, should_push, message_id == NULL ? own_id : message_id,
-                      error);
+        status =
+            send(&work, encoded_content, options, message_id == NULL ? own_id : message_id, error);
     }
     xmtp_work_end(&work);
+    return status;
+}
+
+xmtp_status xmtp_client_send_content(xmtp_client *client, const xmtp_conversation_id *id,
+                                     xmtp_bytes encoded_content, bool should_push,
+                                     uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+{
+    const xmtp_send_options options = {.should_push = should_push};
+    return xmtp_client_send_with(client, id, encoded_content, &options, message_id, error);
+}
+
+/* ---- now stored, later published */
+
+static xmtp_status prepare(group_work *work, xmtp_bytes content, const xmtp_send_options *options,
+                           uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    message_key key;
+    bool is_new = false;
+    xmtp_intent_row intent = {.group_ref = work->row.ref,
+                              .kind = XMTP_INTENT_SEND_MESSAGE,
+                              .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
+                              .should_push = options->should_push};
+    XMTP_TRY(check_size(content, options, error));
+    XMTP_TRY(insert_new_message(work, content, options, &key, message_id, &is_new, error));
+    if (!is_new) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(queue_envelope(work, content, key.text, &intent, error));
+    return xmtp_stored(client, xmtp_intent_set_held(client->db, intent.id), error);
+}
+
+xmtp_status xmtp_client_prepare(xmtp_client *client, const xmtp_conversation_id *id,
+                                xmtp_bytes encoded_content, const xmtp_send_options *options,
+                                uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+{
+    int64_t ref = 0;
+    group_work work;
+    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
+    xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    if (status == XMTP_OK) {
+        status = xmtp_begin(client, error);
+    }
+    if (status == XMTP_OK) {
+        status = prepare(&work, encoded_content, options, message_id, error);
+        if (status == XMTP_OK) {
+            status = xmtp_commit(client, error);
+        } else {
+            xmtp_database_rollback(client->db);
+        }
+    }
+    xmtp_work_end(&work);
+    return status;
+}
+
+/* A held intent takes its place at the end of the queue; inside the caller's transaction. */
+static xmtp_status release(group_work *work, const xmtp_intent_row *held, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    bool can_build;
+    xmtp_intent_row intent = *held;
+    XMTP_TRY(before_message(work, &can_build, error));
+    xmtp_status status = xmtp_intent_delete(client->db, held->id);
+    if (status == XMTP_OK) {
+        status = xmtp_intent_insert(client->db, &intent);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_message_set_unpublished(client->db, held->message_id);
+    }
+    work->awaited = intent.id;
+    return xmtp_stored(client, status, error);
+}
+
+static xmtp_status release_failed(group_work *work, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    xmtp_intent_row held;
+    XMTP_TRY(xmtp_begin(client, error));
+    xmtp_status status = XMTP_OK;
+    while (status == XMTP_OK) {
+        status = xmtp_intent_find_failed(client->db, work->row.ref, &work->arena, &held);
+        if (status == XMTP_E_NOT_FOUND) {
+            return xmtp_commit(client, error);
+        }
+        status =
+            status == XMTP_OK ? release(work, &held, error) : xmtp_stored(client, status, error);
+    }
+    xmtp_database_rollback(client->db);
+    return status;
+}
+
+static xmtp_status publish_queued(group_work *work, xmtp_error *error)
+{
+    XMTP_TRY(xmtp_refresh_before_send(work, error));
+    XMTP_TRY(xmtp_work_reload(work, error));
+    if (work->intents.count == 0) {
+        return XMTP_OK;
+    }
+    work->awaited = work->intents.items[work->intents.count - 1].id;
+    xmtp_status status = xmtp_work_rounds(work, !xmtp_work_has_published(work), error);
+    return xmtp_work_result(work, status, error);
+}
+
+xmtp_status xmtp_client_publish_messages(xmtp_client *client, const xmtp_conversation_id *id,
+                                         xmtp_error *error)
+{
+    int64_t ref = 0;
+    group_work work;
+    XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
+    xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    if (status == XMTP_OK) {
+        status = xmtp_check_usable(&work, error);
+    }
+    if (status == XMTP_OK) {
+        status = release_failed(&work, error);
+    }
+    if (status == XMTP_OK) {
+        status = publish_queued(&work, error);
+    }
+    xmtp_work_end(&work);
+    return status;
+}
+
+static xmtp_status publish_held(group_work *work, const xmtp_intent_row *held, xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    XMTP_TRY(xmtp_check_usable(work, error));
+    XMTP_TRY(xmtp_begin(client, error));
+    xmtp_status status = release(work, held, error);
+    if (status != XMTP_OK) {
+        xmtp_database_rollback(client->db);
+        return status;
+    }
+    XMTP_TRY(xmtp_commit(client, error));
+    return publish_queued(work, error);
+}
+
+xmtp_status xmtp_client_publish_message(xmtp_client *client,
+                                        const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                                        xmtp_error *error)
+{
+    xmtp_message message;
+    xmtp_intent_row held;
+    xmtp_arena arena;
+    group_work work;
+    XMTP_TRY(xmtp_client_message(client, message_id, &message, error));
+    xmtp_scratch(client, &arena);
+    xmtp_status status = xmtp_intent_find_held(
+        client->db, xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN), &arena, &held);
+    if (status == XMTP_E_NOT_FOUND) {
+        xmtp_arena_reset(&arena);
+        return XMTP_OK; /* published already, or on its way */
+    }
+    status = xmtp_stored(client, status, error);
+    if (status == XMTP_OK) {
+        status = xmtp_work_start(&work, client, held.group_ref, error);
+        if (status == XMTP_OK) {
+            status = publish_held(&work, &held, error);
+        }
+        xmtp_work_end(&work);
+    }
+    xmtp_arena_reset(&arena);
     return status;
 }
 

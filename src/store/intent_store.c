@@ -77,7 +77,7 @@ xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit,
 {
     *out = (xmtp_intent_rows){0};
     xmtp_query count = xmtp_query_start(db, "SELECT count(*) FROM (SELECT 1 FROM intents WHERE"
-                                            " group_ref = ? LIMIT ?)");
+                                            " group_ref = ? AND state > 0 LIMIT ?)");
     xmtp_query_bind_u64(&count, (uint64_t)group_ref);
     xmtp_query_bind_u64(&count, limit);
     size_t capacity;
@@ -89,7 +89,8 @@ xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit,
     XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(*out->items), &items));
     out->items = items;
     xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS " FROM intents"
-                                        " WHERE group_ref = ? ORDER BY id LIMIT ?");
+                                        " WHERE group_ref = ? AND state > 0"
+                                        " ORDER BY id LIMIT ?");
     xmtp_query_bind_u64(&q, (uint64_t)group_ref);
     xmtp_query_bind_u64(&q, capacity);
     bool has_row = false;
@@ -146,6 +147,45 @@ xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t att
     return xmtp_query_run(&q);
 }
 
+xmtp_status xmtp_intent_set_held(xmtp_database *db, int64_t id)
+{
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 0, payload = x'',"
+                                        " payload_hash = x'', staged = x'', post_commit = x''"
+                                        " WHERE id = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    return xmtp_query_run(&q);
+}
+
+static xmtp_status read_held(xmtp_query *q, xmtp_arena *arena, xmtp_intent_row *out)
+{
+    xmtp_status status = xmtp_query_one(q);
+    if (status == XMTP_OK) {
+        status = read_short(q, arena, out);
+    }
+    xmtp_query_end(q);
+    return status;
+}
+
+xmtp_status xmtp_intent_find_held(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
+                                  xmtp_intent_row *out)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS
+                                        " FROM intents WHERE message_id = ? AND state = 0");
+    xmtp_query_bind_bytes(&q, message_id);
+    return read_held(&q, arena, out);
+}
+
+xmtp_status xmtp_intent_find_failed(xmtp_database *db, int64_t group_ref, xmtp_arena *arena,
+                                    xmtp_intent_row *out)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "SELECT " SHORT_COLUMNS " FROM intents WHERE group_ref = ? AND state = 0"
+            " AND message_id IN (SELECT message_id FROM messages WHERE delivery = 3)"
+            " ORDER BY id LIMIT 1");
+    xmtp_query_bind_u64(&q, (uint64_t)group_ref);
+    return read_held(&q, arena, out);
+}
+
 xmtp_status xmtp_intent_delete(xmtp_database *db, int64_t id)
 {
     xmtp_query q = xmtp_query_start(db, "DELETE FROM intents WHERE id = ?");
@@ -166,12 +206,13 @@ xmtp_status xmtp_intent_groups(xmtp_database *db, xmtp_arena *arena, int64_t **r
     size_t capacity;
     void *items;
     *count = 0;
-    XMTP_TRY(count_rows(xmtp_query_start(db, "SELECT count(DISTINCT group_ref) FROM intents"),
-                        &capacity));
+    XMTP_TRY(count_rows(
+        xmtp_query_start(db, "SELECT count(DISTINCT group_ref) FROM intents WHERE state > 0"),
+        &capacity));
     XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(**refs), &items));
     *refs = items;
-    xmtp_query q =
-        xmtp_query_start(db, "SELECT group_ref FROM intents GROUP BY group_ref ORDER BY min(id)");
+    xmtp_query q = xmtp_query_start(db, "SELECT group_ref FROM intents WHERE state > 0"
+                                        " GROUP BY group_ref ORDER BY min(id)");
     bool has_row = false;
     xmtp_status status = xmtp_query_step(&q, &has_row);
     while (status == XMTP_OK && has_row && *count < capacity) {

@@ -24,6 +24,7 @@ typedef enum xmtp_intent_kind {
 } xmtp_intent_kind;
 
 typedef enum xmtp_intent_state {
+    XMTP_INTENT_HELD = 0, /* a message prepared for later, or one that failed: nobody's turn */
     XMTP_INTENT_TO_PUBLISH = 1,
     XMTP_INTENT_PUBLISHED = 2, /* payload stored; it may or may not have reached the network */
     XMTP_INTENT_COMMITTED = 3, /* applied; welcomes still to be sent */
@@ -51,21 +52,28 @@ typedef struct xmtp_intent_rows {
     size_t count;
 } xmtp_intent_rows;
 
-/* state, kind, data, message_id, should_push of the row count. Sets row->id. */
+/* kind, data, message_id, should_push of the row count. Sets row->id. */
 xmtp_status xmtp_intent_insert(xmtp_database *db, xmtp_intent_row *row);
 xmtp_status xmtp_intent_read(xmtp_database *db, int64_t id, xmtp_arena *arena,
                              xmtp_intent_row *out);
-/* All of a group in order; at most limit. Without payloads, staged commits and post_commit. */
+/* All of a group in order but those that are held; at most limit. Without payloads, staged commits and post_commit. */
 xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit, xmtp_arena *arena,
                              xmtp_intent_rows *out);
 xmtp_status xmtp_intent_set_published(xmtp_database *db, const xmtp_intent_row *row);
 xmtp_status xmtp_intent_set_to_publish(xmtp_database *db, int64_t id);
 xmtp_status xmtp_intent_set_committed(xmtp_database *db, int64_t id, uint64_t sequence);
 xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts);
+xmtp_status xmtp_intent_set_held(xmtp_database *db, int64_t id);
+/* The held intent of a message. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_intent_find_held(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
+                                  xmtp_intent_row *out);
+/* The oldest held intent of a group whose message has failed. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_intent_find_failed(xmtp_database *db, int64_t group_ref, xmtp_arena *arena,
+                                    xmtp_intent_row *out);
 xmtp_status xmtp_intent_delete(xmtp_database *db, int64_t id);
 /* Everything published in a group goes back to be built again: its MLS state was replaced. */
 xmtp_status xmtp_intent_reset_group(xmtp_database *db, int64_t group_ref);
-/* Groups that have intents, in the order of their oldest. */
+/* Groups that have intents which are not held, in the order of their oldest. */
 xmtp_status xmtp_intent_groups(xmtp_database *db, xmtp_arena *arena, int64_t **refs, size_t *count);
 
 #endif

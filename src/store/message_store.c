@@ -5,7 +5,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "store/group_store.h"
-#include "store/query.h"
+#include "store/message_row.h"
 
 /* NULL without one: the index of references holds only those that there are. */
 static void bind_reference(xmtp_query *q, xmtp_bytes reference)
@@ -60,6 +60,13 @@ xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id,
     *content_type = has_row ? (uint32_t)xmtp_query_u64(&q, 0) : 0;
     xmtp_query_end(&q);
     return status;
+}
+
+xmtp_status xmtp_message_set_unpublished(xmtp_database *db, xmtp_bytes message_id)
+{
+    xmtp_query q = xmtp_query_start(db, "UPDATE messages SET delivery = 1 WHERE message_id = ?");
+    xmtp_query_bind_bytes(&q, message_id);
+    return xmtp_query_run(&q);
 }
 
 xmtp_status xmtp_message_set_failed(xmtp_database *db, xmtp_bytes message_id)
@@ -127,14 +134,7 @@ xmtp_status xmtp_message_next_expiry(xmtp_database *db, uint64_t *expire_ns)
     return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
 }
 
-#define MESSAGE_SELECT                                                                             \
-    "SELECT m.id, m.message_id, m.group_ref, m.kind, m.delivery, m.sender_inbox,"                  \
-    " m.sender_installation, m.sent_ns, m.sequence, m.content, g.group_id, g.kind, i.address,"     \
-    " m.inserted_ns, m.expire_ns, m.content_type, m.reference, m.should_push"                      \
-    " FROM messages AS m JOIN groups AS g ON g.id = m.group_ref"                                   \
-    " LEFT JOIN inboxes AS i ON i.inbox_id = m.sender_inbox"
-
-static xmtp_status read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_message_row *out)
+xmtp_status xmtp_message_read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_message_row *out)
 {
     *out = (xmtp_message_row){
         .row = (int64_t)xmtp_query_u64(q, 0),
@@ -165,7 +165,7 @@ xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_are
     xmtp_query_bind_bytes(&q, message_id);
     xmtp_status status = xmtp_query_one(&q);
     if (status == XMTP_OK) {
-        status = read_row(&q, arena, out);
+        status = xmtp_message_read_row(&q, arena, out);
     }
     xmtp_query_end(&q);
     return status;
@@ -321,7 +321,7 @@ xmtp_status xmtp_message_page_next(xmtp_database *db, xmtp_message_page *page, x
     bool has_row = false;
     xmtp_status status = xmtp_query_step(&q, &has_row);
     while (status == XMTP_OK && has_row) {
-        status = read_row(&q, arena, &rows[*count]);
+        status = xmtp_message_read_row(&q, arena, &rows[*count]);
         if (status == XMTP_OK) {
             page->sent_ns = rows[*count].sent_ns;
             page->sequence = rows[*count].sequence;

@@ -34,6 +34,7 @@ xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, 
 xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id, uint64_t sent_ns,
                                        uint64_t sequence, uint64_t expire_ns,
                                        uint32_t *content_type);
+xmtp_status xmtp_message_set_unpublished(xmtp_database *db, xmtp_bytes message_id);
 xmtp_status xmtp_message_set_failed(xmtp_database *db, xmtp_bytes message_id);
 xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
                               xmtp_message_row *out);
@@ -62,6 +63,27 @@ xmtp_status xmtp_message_unclassified(xmtp_database *db, xmtp_arena *arena, int6
                                       xmtp_bytes *content);
 xmtp_status xmtp_message_set_type(xmtp_database *db, int64_t row, uint32_t content_type,
                                   xmtp_bytes reference);
+
+/* ---- what messages say about each other, within one conversation (all groups of a DM) */
+
+/* Messages of a content type that refer to one, oldest first; at most limit. */
+xmtp_status xmtp_message_references(xmtp_database *db, xmtp_bytes message_id, uint32_t content_type,
+                                    size_t limit, xmtp_arena *arena, xmtp_message_row **rows,
+                                    size_t *count);
+xmtp_status xmtp_message_reference_count(xmtp_database *db, xmtp_bytes message_id,
+                                         uint32_t content_type, size_t *count);
+/* The message that this one refers to. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_message_original(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
+                                  xmtp_message_row *out);
+
+/* When each inbox sent its newest message of a content type (read receipts). */
+typedef struct xmtp_message_read {
+    const char *inbox_id;
+    uint64_t read_ns;
+} xmtp_message_read;
+
+xmtp_status xmtp_message_last_reads(xmtp_database *db, int64_t group_ref, uint32_t content_type,
+                                    xmtp_arena *arena, xmtp_message_read **reads, size_t *count);
 
 /* ---- listings */
 

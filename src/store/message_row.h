@@ -1,0 +1,17 @@
+/* message_row.h - how a row of messages is selected and read; for the files of this room. */
+#ifndef XMTP_STORE_MESSAGE_ROW_H
+#define XMTP_STORE_MESSAGE_ROW_H
+
+#include "store/message_store.h"
+#include "store/query.h"
+
+#define MESSAGE_SELECT                                                                             \
+    "SELECT m.id, m.message_id, m.group_ref, m.kind, m.delivery, m.sender_inbox,"                  \
+    " m.sender_installation, m.sent_ns, m.sequence, m.content, g.group_id, g.kind, i.address,"     \
+    " m.inserted_ns, m.expire_ns, m.content_type, m.reference, m.should_push"                      \
+    " FROM messages AS m JOIN groups AS g ON g.id = m.group_ref"                                   \
+    " LEFT JOIN inboxes AS i ON i.inbox_id = m.sender_inbox"
+
+xmtp_status xmtp_message_read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_message_row *out);
+
+#endif
