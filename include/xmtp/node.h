@@ -44,6 +44,7 @@ typedef struct xmtp_node_limits {
     uint64_t inbox_log; /* updates of one inbox; at most 256 */
     uint64_t inbox_log_revoke;
     uint64_t inbox_states; /* kept in memory */
+    uint64_t index_len;    /* of the file index/data.mdb */
 } xmtp_node_limits;
 
 typedef struct xmtp_node_options {

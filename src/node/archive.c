@@ -128,7 +128,11 @@ static xmtp_status append_batches(append *a, xmtp_node_batch *const *batches, si
     status = add_batches(a, batches, count);
     if (status != XMTP_OK) {
         xmtp_node_index_abort(a->txn);
-        return xmtp_fail(error, status, "cannot prepare an append");
+        return xmtp_fail(error, status,
+                         status == XMTP_E_DISK_FULL
+                             ? "the index has reached its largest size; start the node with a "
+                               "larger index-bytes-max"
+                             : "cannot prepare an append");
     }
     if (a->archive->records.n == 0) { /* all of it was stored already */
         xmtp_node_index_abort(a->txn);

@@ -19,6 +19,7 @@ typedef struct xmtp_node_archive_options {
     const xmtp_env *env;
     const char *dir;      /* made when it is not there; NULL: in memory */
     uint32_t segment_len; /* 0: default */
+    size_t index_len_max; /* 0: default */
     void *notice_context;
     void (*notice)(void *context, const char *line);
 } xmtp_node_archive_options;

@@ -161,8 +161,8 @@ static xmtp_status open_parts(xmtp_node_archive *archive, const xmtp_node_archiv
         XMTP_TRY(make_dir(log_dir, error));
         XMTP_TRY(make_dir(index_dir, error));
     }
-    XMTP_TRY(
-        xmtp_node_index_open(&archive->index, options->env, dir == NULL ? NULL : index_dir, error));
+    XMTP_TRY(xmtp_node_index_open(&archive->index, options->env, dir == NULL ? NULL : index_dir,
+                                  options->index_len_max, error));
     XMTP_TRY(open_log(archive, options, dir == NULL ? NULL : log_dir, error));
     XMTP_TRY(xmtp_node_index_each_topic(archive->index, fill_newest, archive));
     return xmtp_node_index_each_address(archive->index, fill_address, archive);

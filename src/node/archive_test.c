@@ -168,7 +168,7 @@ static void a_full_disk_refuses_writes_and_serves_reads(void **state)
     xmtp_status refused = test_send(&t, "a", TEST_APPLICATION, 4, 30);
     size_t readable = test_count(&t, "a");
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
-    assert_int_equal(refused, XMTP_E_RPC); /* INTERNAL on the wire */
+    assert_int_equal(refused, XMTP_E_RPC_UNAVAILABLE);
     assert_int_equal(readable, 3);
     assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 4, 30), XMTP_OK);
     assert_int_equal(newest_id(&t, "a"), 33); /* the refused ones took no ids */

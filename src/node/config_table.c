@@ -37,6 +37,7 @@
     }
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
+#define GIB ((uint64_t)1 << 30)
 
 const xmtp_node_setting xmtp_node_settings[] = {
     SECTION("What is stored, and where to listen"),
@@ -59,6 +60,9 @@ const xmtp_node_setting xmtp_node_settings[] = {
            "connections come from a proxy that sends PROXY headers (1 or 2)"),
     COUNT("loops", AT(loops), 0, 0, XMTP_NODE_LOOPS_MAX,
           "threads that serve connections; 0: one per core"),
+
+    BYTES("index-bytes-max", LIMIT(index_len), 256 * GIB, 16 * MIB, 16384 * GIB,
+          "up to where index/data.mdb may grow until the next start; address space, not memory"),
 
     SECTION("Sizes of single things"),
     BYTES("group-message-bytes-max", LIMIT(group_message_len), XMTP_NODE_GROUP_MESSAGE_LEN_MAX,

@@ -16,13 +16,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { READERS_MAX = 1022, BOOT_LEN = 36 };
 
 /* Address space only; the file grows as needed. */
 static const size_t map_len_max = (size_t)1 << 38;
-static const size_t map_len_min = (size_t)1 << 28;
+static const size_t map_len_min = (size_t)1 << 20;
 static const char clean_mark[BOOT_LEN + 1] = "clean-------------------------------";
 
 xmtp_status xmtp_node_index_status(int code)
@@ -46,6 +47,12 @@ xmtp_status xmtp_node_index_status(int code)
 
 xmtp_status xmtp_node_index_fail(xmtp_error *error, int code, const char *doing)
 {
+    if (code == MDB_MAP_FULL) {
+        return xmtp_fail(error, XMTP_E_DISK_FULL,
+                         "%s the index: it has reached its largest size; start the node with a "
+                         "larger index-bytes-max",
+                         doing);
+    }
     return xmtp_fail(error, xmtp_node_index_status(code), "%s the index: %s", doing,
                      mdb_strerror(code));
 }
@@ -67,7 +74,8 @@ static xmtp_status write_boot(const xmtp_node_index *index, const char *text)
 {
     char path[XMTP_NODE_INDEX_PATH_MAX];
     (void)snprintf(path, sizeof path, "%s/boot", index->dir);
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    /* Over what is there, so that it works on a full disk; half of each would not be trusted. */
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     bool is_written = fd >= 0 && write(fd, text, BOOT_LEN) == BOOT_LEN && fsync(fd) == 0;
     if (fd >= 0) {
         (void)close(fd);
@@ -136,7 +144,8 @@ static int open_dbi(xmtp_node_index *index)
 static xmtp_status open_env(xmtp_node_index *index, xmtp_error *error)
 {
     int code = ENOMEM;
-    for (size_t n = map_len_max; code == ENOMEM && n >= map_len_min; n /= 4) {
+    size_t wanted = index->len_max == 0 ? map_len_max : index->len_max;
+    for (size_t n = wanted; code == ENOMEM && n >= map_len_min; n /= 4) {
         code = try_open_env(index, n);
     }
     if (code == 0) {
@@ -174,12 +183,12 @@ static xmtp_status open_on_disk(xmtp_node_index *index, xmtp_error *error)
 }
 
 xmtp_status xmtp_node_index_open(xmtp_node_index **out, const xmtp_env *env, const char *dir,
-                                 xmtp_error *error)
+                                 size_t len_max, xmtp_error *error)
 {
     *out = NULL;
     xmtp_node_index *index = env->alloc.reallocate(env->alloc.context, NULL, sizeof *index);
     XMTP_ENSURE(index != NULL, XMTP_E_NOMEM);
-    *index = (xmtp_node_index){.env = env, .is_in_memory = dir == NULL};
+    *index = (xmtp_node_index){.env = env, .len_max = len_max, .is_in_memory = dir == NULL};
     xmtp_status status;
     if (dir == NULL) {
         status = open_in_memory(index, error);
@@ -404,6 +413,17 @@ xmtp_status xmtp_node_index_put(xmtp_node_index_txn *t, const xmtp_node_record *
     return XMTP_E_CORRUPT;
 }
 
+/* A write that the disk had only half the room for is EIO in LMDB. Nothing of the transaction is in
+ * then, as after ENOSPC. */
+static int commit_code(const xmtp_node_index *index, int code)
+{
+    enum { ROOM_MIN = 4 * 1024 * 1024 };
+    struct statvfs st;
+    bool is_full = code == EIO && statvfs(index->dir, &st) == 0 &&
+                   (uint64_t)st.f_bavail * st.f_frsize < ROOM_MIN;
+    return is_full ? ENOSPC : code;
+}
+
 static void end_txn(xmtp_node_index_txn *t)
 {
     const xmtp_alloc *alloc = &t->index->env->alloc;
@@ -420,7 +440,7 @@ xmtp_status xmtp_node_index_commit(xmtp_node_index_txn *t, const xmtp_node_index
         xmtp_node_index_abort(t);
         return xmtp_fail(error, XMTP_E_DATABASE, "cannot write to the index");
     }
-    int code = mdb_txn_commit(t->txn);
+    int code = commit_code(t->index, mdb_txn_commit(t->txn));
     end_txn(t);
     return code == 0 ? XMTP_OK : xmtp_node_index_fail(error, code, "cannot write to");
 }

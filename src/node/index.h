@@ -42,9 +42,10 @@ typedef struct xmtp_node_place {
 } xmtp_node_place;
 
 /* dir: existing folder, or NULL for an index in memory. An index of another boot is emptied.
- * XMTP_E_DATABASE, XMTP_E_IO. */
+ * len_max: bytes up to which it may grow until it is opened again, XMTP_E_DISK_FULL beyond; address
+ * space only. 0: 256 GiB, or as much as there is. XMTP_E_DATABASE, XMTP_E_IO. */
 xmtp_status xmtp_node_index_open(xmtp_node_index **out, const xmtp_env *env, const char *dir,
-                                 xmtp_error *error);
+                                 size_t len_max, xmtp_error *error);
 
 /* Syncs, so that the next boot can use it. Takes NULL. */
 void xmtp_node_index_close(xmtp_node_index *index);

@@ -20,6 +20,7 @@ struct xmtp_node_index {
     const xmtp_env *env;
     MDB_env *mdb;
     MDB_dbi dbi;
+    size_t len_max; /* 0: the default */
     bool is_in_memory;
     char dir[XMTP_NODE_INDEX_DIR_MAX];
 };

@@ -52,6 +52,8 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
     xmtp_node_services *services = &node->services;
     xmtp_node_archive_options archive_options = {.env = env,
                                                  .dir = options->data_dir,
+                                                 .index_len_max =
+                                                     (size_t)services->limits.index_len,
                                                  .notice_context = options->notice_context,
                                                  .notice = options->notice};
     XMTP_TRY(xmtp_node_listener_check(options->listen, error));

@@ -56,11 +56,13 @@ static xmtp_node_method find(const char *path)
     return NULL;
 }
 
-/* Storage trouble is INTERNAL, and so is a full disk: no request of the caller's caused it. */
+/* Storage trouble is INTERNAL. A full disk is UNAVAILABLE: nothing is wrong with the request, and it
+ * works again when an operator has made room. */
 static int grpc_status_of(xmtp_status status)
 {
     switch ((int)status) {
     case XMTP_E_DISK_FULL:
+        return XMTP_GRPC_UNAVAILABLE;
     case XMTP_E_NOMEM:
     case XMTP_E_CORRUPT:
         return XMTP_GRPC_INTERNAL;
