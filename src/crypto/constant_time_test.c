@@ -11,41 +11,12 @@
 #include "crypto/mlkem.h"
 #include "crypto/nist_curve.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_secrets.h"
 #include "crypto/x25519_base.h"
-
-#if __has_include(<valgrind/memcheck.h>)
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <valgrind/memcheck.h>
-#else
-#define RUNNING_ON_VALGRIND               0
-#define VALGRIND_COUNT_ERRORS             0
-#define VALGRIND_MAKE_MEM_UNDEFINED(p, n) ((void)(p), (void)(n))
-#define VALGRIND_MAKE_MEM_DEFINED(p, n)   ((void)(p), (void)(n))
-#endif
-
-static void hide(void *secret, size_t n)
-{
-    (void)VALGRIND_MAKE_MEM_UNDEFINED(secret, n);
-}
-
-static void reveal(void *result, size_t n)
-{
-    (void)VALGRIND_MAKE_MEM_DEFINED(result, n);
-}
-
-static unsigned errors(void)
-{
-    return (unsigned)VALGRIND_COUNT_ERRORS;
-}
 
 static void valgrind_sees_a_branch_on_a_secret(void **state)
 {
     (void)state;
-    if (!RUNNING_ON_VALGRIND) {
-        skip();
-    }
     unsigned before = errors();
     uint8_t secret = 7;
     hide(&secret, 1);
@@ -184,19 +155,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(sponge_hmac_and_comparison_are_constant_time),
 };
 
-#if defined(__SANITIZE_ADDRESS__) || !__has_include(<valgrind/memcheck.h>)
-static void secrets_decide_no_branch_and_no_address(void **state)
-{
-    (void)state;
-    skip();
-}
-#else
-extern char **environ;
-
 /* The one public verdict inside libsodium, and ours upon it. */
-static void write_suppressions(char path[], size_t n)
-{
-    static const char text[] = "{\n   neutral-inside\n   Memcheck:Cond\n"
+static const char verdicts[] = "{\n   neutral-inside\n   Memcheck:Cond\n"
                                "   fun:crypto_scalarmult_ed25519_base_noclamp\n}\n"
                                "{\n   neutral-inside-base\n   Memcheck:Cond\n   obj:*libsodium*\n"
                                "   fun:xmtp_x25519_base\n}\n"
@@ -204,45 +164,18 @@ static void write_suppressions(char path[], size_t n)
                                "   fun:xmtp_ed25519ph_sign\n}\n"
                                "{\n   neutral-verdict\n   Memcheck:Cond\n"
                                "   fun:xmtp_ed25519ph_sign\n}\n";
-    assert_true((size_t)snprintf(path, n, "/tmp/xmtp-constant-time-XXXXXX") < n);
-    int file = mkstemp(path);
-    assert_true(file >= 0);
-    assert_int_equal(write(file, text, sizeof text - 1), sizeof text - 1);
-    (void)close(file);
-}
 
 static void secrets_decide_no_branch_and_no_address(void **state)
 {
     (void)state;
-    char suppressions[64];
-    char option[128];
-    char self[4096] = {0};
-    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
-    write_suppressions(suppressions, sizeof suppressions);
-    (void)snprintf(option, sizeof option, "--suppressions=%s", suppressions);
-    char *arguments[] = {"valgrind", "--quiet", option, self, NULL};
-    pid_t child = 0;
-    int failed = posix_spawnp(&child, "valgrind", NULL, NULL, arguments, environ);
-    int status = 0;
-    if (failed == 0) {
-        assert_int_equal(waitpid(child, &status, 0), child);
-    }
-    (void)unlink(suppressions);
-    if (failed != 0) {
-        skip();
-    }
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 0);
+    run_watched(verdicts);
 }
-#endif
 
 int main(void)
 {
-    if (RUNNING_ON_VALGRIND) {
-        return cmocka_run_group_tests(tests, NULL, NULL);
-    }
     const struct CMUnitTest outer[] = {
         cmocka_unit_test(secrets_decide_no_branch_and_no_address),
     };
-    return cmocka_run_group_tests(outer, NULL, NULL);
+    return secrets_are_watched() ? cmocka_run_group_tests(tests, NULL, NULL)
+                                 : cmocka_run_group_tests(outer, NULL, NULL);
 }
