@@ -194,6 +194,17 @@ xmtp_status xmtp_ed25519ph_sign(const uint8_t sk[32], const uint8_t pk[32], xmtp
 xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp_bytes message,
                                   const uint8_t signature[64]);
 
+/* ---- passkeys
+ * ------------------------------------------------------------------------------------------ */
+
+enum { XMTP_P256_RAW_LEN = 64 };
+
+/* ECDSA P-256 with SHA-256 by a key in any form of SEC 1 section 2.3.3 but that of infinity, or the
+ * compact one. der: DER of r and s. raw receives r || s, 32 bytes each; a high s is accepted.
+ * XMTP_E_KEY not a point, XMTP_E_MALFORMED not strict DER, XMTP_E_SIGNATURE. */
+xmtp_status xmtp_p256_verify(xmtp_bytes key, xmtp_bytes message, xmtp_bytes der,
+                             uint8_t raw[XMTP_P256_RAW_LEN]) XMTP_MUST_CHECK;
+
 /* ---- suites
  * -------------------------------------------------------------------------------------------- */
 

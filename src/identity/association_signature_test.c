@@ -396,28 +396,6 @@ static void plain_ed25519_or_another_context_does_not_sign_an_update(void **stat
     end(&c);
 }
 
-static void passkeys_are_refused_as_unsupported(void **state)
-{
-    (void)state;
-    scene c = cast_without_inbox(1);
-    const xmtp_bytes key =
-        hex("02591ab771ebbcfd6d9cb9094d106528add1a69d44c2c1f627f089ec58b9c61adf");
-    xmtp_wire_action action = {
-        .kind = XMTP_ACTION_CREATE_INBOX,
-        .subject = {.kind = XMTP_IDENTIFIER_PASSKEY, .value = key},
-        .nonce = 1,
-        .signature = {.kind = XMTP_SIGNATURE_PASSKEY, .public_key = key, .bytes = hex("3044")}};
-    xmtp_wire_update update = {
-        .actions = &action,
-        .action_count = 1,
-        .client_timestamp_ns = 1700000300000000000u,
-        .inbox_id = xmtp_bytes_of_string(
-            "ff73c755affcd360b12bc187e958b8e10d66d5b9cf5f35512c342b2e76e476b8")};
-    refuses(c.s, encoded(&update), XMTP_E_UNSUPPORTED,
-            "passkey signatures cannot be verified here");
-    end(&c);
-}
-
 /* ---- what our node refuses and the fold does not (XMTP_ASSOCIATION_PUBLISH) */
 
 static void publish_refuses(const scene *c, xmtp_bytes update, xmtp_status status,
@@ -529,7 +507,6 @@ int main(void)
         TEST(r_or_s_out_of_range_is_refused),
         TEST(signatures_of_wrong_lengths_are_refused),
         TEST(plain_ed25519_or_another_context_does_not_sign_an_update),
-        TEST(passkeys_are_refused_as_unsupported),
         TEST(publishing_asks_for_an_action),
         TEST(publishing_takes_only_27_and_28),
         TEST(publishing_refuses_an_old_signature_in_a_new_coat),

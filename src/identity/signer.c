@@ -157,16 +157,29 @@ xmtp_installation_verify_public(const uint8_t public_key[XMTP_INSTALLATION_LEN],
     return xmtp_ed25519ph_verify(public_key, xmtp_bytes_of_string(public_context), text, signature);
 }
 
-/* ---- what signs an identity update */
+/* ---- what signs an identity update ---- */
 
-static xmtp_status sign_with_wallet(const void *context, xmtp_bytes text, uint8_t *signature)
+static xmtp_status sign_with_wallet(const void *context, xmtp_bytes text, xmtp_arena *arena,
+                                    xmtp_wire_signature *out)
 {
+    void *signature;
+    XMTP_TRY(xmtp_arena_take(arena, XMTP_WALLET_SIGNATURE_LEN, &signature));
+    *out = (xmtp_wire_signature){.kind = XMTP_SIGNATURE_ERC191,
+                                 .bytes = xmtp_bytes_of(signature, XMTP_WALLET_SIGNATURE_LEN)};
     return xmtp_wallet_sign(context, text, signature);
 }
 
-static xmtp_status sign_with_installation(const void *context, xmtp_bytes text, uint8_t *signature)
+static xmtp_status sign_with_installation(const void *context, xmtp_bytes text, xmtp_arena *arena,
+                                          xmtp_wire_signature *out)
 {
-    return xmtp_installation_sign_update(context, text, signature);
+    const xmtp_installation *installation = context;
+    void *signature;
+    XMTP_TRY(xmtp_arena_take(arena, XMTP_INSTALLATION_SIGNATURE_LEN, &signature));
+    *out =
+        (xmtp_wire_signature){.kind = XMTP_SIGNATURE_INSTALLATION,
+                              .bytes = xmtp_bytes_of(signature, XMTP_INSTALLATION_SIGNATURE_LEN),
+                              .public_key = xmtp_bytes_of(installation->pk, XMTP_INSTALLATION_LEN)};
+    return xmtp_installation_sign_update(installation, text, signature);
 }
 
 xmtp_signer xmtp_signer_of_wallet(const xmtp_wallet *wallet)

@@ -8,7 +8,7 @@
 #ifndef XMTP_IDENTITY_SIGNER_H
 #define XMTP_IDENTITY_SIGNER_H
 
-#include "identity/identifier.h"
+#include "identity/update_wire.h"
 
 enum { XMTP_WALLET_SIGNATURE_LEN = 65, XMTP_INSTALLATION_SIGNATURE_LEN = 64 };
 
@@ -66,12 +66,15 @@ xmtp_installation_verify_public(const uint8_t public_key[XMTP_INSTALLATION_LEN],
 
 /* ---- what signs an identity update
  *
- * sign writes 65 bytes for an Ethereum identifier and 64 for an installation. A wallet that lives
- * elsewhere fills this struct itself. context and identifier must outlive the signer. */
+ * sign fills out; what it points at lives in the arena. The kind has to be one that the identifier
+ * may use (identity.md 2.7): ERC191 or CONTRACT for an Ethereum address, INSTALLATION, PASSKEY with
+ * the identifier's key. A wallet that lives elsewhere fills this struct itself. context and
+ * identifier must outlive the signer. */
 typedef struct xmtp_signer {
     xmtp_identifier identifier;
     const void *context;
-    xmtp_status (*sign)(const void *context, xmtp_bytes text, uint8_t *signature);
+    xmtp_status (*sign)(const void *context, xmtp_bytes text, xmtp_arena *arena,
+                        xmtp_wire_signature *out);
 } xmtp_signer;
 
 xmtp_signer xmtp_signer_of_wallet(const xmtp_wallet *wallet);

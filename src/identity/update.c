@@ -8,11 +8,12 @@
 #include "base/status.h"
 #include "identity/inbox_id.h"
 #include "identity/signature_text.h"
+#include "identity/verify.h"
 
 /* One signer and what it signed; the signature is public once it is sent. */
 typedef struct signed_by {
     const xmtp_signer *signer;
-    uint8_t signature[XMTP_WALLET_SIGNATURE_LEN];
+    xmtp_wire_signature signature;
 } signed_by;
 
 typedef struct build {
@@ -22,7 +23,10 @@ typedef struct build {
     xmtp_wire_action wire[XMTP_UPDATE_ACTIONS_MAX];
     signed_by signers[2 * XMTP_UPDATE_ACTIONS_MAX];
     size_t signer_count;
+    xmtp_arena arena; /* the signatures */
 } build;
+
+enum { SIGNATURES_MAX = 16 << 20 };
 
 /* ---- checks */
 
@@ -62,9 +66,6 @@ static xmtp_status check_signer(const build *b, const xmtp_signer *signer)
 {
     if (signer == NULL || signer->sign == NULL) {
         return xmtp_fail(b->error, XMTP_E_ARGUMENT, "Required signature was not provided");
-    }
-    if (signer->identifier.kind == XMTP_IDENTIFIER_PASSKEY) {
-        return xmtp_fail(b->error, XMTP_E_UNSUPPORTED, "passkeys cannot sign here");
     }
     return check_subject(b, &signer->identifier);
 }
@@ -111,31 +112,42 @@ static const signed_by *signature_of(const build *b, const xmtp_signer *signer)
     return NULL;
 }
 
+/* The kinds of signature that an identifier may use (identity.md 2.7). */
+static bool may_use(const xmtp_identifier *id, const xmtp_wire_signature *s)
+{
+    switch (id->kind) {
+    case XMTP_IDENTIFIER_ETHEREUM:
+        return s->kind == XMTP_SIGNATURE_ERC191 || s->kind == XMTP_SIGNATURE_CONTRACT;
+    case XMTP_IDENTIFIER_INSTALLATION:
+        return s->kind == XMTP_SIGNATURE_INSTALLATION;
+    case XMTP_IDENTIFIER_PASSKEY:
+        return s->kind == XMTP_SIGNATURE_PASSKEY && xmtp_bytes_equal(s->public_key, id->value);
+    }
+    return false;
+}
+
 static xmtp_status sign_once(build *b, const xmtp_signer *signer, xmtp_bytes text,
                              xmtp_wire_signature *out)
 {
     const signed_by *by = signature_of(b, signer);
     if (by == NULL) {
         signed_by *next = &b->signers[b->signer_count];
-        next->signer = signer;
-        xmtp_status status = signer->sign(signer->context, text, next->signature);
+        *next = (signed_by){.signer = signer};
+        xmtp_status status = signer->sign(signer->context, text, &b->arena, &next->signature);
         if (status != XMTP_OK) {
             return xmtp_fail(b->error, status, "signing an identity update: %s",
                              xmtp_status_text(status));
         }
+        if (!may_use(&signer->identifier, &next->signature)) {
+            return xmtp_fail(b->error, XMTP_E_ARGUMENT,
+                             "a signature of kind %s by a signer of kind %s",
+                             xmtp_signature_kind_name(next->signature.kind),
+                             xmtp_identifier_kind_name(signer->identifier.kind));
+        }
         b->signer_count++;
         by = next;
     }
-    if (signer->identifier.kind == XMTP_IDENTIFIER_INSTALLATION) {
-        *out = (xmtp_wire_signature){
-            .kind = XMTP_SIGNATURE_INSTALLATION,
-            .bytes = xmtp_bytes_of(by->signature, XMTP_INSTALLATION_SIGNATURE_LEN),
-            .public_key = signer->identifier.value};
-    } else {
-        *out =
-            (xmtp_wire_signature){.kind = XMTP_SIGNATURE_ERC191,
-                                  .bytes = xmtp_bytes_of(by->signature, XMTP_WALLET_SIGNATURE_LEN)};
-    }
+    *out = by->signature;
     return XMTP_OK;
 }
 
@@ -182,7 +194,7 @@ xmtp_status xmtp_identity_update_build(const xmtp_alloc *alloc, const char *inbo
         return xmtp_fail(error, XMTP_E_ARGUMENT, "%zu actions in one update, must be 1 to %d",
                          action_count, XMTP_UPDATE_ACTIONS_MAX);
     }
-    build *b = alloc->reallocate(alloc->context, NULL, sizeof *b); /* 40 KB: not for a stack */
+    build *b = alloc->reallocate(alloc->context, NULL, sizeof *b); /* 50 KB: not for a stack */
     XMTP_ENSURE(b != NULL, XMTP_E_NOMEM);
     *b = (build){.actions = actions, .count = action_count, .error = error};
     xmtp_wire_update wire = {.actions = b->wire,
@@ -191,6 +203,7 @@ xmtp_status xmtp_identity_update_build(const xmtp_alloc *alloc, const char *inbo
                              .inbox_id = id};
     xmtp_writer text;
     xmtp_writer bytes;
+    xmtp_arena_init(&b->arena, alloc, SIGNATURES_MAX);
     xmtp_writer_init(&text, alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&bytes, alloc, XMTP_WRITER_MAX);
     xmtp_status status = build_into(b, &wire, &text, &bytes);
@@ -199,6 +212,7 @@ xmtp_status xmtp_identity_update_build(const xmtp_alloc *alloc, const char *inbo
     }
     xmtp_writer_free(&bytes);
     xmtp_writer_free(&text);
+    xmtp_arena_reset(&b->arena);
     (void)alloc->reallocate(alloc->context, b, 0);
     return status;
 }

@@ -3,6 +3,7 @@
  */
 #include "identity/update.h"
 
+#include "base/status.h"
 #include "identity/test_support.h"
 
 static const char inbox[] = "f2dc4b90b67487658e6fc1d4759c148fac797ea24fadee18c9d511787e04ea1a";
@@ -278,11 +279,13 @@ static void what_the_network_would_refuse_is_not_built(void **state)
     cannot_build(inbox, &bad, 1, XMTP_E_IDENTIFIER);
 }
 
-static xmtp_status refuse_to_sign(const void *context, xmtp_bytes text, uint8_t *signature)
+static xmtp_status refuse_to_sign(const void *context, xmtp_bytes text, xmtp_arena *scratch,
+                                  xmtp_wire_signature *out)
 {
     (void)context;
     (void)text;
-    (void)signature;
+    (void)scratch;
+    (void)out;
     return XMTP_E_CANCELLED;
 }
 
@@ -298,10 +301,31 @@ static void a_signer_that_fails_stops_the_building(void **state)
 
 static size_t calls;
 
-static xmtp_status count_and_sign(const void *context, xmtp_bytes text, uint8_t *signature)
+static xmtp_status count_and_sign(const void *context, xmtp_bytes text, xmtp_arena *scratch,
+                                  xmtp_wire_signature *out)
 {
+    const xmtp_signer wallet = xmtp_signer_of_wallet(context);
     calls++;
-    return xmtp_wallet_sign(context, text, signature);
+    return wallet.sign(context, text, scratch, out);
+}
+
+static xmtp_status sign_as_another_kind(const void *context, xmtp_bytes text, xmtp_arena *scratch,
+                                        xmtp_wire_signature *out)
+{
+    XMTP_TRY(count_and_sign(context, text, scratch, out));
+    out->kind = XMTP_SIGNATURE_PASSKEY;
+    return XMTP_OK;
+}
+
+static void a_signer_may_only_use_its_own_kinds_of_signature(void **state)
+{
+    (void)state;
+    const cast c = everybody();
+    const xmtp_signer odd = {
+        .identifier = id_of(c.wallet_0), .context = c.wallet_0, .sign = sign_as_another_kind};
+    const xmtp_update_action action = {
+        .kind = XMTP_ACTION_REVOKE, .subject = id_of(c.wallet_1), .signer = &odd};
+    cannot_build(inbox, &action, 1, XMTP_E_ARGUMENT);
 }
 
 static void a_signer_is_asked_once_for_all_its_slots(void **state)
@@ -331,6 +355,7 @@ int main(void)
         TEST(what_the_network_would_refuse_is_not_built),
         TEST(a_signer_that_fails_stops_the_building),
         TEST(a_signer_is_asked_once_for_all_its_slots),
+        TEST(a_signer_may_only_use_its_own_kinds_of_signature),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

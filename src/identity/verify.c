@@ -1,13 +1,13 @@
 /* verify.c - one function per kind of signature (identity.md 3.3 to 3.7).
  *
- * Refusals carry the network's sentences of 8.3. Passkeys are not verified yet: they are refused
- * with XMTP_E_UNSUPPORTED, which is not the same verdict as a signature that is wrong.
+ * Refusals carry the network's sentences of 8.3. Passkeys are in passkey.c.
  */
 #include "identity/verify.h"
 
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
+#include "identity/passkey.h"
 #include "identity/signer.h"
 #include "proto/field.h"
 
@@ -344,7 +344,7 @@ static xmtp_status verify_kind(const xmtp_wire_signature *s, const xmtp_signed_t
     case XMTP_SIGNATURE_DELEGATED:
         return verify_delegated(s, text, arena, out, error);
     case XMTP_SIGNATURE_PASSKEY:
-        return xmtp_fail(error, XMTP_E_UNSUPPORTED, "passkey signatures cannot be verified here");
+        return xmtp_passkey_verify(s, text->text, arena, out, error);
     }
     return xmtp_fail(error, XMTP_E_MALFORMED, "missing field signature");
 }

@@ -46,7 +46,7 @@ const char *xmtp_signature_kind_name(xmtp_signature_kind kind);
  * signer is found again, and nobody outside is asked.
  *
  * XMTP_E_SIGNATURE    does not verify, or no signer can be recovered
- * XMTP_E_UNSUPPORTED  a passkey, or a contract wallet without a verifier
+ * XMTP_E_UNSUPPORTED  a contract wallet without a verifier
  * others              as the verifier fails; the sentence is that of identity.md 8.3 */
 XMTP_MUST_CHECK xmtp_status xmtp_signature_verify(const xmtp_wire_signature *signature,
                                                   const xmtp_signed_text *text,
