@@ -43,8 +43,11 @@ typedef struct xmtp_node_limits {
     uint64_t filters;
     uint64_t inbox_log; /* updates of one inbox; at most 256 */
     uint64_t inbox_log_revoke;
-    uint64_t inbox_states; /* kept in memory */
-    uint64_t index_len;    /* of the file index/data.mdb */
+    uint64_t inbox_states;     /* kept in memory */
+    uint64_t index_len;        /* of the file index/data.mdb */
+    uint64_t history_file_len; /* files of device sync: one, all together, and how old */
+    uint64_t history_len;
+    uint64_t history_hours;
 } xmtp_node_limits;
 
 typedef struct xmtp_node_options {
@@ -60,6 +63,7 @@ typedef struct xmtp_node_options {
      *     grpc      gRPC over HTTP/2
      *     web       gRPC-web, over HTTP/1.1 and HTTP/2
      *     gateway   HTTP with protobuf or JSON bodies, one path a method
+     *     history   files of device sync: POST /upload, GET /files/<id>
      *     proxy     connections begin with a PROXY header, version 1 or 2; others are refused
      *     clear     clear text besides TLS, where there is a certificate
      * Port 0 takes any free one, see xmtp_node_port. Ended by NULL; none at all: the node is

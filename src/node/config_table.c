@@ -106,5 +106,13 @@ const xmtp_node_setting xmtp_node_settings[] = {
           XMTP_NODE_PAGE_COUNT_MAX, "and up to here those that only take something away"),
     COUNT("inbox-states", LIMIT(inbox_states), XMTP_NODE_INBOX_STATES_MAX, 16, 10000000,
           "states of inboxes that are kept in memory"),
+
+    SECTION("Files of device sync"),
+    BYTES("history-file-bytes-max", LIMIT(history_file_len), XMTP_NODE_HISTORY_FILE_LEN_MAX,
+          1 * KIB, XMTP_NODE_HISTORY_LEN_TOP, "one file"),
+    BYTES("history-bytes-max", LIMIT(history_len), XMTP_NODE_HISTORY_LEN_MAX, 1 * KIB,
+          XMTP_NODE_HISTORY_LEN_TOP, "all files together"),
+    COUNT("history-hours-max", LIMIT(history_hours), XMTP_NODE_HISTORY_HOURS_MAX, 1, 87600,
+          "how old a file becomes before it is deleted"),
     {.name = NULL},
 };

@@ -33,4 +33,10 @@ enum {
     XMTP_NODE_INBOX_STATES_MAX = 4096,    /* association states kept in memory */
 };
 
+/* Files of device sync. The official server takes 15 MB; ours also an archive with attachments. */
+#define XMTP_NODE_HISTORY_FILE_LEN_MAX (UINT64_C(256) * 1024 * 1024)
+#define XMTP_NODE_HISTORY_LEN_MAX      (UINT64_C(8) * 1024 * 1024 * 1024)
+#define XMTP_NODE_HISTORY_LEN_TOP      (UINT64_C(1) << 50)
+enum { XMTP_NODE_HISTORY_HOURS_MAX = 24 * 7 };
+
 #endif

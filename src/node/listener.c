@@ -8,13 +8,15 @@
 #include "node/listener.h"
 
 #include "base/status.h"
+#include "node/history.h"
 #include "node/listener_internal.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, TICK_MS = 1000, GOODBYE_MS = 1000 };
+enum { BACKLOG = 1024, TICK_MS = 1000, GOODBYE_MS = 1000, SWEEP_SECONDS = 600 };
 
 /* ---- stopping */
 
@@ -91,11 +93,20 @@ static void renew_certificate(xmtp_node *node)
     }
 }
 
+/* Looks for old files now and then. */
+static void sweep_history(xmtp_node_listener *listener)
+{
+    if (++listener->ticks % (SWEEP_SECONDS * 1000 / TICK_MS) == 0) {
+        xmtp_node_history_sweep(listener->node->history);
+    }
+}
+
 static void on_tick(uv_timer_t *timer)
 {
     xmtp_node_listener *listener = timer->data;
     if (listener->socket_count > 0) {
         renew_certificate(listener->node);
+        sweep_history(listener);
     }
     for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
         xmtp_node_connection_tick(c, uv_hrtime());
@@ -120,6 +131,11 @@ static void on_connection(uv_stream_t *stream, int code)
 static void *run(void *context)
 {
     xmtp_node_listener *listener = context;
+    sigset_t
+        pipe_signal; /* of this thread's writes to peers that left; the program's are its own */
+    (void)sigemptyset(&pipe_signal);
+    (void)sigaddset(&pipe_signal, SIGPIPE);
+    (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
     listener->loop_thread = pthread_self();
     (void)uv_run(&listener->loop, UV_RUN_DEFAULT);
     return NULL;

@@ -51,6 +51,7 @@ struct xmtp_node_listener {
     xmtp_node_connection *dirty; /* have something to send, perhaps */
     xmtp_list silent;            /* no request yet, by silent_link, oldest first */
     size_t silent_count;
+    uint64_t ticks;
     xmtp_list calls;    /* unary ones that have not ended */
     xmtp_list streams;  /* open ones */
     size_t call_count;  /* calls and streams that other threads may have */

@@ -1,6 +1,7 @@
 /* node.c - starting and stopping a node: its parts in order, and back. */
 #include "base/status.h"
 #include "node/config.h"
+#include "node/history.h"
 #include "node/inboxes.h"
 #include "node/listener.h"
 #include "node/node_internal.h"
@@ -46,6 +47,18 @@ static xmtp_status open_tls(xmtp_node *node, const xmtp_node_options *options, x
                                 options->tls_key, error);
 }
 
+static xmtp_status open_history(xmtp_node *node, const char *dir, xmtp_error *error)
+{
+    const uint64_t hour_ns = UINT64_C(3600) * 1000000000;
+    const xmtp_node_limits *limits = &node->services.limits;
+    xmtp_node_history_options options = {.env = node->env,
+                                         .dir = dir,
+                                         .file_len_max = limits->history_file_len,
+                                         .len_max = limits->history_len,
+                                         .age_max_ns = limits->history_hours * hour_ns};
+    return xmtp_node_history_open(&node->history, &options, error);
+}
+
 static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options, xmtp_error *error)
 {
     const xmtp_env *env = node->env;
@@ -69,6 +82,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
                                                      .changed = storing_changed};
     XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
     XMTP_TRY(xmtp_node_workers_new(&services->workers, env, WORKERS));
+    XMTP_TRY(open_history(node, options->data_dir, error));
     if (options->listen[0] == NULL) {
         return XMTP_OK;
     }
@@ -106,6 +120,7 @@ void xmtp_node_close(xmtp_node *node)
     xmtp_node_inboxes_free(node->services.inboxes);
     xmtp_node_dispatcher_free(node->dispatcher);
     xmtp_node_archive_close(node->services.archive);
+    xmtp_node_history_close(node->history);
     xmtp_tls_server_close(node->tls);
     (void)node->env->alloc.reallocate(node->env->alloc.context, node, 0);
 }

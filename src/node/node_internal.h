@@ -12,12 +12,14 @@
 
 typedef struct xmtp_node_listener xmtp_node_listener;
 struct xmtp_tls_server;
+struct xmtp_node_history;
 
 struct xmtp_node {
     const xmtp_env *env;
     xmtp_node_services services; /* archive, sequencer, inboxes, workers */
     xmtp_node_dispatcher *dispatcher;
-    struct xmtp_tls_server *tls;  /* NULL: clear text */
+    struct xmtp_tls_server *tls; /* NULL: clear text */
+    struct xmtp_node_history *history;
     xmtp_node_listener *listener; /* NULL: no addresses */
     void *notice_context;
     void (*notice)(void *context, const char *line); /* may be NULL */

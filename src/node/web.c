@@ -4,11 +4,13 @@
  *     GET /              200, for those who probe
  *     gRPC-web           by its content type: web_call.h
  *     the gateway's paths: gateway.h
+ *     /upload, /files    history.h
  *     gRPC               on a port that does not serve it: 415
  */
 #include "node/web.h"
 
 #include "node/gateway.h"
+#include "node/history.h"
 #include "rpc/cors.h"
 #include "rpc/web_call.h"
 
@@ -58,6 +60,8 @@ static void begin(void *context, xmtp_http_exchange *x)
     } else if ((connection->protocols & XMTP_NODE_GATEWAY) != 0 && xmtp_node_gateway_is_for(x)) {
         xmtp_rpc_handler handler = xmtp_node_net_handler(connection);
         xmtp_node_gateway_begin(&handler, x);
+    } else if ((connection->protocols & XMTP_NODE_HISTORY) != 0 && xmtp_node_history_is_for(x)) {
+        xmtp_node_history_begin(connection->listener->node->history, x);
     } else if (method_is(x, "GET") && path_is(x, "/")) {
         xmtp_cors_answer(x, 200, "xmtp node\n");
     } else {
