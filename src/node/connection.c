@@ -11,7 +11,7 @@
 
 #include <unistd.h>
 
-enum { OUTPUT_LEN = 256 * 1024, KEEP_ALIVE_SECONDS = 16, STUCK_SECONDS = 60 };
+enum { OUTPUT_LEN = 256 * 1024, KEEP_ALIVE_SECONDS = 16 };
 
 static const xmtp_alloc *alloc_of(const xmtp_node_connection *c)
 {
@@ -166,12 +166,7 @@ void xmtp_node_connection_shutdown(xmtp_node_connection *c)
 static bool is_stuck(xmtp_node_connection *c, uint64_t now_ns)
 {
     size_t len = c->output == NULL ? 0 : uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
-    if (len == 0 || c->stuck_since_ns == 0 || len != c->stuck_len) {
-        c->stuck_len = len;
-        c->stuck_since_ns = len == 0 ? 0 : now_ns;
-        return false;
-    }
-    return now_ns - c->stuck_since_ns >= (uint64_t)STUCK_SECONDS * 1000000000;
+    return xmtp_stall_tick(&c->stall, len, now_ns);
 }
 
 void xmtp_node_connection_tick(xmtp_node_connection *c, uint64_t now_ns)

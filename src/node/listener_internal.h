@@ -14,6 +14,7 @@
 #include "node/listener.h"
 #include "rpc/endpoint.h"
 #include "rpc/list.h"
+#include "rpc/stall.h"
 
 #include <pthread.h>
 #include <uv.h>
@@ -75,10 +76,9 @@ struct xmtp_node_connection {
     xmtp_endpoint *endpoint;
     unsigned protocols;
     xmtp_list silent_link;
-    uint8_t *output;         /* being written; NULL: no write is under way */
-    size_t stuck_len;        /* of output, not taken by the kernel at stuck_since_ns */
-    uint64_t stuck_since_ns; /* 0: nothing was waiting */
-    bool is_dead;            /* nothing more is read; closed when what is queued has been sent */
+    uint8_t *output; /* being written; NULL: no write is under way */
+    xmtp_stall stall;
+    bool is_dead; /* nothing more is read; closed when what is queued has been sent */
     bool is_closing;
     bool is_dirty;
     xmtp_node_connection *next_dirty;
