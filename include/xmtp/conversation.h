@@ -296,6 +296,55 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_members(xmtp_client *client,
                                                          xmtp_member_visit visit, void *context,
                                                          xmtp_error *error);
 
+/* ---- whether we agree with the others */
+
+typedef enum xmtp_commit_result {
+    XMTP_COMMIT_APPLIED = 1,
+    XMTP_COMMIT_WRONG_EPOCH = 2,
+    XMTP_COMMIT_UNDECRYPTABLE = 3,
+    XMTP_COMMIT_INVALID = 4,
+} xmtp_commit_result;
+
+typedef enum xmtp_fork_state {
+    XMTP_FORK_UNKNOWN = 0, /* the log does not reach as far as we do */
+    XMTP_FORK_NO = 1,
+    XMTP_FORK_YES = 2,
+} xmtp_fork_state;
+
+/* What became of one commit; epoch and authenticator are those afterwards. */
+typedef struct xmtp_commit_entry {
+    uint64_t sequence;
+    xmtp_commit_result result;
+    uint64_t epoch;
+    xmtp_bytes authenticator;
+} xmtp_commit_entry;
+
+enum { XMTP_DEBUG_COMMITS_MAX = 100 };
+
+typedef struct xmtp_debug_info {
+    uint64_t epoch;
+    bool is_maybe_forked;     /* a message of a later epoch came before its commit */
+    const char *fork_details; /* "" when not */
+    xmtp_fork_state commit_log_fork;
+    uint64_t commit_cursor;         /* sequence of the last commit processed */
+    uint64_t cursor;                /* and of the last message of any kind */
+    const xmtp_commit_entry *local; /* as we took them, oldest first */
+    size_t local_count;
+    const xmtp_commit_entry *remote; /* as the network's log has them, newest first */
+    size_t remote_count;
+} xmtp_debug_info;
+
+/* From the database; lists live until the next call on this client. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_debug_info(xmtp_client *client,
+                                                            const xmtp_conversation_id *id,
+                                                            xmtp_debug_info *out,
+                                                            xmtp_error *error);
+/* Fetches the log of commits of all conversations, compares it with our own, and adds what we know to
+ * those that we may write: DMs, and groups where we are a super admin, if they are allowed. Sync and
+ * poll do it every five minutes. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_commit_logs(xmtp_client *client,
+                                                                  xmtp_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,7 +6,7 @@
  * A commit that breaks the rules is stepped over by everybody who judges alike. Our own that lost
  * the race goes back to be built again in the present epoch.
  */
-#include "client/round.h"
+#include "client/commit_log.h"
 
 xmtp_status xmtp_group_attribute(xmtp_arena *arena, const xmtp_mls_group *group, const char *key,
                                  const char **value)
@@ -40,13 +40,17 @@ xmtp_status xmtp_row_refresh(xmtp_arena *arena, const xmtp_mls_group *group, xmt
     return XMTP_OK;
 }
 
-/* Cursor over a commit that changes nothing, with what happens to its intent. */
-static xmtp_status skip_commit(group_work *work, uint64_t sequence, const xmtp_intent_row *retry,
-                               xmtp_error *error)
+/* Cursor over a commit that changes nothing, with why and what happens to its intent. */
+static xmtp_status skip_commit(group_work *work, uint64_t sequence, xmtp_commit_result why,
+                               const xmtp_intent_row *retry, xmtp_error *error)
 {
     xmtp_client *client = work->client;
     XMTP_TRY(xmtp_begin(client, error));
     xmtp_status status = xmtp_group_row_set_cursor(client->db, work->row.ref, sequence);
+    if (status == XMTP_OK) {
+        uint64_t epoch = retry == NULL ? work->row.epoch : retry->epoch;
+        status = xmtp_commit_log_note_failure(work, sequence, epoch, why, error);
+    }
     if (status == XMTP_OK && retry != NULL) {
         status = xmtp_intent_set_to_publish(client->db, retry->id);
     }
@@ -119,10 +123,16 @@ static xmtp_status merge_and_store(group_work *work, xmtp_mls_staged *staged,
 {
     xmtp_client *client = work->client;
     bool is_removed = xmtp_mls_staged_removes_us(staged);
+    xmtp_bytes before;
+    XMTP_TRY(xmtp_arena_copy(arena, xmtp_mls_group_epoch_authenticator(work->group), &before));
     XMTP_TRY(xmtp_mls_group_merge(work->group, staged, writes, error));
     XMTP_TRY(xmtp_writes_store(client, work->row.ref, writes, error));
     XMTP_TRY(store_consequences(work, facts, message, own, arena, error));
-    return is_removed ? fail_intents(work, error) : XMTP_OK;
+    if (is_removed) {
+        return fail_intents(work, error);
+    }
+    return xmtp_commit_log_note(client, work->row.ref, work->group, message->id,
+                                XMTP_COMMIT_APPLIED, before, "commit", error);
 }
 
 /* Consumes staged. */
@@ -177,7 +187,7 @@ static xmtp_status judge_and_merge(group_work *work, xmtp_mls_staged *staged,
     if (own != NULL) {
         XMTP_TRY(xmtp_intent_fail(work, own, status, &why, error));
     }
-    return skip_commit(work, message->id, NULL, error);
+    return skip_commit(work, message->id, XMTP_COMMIT_INVALID, NULL, error);
 }
 
 static xmtp_status finish(group_work *work, xmtp_status status, xmtp_arena *arena,
@@ -219,12 +229,12 @@ static xmtp_status apply_own(group_work *work, const Pb__GroupMessage__V1 *messa
     xmtp_intent_row full;
     xmtp_mls_staged *staged = NULL;
     if (epoch != xmtp_mls_group_epoch(work->group)) {
-        return skip_commit(work, message->id, intent, error);
+        return skip_commit(work, message->id, XMTP_COMMIT_WRONG_EPOCH, intent, error);
     }
     XMTP_TRY(xmtp_stored(client, xmtp_intent_read(client->db, intent->id, arena, &full), error));
     xmtp_status status = stage_own(work, &full, &staged, error);
     if (status != XMTP_OK && !xmtp_is_our_trouble(status)) {
-        return skip_commit(work, message->id, intent, error);
+        return skip_commit(work, message->id, XMTP_COMMIT_INVALID, intent, error);
     }
     XMTP_TRY(status);
     return judge_and_merge(work, staged, message, &full, arena, error);

@@ -9,7 +9,7 @@
  */
 #include "client/group_create.h"
 
-#include "client/round.h"
+#include "client/commit_log.h"
 #include "identity/association.h"
 #include "proto/field.h"
 
@@ -168,6 +168,10 @@ static xmtp_status make_local(xmtp_client *client, const new_group *what,
     }
     if (status == XMTP_OK) {
         status = store_group(client, what, writes, members, ref, intent_id, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_commit_log_note(client, *ref, group, 0, XMTP_COMMIT_APPLIED, (xmtp_bytes){0},
+                                      "creation", error);
     }
     if (status == XMTP_OK) {
         status = xmtp_commit(client, error);

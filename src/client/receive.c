@@ -10,8 +10,8 @@
  * because judging it may ask the network. When something of ours fails (memory, disk, network),
  * nothing of the open transaction stays, and the same messages are read again later.
  */
+#include "client/commit_log.h"
 #include "client/content.h"
-#include "client/round.h"
 #include "crypto/crypto.h"
 
 /* ---- the open transaction */
@@ -225,8 +225,37 @@ static xmtp_status foreign_application(group_work *work, const Pb__GroupMessage_
 
 /* ---- one message */
 
-static xmtp_status cannot_open(group_work *work, uint64_t sequence, xmtp_status why,
-                               xmtp_error *error)
+static xmtp_status mark_forked(group_work *work, uint64_t sequence, xmtp_error *error)
+{
+    char details[96];
+    char *copy;
+    (void)snprintf(details, sizeof(details),
+                   "message %" PRIu64 " is of a later epoch than ours, which is %" PRIu64, sequence,
+                   work->row.epoch);
+    XMTP_TRY(xmtp_arena_string(&work->arena, xmtp_bytes_of_string(details), &copy));
+    work->row.is_forked = true;
+    work->row.fork_details = copy;
+    return xmtp_stored(work->client, xmtp_group_row_update(work->client->db, &work->row), error);
+}
+
+/* For the log of commits (groups.md 3.11). */
+static xmtp_status note_unopened(group_work *work, const Pb__GroupMessage__V1 *message,
+                                 xmtp_status why, xmtp_error *error)
+{
+    xmtp_mls_message_info info;
+    bool is_commit = xmtp_mls_message_inspect(xmtp_proto_bytes(message->data), &info) == XMTP_OK &&
+                     info.content_type == XMTP_MLS_CONTENT_COMMIT;
+    if (!is_commit) {
+        return XMTP_OK;
+    }
+    bool is_wrong_epoch = why == XMTP_E_EPOCH_FUTURE || why == XMTP_E_EPOCH_OLD;
+    return xmtp_commit_log_note_failure(
+        work, message->id, info.epoch,
+        is_wrong_epoch ? XMTP_COMMIT_WRONG_EPOCH : XMTP_COMMIT_UNDECRYPTABLE, error);
+}
+
+static xmtp_status cannot_open(group_work *work, const Pb__GroupMessage__V1 *message,
+                               xmtp_status why, xmtp_error *error)
 {
     if (xmtp_is_our_trouble(why)) {
         return why;
@@ -235,22 +264,15 @@ static xmtp_status cannot_open(group_work *work, uint64_t sequence, xmtp_status 
         work->needs_query = true; /* a commit is missing in between: ask for everything in order */
         return XMTP_E_RETRY;
     }
-    if (why == XMTP_E_EPOCH_FUTURE && !work->row.is_forked) {
-        XMTP_TRY(open_transaction(work, error));
-        char details[96];
-        (void)snprintf(details, sizeof(details),
-                       "message %" PRIu64 " is of a later epoch than ours, which is %" PRIu64,
-                       sequence, work->row.epoch);
-        xmtp_group_row row = work->row;
-        row.is_forked = true;
-        row.fork_details = details;
-        xmtp_status status = xmtp_group_row_update(work->client->db, &row);
-        work->row.is_forked = true;
-        if (status != XMTP_OK) {
-            return xmtp_work_abandon(work, xmtp_stored(work->client, status, error));
-        }
+    XMTP_TRY(open_transaction(work, error));
+    xmtp_status status = note_unopened(work, message, why, error);
+    if (status == XMTP_OK && why == XMTP_E_EPOCH_FUTURE && !work->row.is_forked) {
+        status = mark_forked(work, message->id, error);
     }
-    return step_over(work, sequence, error);
+    if (status != XMTP_OK) {
+        return xmtp_work_abandon(work, status);
+    }
+    return step_over(work, message->id, error);
 }
 
 static xmtp_status foreign(group_work *work, const Pb__GroupMessage__V1 *message, xmtp_error *error)
@@ -261,7 +283,7 @@ static xmtp_status foreign(group_work *work, const Pb__GroupMessage__V1 *message
         xmtp_mls_group_process(work->group, xmtp_proto_bytes(message->data), &staged, &why);
     if (status != XMTP_OK) {
         (void)xmtp_fail_default(error, status, why.text);
-        return cannot_open(work, message->id, status, error);
+        return cannot_open(work, message, status, error);
     }
     switch (xmtp_mls_staged_content_type(staged)) {
     case XMTP_MLS_CONTENT_APPLICATION:

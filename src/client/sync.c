@@ -1,6 +1,6 @@
 /* sync.c - welcomes, then everything that is new in every conversation, then what is still unsent.
  */
-#include "client/round.h"
+#include "client/commit_log.h"
 
 enum { NEWEST_PER_CALL = 1000 };
 
@@ -275,6 +275,8 @@ xmtp_status xmtp_chores(xmtp_client *client, xmtp_error *error)
 {
     xmtp_status first = xmtp_leave_chore(client, error);
     xmtp_status status = xmtp_client_delete_expired(client, NULL, first == XMTP_OK ? error : NULL);
+    first = first == XMTP_OK ? status : first;
+    status = xmtp_commit_log_chore(client, first == XMTP_OK ? error : NULL);
     first = first == XMTP_OK ? status : first;
     status = xmtp_key_package_chores(client, first == XMTP_OK ? error : NULL);
     return first == XMTP_OK ? status : first;

@@ -9,6 +9,7 @@
  * to nothing must not lock everybody else out.
  */
 #include "identity/welcome.h"
+#include "client/commit_log.h"
 #include "client/group_create.h"
 #include "client/round.h"
 #include "identity/association.h"
@@ -348,6 +349,8 @@ static xmtp_status store_in_transaction(joining *j, xmtp_error *error)
     XMTP_TRY(store_row(j, error));
     XMTP_TRY(decide_consent(j, error));
     XMTP_TRY(xmtp_writes_store(client, j->row.ref, j->writes, error));
+    XMTP_TRY(xmtp_commit_log_note(client, j->row.ref, j->group, 0, XMTP_COMMIT_APPLIED,
+                                  (xmtp_bytes){0}, "welcome", error));
     XMTP_TRY(xmtp_transcript_welcome(client, &j->row, j->adder_installation,
                                      j->opened.message_cursor, j->created_ns, error));
     XMTP_TRY(xmtp_queue_rotation(client, error));
