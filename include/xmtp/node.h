@@ -77,6 +77,12 @@ typedef struct xmtp_node_options {
 
     xmtp_node_limits limits;
 
+    /* For how many days records are kept; 0: for ever. Commits, identity updates and commit logs are
+     * kept for ever in any case, and so is the newest record of a group or an installation. */
+    uint64_t keep_welcomes_days;     /* not less than 90: a welcome outlives its key package */
+    uint64_t keep_messages_days;     /* not less than 30: clients may send one again so late */
+    uint64_t keep_key_packages_days; /* not less than 90: they are valid for 84 */
+
     /* Threads that serve connections; 0: one per core. Above XMTP_NODE_LOOPS_MAX counts as that. */
     size_t loops;
 

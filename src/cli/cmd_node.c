@@ -165,6 +165,9 @@ static bool read_arguments(arguments *a, int argc, char **argv)
     a->options.tls_key = a->config.tls_key;
     a->options.loops = (size_t)a->config.loops;
     a->options.limits = a->config.limits;
+    a->options.keep_welcomes_days = a->config.keep_welcomes_days;
+    a->options.keep_messages_days = a->config.keep_messages_days;
+    a->options.keep_key_packages_days = a->config.keep_key_packages_days;
     return a->is_help || a->is_print || add_addresses(a);
 }
 

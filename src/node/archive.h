@@ -17,9 +17,10 @@ typedef struct xmtp_node_archive xmtp_node_archive;
 
 typedef struct xmtp_node_archive_options {
     const xmtp_env *env;
-    const char *dir;      /* made when it is not there; NULL: in memory */
-    uint32_t segment_len; /* 0: default */
-    size_t index_len_max; /* 0: default */
+    const char *dir;         /* made when it is not there; NULL: in memory */
+    uint32_t segment_len;    /* 0: default */
+    size_t index_len_max;    /* 0: default */
+    uint64_t segment_age_ns; /* as in xmtp_node_log_options */
     void *notice_context;
     void (*notice)(void *context, const char *line);
 } xmtp_node_archive_options;
@@ -73,7 +74,8 @@ xmtp_status xmtp_node_archive_page(xmtp_node_archive *archive, xmtp_node_kind ki
 /* How many pages were read from the index since the archive was opened. */
 uint64_t xmtp_node_archive_index_reads(const xmtp_node_archive *archive);
 
-/* The record at a place; its views live in the arena. */
+/* The record at a place; its views live in the arena. XMTP_E_NOT_FOUND: it has been dropped since the
+ * place was learnt; go on as if it had not been there. */
 xmtp_status xmtp_node_archive_read(xmtp_node_archive *archive, const xmtp_node_place *place,
                                    xmtp_arena *arena, xmtp_node_record *record, xmtp_error *error);
 
@@ -87,5 +89,28 @@ bool xmtp_node_archive_inbox_of(xmtp_node_archive *archive, uint8_t identifier_k
 
 /* The newest id of a kind, 0 when there is none. */
 uint64_t xmtp_node_archive_last_id(xmtp_node_archive *archive, xmtp_node_kind kind);
+
+/* ---- dropping what is old */
+
+/* For how long records are kept, by class; 0: for ever. Commits, identity updates and commit logs are
+ * never dropped, nor is the newest record of a topic. */
+typedef struct xmtp_node_retention {
+    uint64_t welcome_ns;
+    uint64_t message_ns; /* group messages that are no commits or proposals */
+    uint64_t key_package_ns;
+} xmtp_node_retention;
+
+typedef struct xmtp_node_expired {
+    uint64_t count;
+    uint64_t len; /* bytes, their heads included */
+} xmtp_node_expired;
+
+/* Drops from a segment what is too old, if the whole segment is that old for one of the classes and
+ * another segment has followed it; so each is rewritten at most once for each class. Adds to expired.
+ * One thread at a time, besides the appending one and any readers.
+ * XMTP_E_NOT_FOUND there is no such finished segment; others: nothing was dropped from the log. */
+xmtp_status xmtp_node_archive_expire(xmtp_node_archive *archive,
+                                     const xmtp_node_retention *retention, uint32_t segment,
+                                     xmtp_node_expired *expired, xmtp_error *error);
 
 #endif

@@ -91,6 +91,18 @@ static xmtp_status reindex_commit(reindex *r)
     return txn == NULL ? XMTP_OK : xmtp_node_index_commit(txn, &r->state, r->error);
 }
 
+/* Ids that were given to what has been dropped are not given again. */
+static xmtp_status reindex_gap(reindex *r, const xmtp_node_record *gap)
+{
+    uint64_t last_id[XMTP_NODE_KIND_COUNT];
+    uint32_t hole_len;
+    XMTP_TRY(xmtp_node_gap_decode(gap, &hole_len, last_id));
+    for (int i = 1; i < XMTP_NODE_KIND_COUNT; i++) {
+        r->state.last_id[i] = last_id[i] > 0 ? last_id[i] : r->state.last_id[i];
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status reindex_record(void *context, const xmtp_node_record *record,
                                   xmtp_node_position at, uint32_t len)
 {
@@ -98,9 +110,13 @@ static xmtp_status reindex_record(void *context, const xmtp_node_record *record,
     if (r->txn == NULL) {
         XMTP_TRY(xmtp_node_index_begin(r->archive->index, &r->txn));
     }
-    XMTP_TRY(xmtp_node_index_put(r->txn, record, at, len));
+    if (record->kind == XMTP_NODE_GAP) {
+        XMTP_TRY(reindex_gap(r, record));
+    } else {
+        XMTP_TRY(xmtp_node_index_put(r->txn, record, at, len));
+        r->state.last_id[record->kind] = record->id;
+    }
     r->state.position = (xmtp_node_position){.segment = at.segment, .offset = at.offset + len};
-    r->state.last_id[record->kind] = record->id;
     r->state.last_time_ns = record->time_ns;
     bool is_batch_end = (record->flags & XMTP_NODE_LAST_OF_BATCH) != 0;
     return ++r->count >= REINDEX_COUNT && is_batch_end ? reindex_commit(r) : XMTP_OK;
@@ -114,6 +130,7 @@ static xmtp_status open_log(xmtp_node_archive *archive, const xmtp_node_archive_
     xmtp_node_log_options log_options = {.env = options->env,
                                          .dir = dir,
                                          .segment_len = options->segment_len,
+                                         .segment_age_ns = options->segment_age_ns,
                                          .notice_context = options->notice_context,
                                          .notice = options->notice};
     xmtp_status status = xmtp_node_log_open(&archive->log, &log_options, r.state.position,

@@ -153,13 +153,15 @@ static xmtp_status set_number(xmtp_node_config *config, const xmtp_node_setting 
     char min[32];
     char max[32];
     char allowed[96];
-    if (read_number(s, value, &number) && number >= s->min && number <= s->max) {
+    if (read_number(s, value, &number) && number <= s->max &&
+        (number >= s->min || (number == 0 && s->may_be_zero))) {
         *number_of(config, s) = number;
         return XMTP_OK;
     }
     write_number(s, s->min, min);
     write_number(s, s->max, max);
-    (void)snprintf(allowed, sizeof allowed, "from %s to %s is allowed", min, max);
+    (void)snprintf(allowed, sizeof allowed, "%sfrom %s to %s is allowed",
+                   s->may_be_zero ? "0 or " : "", min, max);
     return refuse(s, value, where, error, allowed);
 }
 
@@ -431,7 +433,7 @@ static void put_range(const xmtp_node_setting *s, xmtp_writer *out)
     if (s->type == XMTP_NODE_SETTING_COUNT || s->type == XMTP_NODE_SETTING_BYTES) {
         write_number(s, s->min, min);
         write_number(s, s->max, max);
-        put(out, ", from ");
+        put(out, s->may_be_zero ? ", 0 or from " : ", from ");
         put(out, min);
         put(out, " to ");
         put(out, max);

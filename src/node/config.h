@@ -50,6 +50,9 @@ typedef struct xmtp_node_config {
     bool tls_optional;
     bool proxy_header;
     uint64_t loops;
+    uint64_t keep_welcomes_days;
+    uint64_t keep_messages_days;
+    uint64_t keep_key_packages_days;
     xmtp_node_limits limits;
 } xmtp_node_config;
 
@@ -69,6 +72,7 @@ typedef struct xmtp_node_setting {
     uint64_t value;   /* default of a number or a switch */
     uint64_t min;     /* of a number */
     uint64_t max;
+    bool may_be_zero;     /* 0 is allowed too, below min */
     const char *argument; /* how help calls its value */
     const char *help;     /* one line; NULL in the line that opens a section, named by name */
 } xmtp_node_setting;

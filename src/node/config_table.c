@@ -30,6 +30,11 @@
         .name = name_, .type = XMTP_NODE_SETTING_COUNT, .offset = offset_, .value = default_,      \
         .min = min_, .max = max_, .argument = "NUMBER", .help = help_                              \
     }
+#define DAYS(name_, field, min_, help_)                                                            \
+    {                                                                                              \
+        .name = name_, .type = XMTP_NODE_SETTING_COUNT, .offset = AT(field), .min = min_,          \
+        .max = 36500, .may_be_zero = true, .argument = "NUMBER", .help = help_                     \
+    }
 #define BYTES(name_, offset_, default_, min_, max_, help_)                                         \
     {                                                                                              \
         .name = name_, .type = XMTP_NODE_SETTING_BYTES, .offset = offset_, .value = default_,      \
@@ -63,6 +68,13 @@ const xmtp_node_setting xmtp_node_settings[] = {
 
     BYTES("index-bytes-max", LIMIT(index_len), 256 * GIB, 16 * MIB, 16384 * GIB,
           "up to where index/data.mdb may grow until the next start; address space, not memory"),
+
+    SECTION("For how long things are kept; 0: for ever"),
+    DAYS("keep-welcomes-days", keep_welcomes_days, 90, "welcomes"),
+    DAYS("keep-messages-days", keep_messages_days, 30,
+         "group messages that are no commits; commits are kept for ever"),
+    DAYS("keep-key-packages-days", keep_key_packages_days, 90,
+         "key packages that newer ones have replaced"),
 
     SECTION("Sizes of single things"),
     BYTES("group-message-bytes-max", LIMIT(group_message_len), XMTP_NODE_GROUP_MESSAGE_LEN_MAX,

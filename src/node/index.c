@@ -409,6 +409,8 @@ xmtp_status xmtp_node_index_put(xmtp_node_index_txn *t, const xmtp_node_record *
     case XMTP_NODE_COMMIT_LOG:
     case XMTP_NODE_KEY_PACKAGE:
         return XMTP_OK;
+    case XMTP_NODE_GAP:
+        break;
     }
     return XMTP_E_CORRUPT;
 }
@@ -440,6 +442,45 @@ xmtp_status xmtp_node_index_commit(xmtp_node_index_txn *t, const xmtp_node_index
         xmtp_node_index_abort(t);
         return xmtp_fail(error, XMTP_E_DATABASE, "cannot write to the index");
     }
+    int code = commit_code(t->index, mdb_txn_commit(t->txn));
+    end_txn(t);
+    return code == 0 ? XMTP_OK : xmtp_node_index_fail(error, code, "cannot write to");
+}
+
+/* ---- taking out */
+
+static xmtp_status take_out(xmtp_node_index_txn *t, const xmtp_node_index_key *key)
+{
+    MDB_val k = val_of(key->p, key->n);
+    xmtp_status status = xmtp_node_index_status(mdb_del(t->txn, t->index->dbi, &k, NULL));
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
+}
+
+static xmtp_status remove_hash(xmtp_node_index_txn *t, const xmtp_node_record *record)
+{
+    xmtp_node_index_key key;
+    uint64_t id;
+    XMTP_ENSURE(record->extra.n == XMTP_NODE_HASH_LEN, XMTP_E_CORRUPT);
+    xmtp_status status = xmtp_node_index_find_hash(t, record->kind, record->extra.p, &id);
+    if (status != XMTP_OK || id != record->id) {
+        return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
+    }
+    hash_key(&key, record->kind, record->extra.p);
+    return take_out(t, &key);
+}
+
+xmtp_status xmtp_node_index_remove(xmtp_node_index_txn *t, const xmtp_node_record *record)
+{
+    xmtp_node_index_key key;
+    XMTP_ENSURE(record->topic.n <= XMTP_NODE_TOPIC_LEN_MAX, XMTP_E_CORRUPT);
+    xmtp_node_index_topic_key(&key, record->kind, record->topic, record->id);
+    XMTP_TRY(take_out(t, &key));
+    bool has_hash = record->kind == XMTP_NODE_GROUP_MESSAGE || record->kind == XMTP_NODE_WELCOME;
+    return has_hash ? remove_hash(t, record) : XMTP_OK;
+}
+
+xmtp_status xmtp_node_index_commit_removed(xmtp_node_index_txn *t, xmtp_error *error)
+{
     int code = commit_code(t->index, mdb_txn_commit(t->txn));
     end_txn(t);
     return code == 0 ? XMTP_OK : xmtp_node_index_fail(error, code, "cannot write to");

@@ -65,6 +65,13 @@ xmtp_status xmtp_node_index_put(xmtp_node_index_txn *txn, const xmtp_node_record
 xmtp_status xmtp_node_index_find_hash(xmtp_node_index_txn *txn, xmtp_node_kind kind,
                                       const uint8_t hash[XMTP_NODE_HASH_LEN], uint64_t *id);
 
+/* Takes out what put has put for a message, a welcome or a key package; what is not there or belongs
+ * to another record stays. */
+xmtp_status xmtp_node_index_remove(xmtp_node_index_txn *txn, const xmtp_node_record *record);
+
+/* As commit, without a new state. */
+xmtp_status xmtp_node_index_commit_removed(xmtp_node_index_txn *txn, xmtp_error *error);
+
 /* Ends the transaction in any case. XMTP_E_DISK_FULL, XMTP_E_DATABASE: nothing of it is in. */
 xmtp_status xmtp_node_index_commit(xmtp_node_index_txn *txn, const xmtp_node_index_state *state,
                                    xmtp_error *error);

@@ -97,7 +97,7 @@ xmtp_status xmtp_node_log_add_fd(xmtp_node_log *log, int fd)
     return status;
 }
 
-static int fd_of(xmtp_node_log *log, uint32_t segment)
+int xmtp_node_log_fd(xmtp_node_log *log, uint32_t segment)
 {
     (void)pthread_rwlock_rdlock(&log->fds_lock);
     int fd = segment < log->fd_count ? log->fds[segment] : -1;
@@ -152,6 +152,30 @@ xmtp_status xmtp_node_log_add_segment(xmtp_node_log *log, xmtp_error *error)
     }
     log->end = (xmtp_node_position){.segment = segment, .offset = XMTP_NODE_SEGMENT_HEADER_LEN};
     log->reserved = 0;
+    log->started_ns = 0;
+    return XMTP_OK;
+}
+
+/* What is in the last segment can only be dropped when another has followed it. */
+static bool is_old(const xmtp_node_log *log)
+{
+    return log->segment_age_ns > 0 && log->started_ns > 0 &&
+           log->env->now_ns(log->env->context) > log->started_ns + log->segment_age_ns;
+}
+
+xmtp_status xmtp_node_log_first_time(xmtp_node_log *log, uint32_t segment, uint64_t *time_ns)
+{
+    uint8_t p[8];
+    int code;
+    int fd = xmtp_node_log_fd(log, segment);
+    uint64_t offset = XMTP_NODE_SEGMENT_HEADER_LEN + XMTP_NODE_RECORD_TIME_OFFSET;
+    XMTP_ENSURE(fd >= 0, XMTP_E_NOT_FOUND);
+    XMTP_ENSURE(xmtp_node_log_read_at(log, fd, p, sizeof p, offset, &code) == XMTP_OK,
+                XMTP_E_NOT_FOUND);
+    *time_ns = 0;
+    for (size_t i = 0; i < sizeof p; i++) {
+        *time_ns = *time_ns << 8 | p[i];
+    }
     return XMTP_OK;
 }
 
@@ -160,7 +184,7 @@ xmtp_status xmtp_node_log_prepare(xmtp_node_log *log, xmtp_node_position *at, xm
     if (log->is_broken) {
         return xmtp_fail(error, XMTP_E_IO, "the log failed before; the node must be restarted");
     }
-    if (log->end.offset >= log->segment_len) {
+    if (log->end.offset >= log->segment_len || is_old(log)) {
         XMTP_TRY(xmtp_node_log_add_segment(log, error));
     }
     *at = log->end;
@@ -217,6 +241,9 @@ xmtp_status xmtp_node_log_append(xmtp_node_log *log, xmtp_bytes batches, xmtp_er
         return xmtp_node_log_errno(error, code, "cannot sync", log->end.segment);
     }
     log->end.offset = end + (uint32_t)batches.n;
+    if (log->started_ns == 0) {
+        (void)xmtp_node_log_first_time(log, log->end.segment, &log->started_ns);
+    }
     return XMTP_OK;
 }
 
@@ -235,14 +262,17 @@ xmtp_status xmtp_node_log_read(xmtp_node_log *log, xmtp_node_position at, uint32
     void *p;
     int code = 0;
     size_t record_len;
-    int fd = fd_of(log, at.segment);
+    int fd = xmtp_node_log_fd(log, at.segment);
     XMTP_TRY(xmtp_arena_take(arena, len, &p));
     if (fd < 0 || xmtp_node_log_read_at(log, fd, p, len, at.offset, &code) != XMTP_OK) {
         return xmtp_node_log_errno(error, fd < 0 ? ENOENT : code, "cannot read", at.segment);
     }
     xmtp_status status =
         xmtp_node_record_decode(xmtp_bytes_of(p, len), log->salt, record, &record_len);
-    if (status != XMTP_OK || record_len != len) {
+    if (status != XMTP_OK || record_len != len || record->kind == XMTP_NODE_GAP) {
+        if (xmtp_node_log_was_dropped(log, at)) {
+            return xmtp_fail(error, XMTP_E_NOT_FOUND, "the record was dropped");
+        }
         return xmtp_fail(error, XMTP_E_CORRUPT,
                          "log segment %08" PRIx32 ".seg: damaged record at offset %" PRIu32,
                          at.segment, at.offset);

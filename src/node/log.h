@@ -35,11 +35,13 @@ typedef struct xmtp_node_log_options {
     const char *dir;            /* existing folder; NULL: in memory, nothing is synced */
     const xmtp_node_disk *disk; /* NULL: the operating system's; must outlive the log */
     uint32_t segment_len;       /* 0: XMTP_NODE_SEGMENT_LEN */
+    uint64_t segment_age_ns;    /* one this old is followed by another too; 0: it may be any age */
     void *notice_context;
     void (*notice)(void *context, const char *line); /* told what recovery cut; may be NULL */
 } xmtp_node_log_options;
 
-/* Called for each record of complete batches, in order. */
+/* Called for each record of complete batches, in order; also for gaps, with the length of the hole
+ * in len. */
 typedef xmtp_status (*xmtp_node_log_visit)(void *context, const xmtp_node_record *record,
                                            xmtp_node_position at, uint32_t len);
 
@@ -69,7 +71,7 @@ xmtp_status xmtp_node_log_append(xmtp_node_log *log, xmtp_bytes batches, xmtp_er
 xmtp_status xmtp_node_log_undo(xmtp_node_log *log, xmtp_node_position at, xmtp_error *error);
 
 /* The record of len bytes at a position, checked; its views live in the arena.
- * XMTP_E_CORRUPT, XMTP_E_IO, XMTP_E_LIMIT arena full */
+ * XMTP_E_NOT_FOUND it was dropped, XMTP_E_CORRUPT, XMTP_E_IO, XMTP_E_LIMIT arena full */
 xmtp_status xmtp_node_log_read(xmtp_node_log *log, xmtp_node_position at, uint32_t len,
                                xmtp_arena *arena, xmtp_node_record *record, xmtp_error *error);
 
@@ -77,5 +79,33 @@ xmtp_node_position xmtp_node_log_end(const xmtp_node_log *log);
 
 /* For xmtp_node_record_encode: random, made once for each log. */
 uint32_t xmtp_node_log_salt(const xmtp_node_log *log);
+
+/* ---- dropping old records: from one other thread, while appending and reading go on */
+
+typedef struct xmtp_node_log_rewrite_options {
+    uint8_t
+        mask; /* bits that the segment's header has afterwards, besides those it had; not 0x80 */
+    void *context;
+    /* Asked once for each record, in order. */
+    bool (*keep)(void *context, const xmtp_node_record *record, xmtp_node_position at);
+    /* Called between that and the first write: the last moment at which all can still be read. */
+    xmtp_status (*chosen)(void *context);
+    void (*pause)(void *context); /* now and then while writing; may be NULL */
+} xmtp_node_log_rewrite_options;
+
+/* Takes records out of a segment before the last; the others keep their positions. On failure either
+ * nothing has changed or all. Needs as much memory as the segment is long.
+ * XMTP_E_CORRUPT, XMTP_E_IO, XMTP_E_DISK_FULL, XMTP_E_NOMEM, or what chosen returned */
+xmtp_status xmtp_node_log_rewrite(xmtp_node_log *log, uint32_t segment,
+                                  const xmtp_node_log_rewrite_options *options, xmtp_error *error);
+
+/* The bits of a segment's header; 0: it was never rewritten. */
+xmtp_status xmtp_node_log_mask(xmtp_node_log *log, uint32_t segment, uint8_t *mask);
+
+/* The time of the first record of a segment (of its first gap: of the last in it).
+ * XMTP_E_NOT_FOUND it has none yet. */
+xmtp_status xmtp_node_log_first_time(xmtp_node_log *log, uint32_t segment, uint64_t *time_ns);
+
+bool xmtp_node_log_was_dropped(xmtp_node_log *log, xmtp_node_position at);
 
 #endif

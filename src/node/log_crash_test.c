@@ -24,6 +24,7 @@ typedef struct shown_record {
     uint64_t stamp; /* of the attempt to store it */
     xmtp_node_position at;
     uint32_t len;
+    bool may_be_dropped;
 } shown_record;
 
 typedef struct history {
@@ -48,22 +49,44 @@ static uint64_t stamp_of(const xmtp_node_record *record)
     return stamp;
 }
 
+/* A gap stands for records that were to be dropped, all of them. */
+static xmtp_status check_gap(history *h, const xmtp_node_record *gap)
+{
+    uint64_t last_id[XMTP_NODE_KIND_COUNT];
+    uint32_t hole_len;
+    assert_int_equal(xmtp_node_gap_decode(gap, &hole_len, last_id), XMTP_OK);
+    assert_true(last_id[XMTP_NODE_GROUP_MESSAGE] > h->found);
+    while (h->found < last_id[XMTP_NODE_GROUP_MESSAGE]) {
+        assert_true(h->found < h->count && h->shown[h->found].may_be_dropped);
+        h->found++;
+    }
+    h->left_of_batch = 0;
+    return XMTP_OK;
+}
+
 static xmtp_status check_found(void *context, const xmtp_node_record *record, xmtp_node_position at,
                                uint32_t len)
 {
     history *h = context;
+    if (record->kind == XMTP_NODE_GAP) {
+        return check_gap(h, record);
+    }
     h->found++;
     assert_int_equal(record->id, h->found);
     uint64_t stamp = stamp_of(record);
     if (h->found <= h->count) { /* it was shown, and must be the same */
         assert_int_equal(stamp, h->shown[h->found - 1].stamp);
     }
-    if (h->left_of_batch > 0) { /* batches are whole */
+    if (h->left_of_batch > 0 && h->found > h->count) { /* batches are whole */
         assert_int_equal(stamp, h->shown[h->found - 2].stamp);
         assert_int_equal(record->payload.p[8], h->left_of_batch - 1);
     }
     h->left_of_batch = record->payload.p[8];
-    h->shown[h->found - 1] = (shown_record){.stamp = stamp, .at = at, .len = len};
+    h->shown[h->found - 1] = (shown_record){
+        .stamp = stamp,
+        .at = at,
+        .len = len,
+        .may_be_dropped = h->found <= h->count && h->shown[h->found - 1].may_be_dropped};
     return XMTP_OK;
 }
 
@@ -167,12 +190,41 @@ static void read_any(history *h)
     }
     size_t i = test_disk_random(h->disk, h->count);
     xmtp_arena_init(&arena, &xmtp_env_system()->alloc, 1 << 20);
-    assert_int_equal(
-        xmtp_node_log_read(h->log, h->shown[i].at, h->shown[i].len, &arena, &record, NULL),
-        XMTP_OK);
-    assert_int_equal(record.id, i + 1);
-    assert_int_equal(stamp_of(&record), h->shown[i].stamp);
+    xmtp_status status =
+        xmtp_node_log_read(h->log, h->shown[i].at, h->shown[i].len, &arena, &record, NULL);
+    if (status == XMTP_OK) {
+        assert_int_equal(record.id, i + 1);
+        assert_int_equal(stamp_of(&record), h->shown[i].stamp);
+    } else {
+        assert_int_equal(status, XMTP_E_NOT_FOUND);
+        assert_true(h->shown[i].may_be_dropped);
+    }
     xmtp_arena_reset(&arena);
+}
+
+static bool keep_some(void *context, const xmtp_node_record *record, xmtp_node_position at)
+{
+    history *h = context;
+    (void)at;
+    bool is_kept = test_disk_random(h->disk, 3) == 0;
+    if (!is_kept) {
+        h->shown[record->id - 1].may_be_dropped = true;
+    }
+    return is_kept;
+}
+
+/* Drops some records of a segment; a disk that fails in between leaves the old one or the new one. */
+static void rewrite_any(history *h)
+{
+    uint32_t segments = xmtp_node_log_end(h->log).segment;
+    if (segments == 0) {
+        return;
+    }
+    xmtp_node_log_rewrite_options options = {
+        .mask = (uint8_t)(1U << test_disk_random(h->disk, 3)), .context = h, .keep = keep_some};
+    xmtp_status status = xmtp_node_log_rewrite(
+        h->log, (uint32_t)test_disk_random(h->disk, segments), &options, NULL);
+    assert_true(status == XMTP_OK || status == XMTP_E_IO || status == XMTP_E_DISK_FULL);
 }
 
 /* Some seeds have good disks, so that each fault is also met alone. */
@@ -198,6 +250,9 @@ static void run_round(history *h)
         has_failed = has_failed || status == XMTP_E_IO;
         assert_true(status == XMTP_OK || status == XMTP_E_IO || status == XMTP_E_DISK_FULL);
         read_any(h); /* reading goes on, whatever happened */
+        if (test_disk_random(d, 10) == 0) {
+            rewrite_any(h);
+        }
     }
     bool is_dead = d->crash_at > 0 && d->operations >= d->crash_at;
     uint64_t end = test_disk_random(d, 3);

@@ -17,7 +17,9 @@ struct xmtp_node_log {
     uint32_t salt;
     bool is_broken;         /* the disk failed in a way that makes appending unsafe */
     xmtp_node_position end; /* everything before is durable */
-    uint64_t reserved;      /* space of the last segment that is set aside, from 0 on */
+    uint64_t segment_age_ns;
+    uint64_t started_ns; /* time of the last segment's first record; 0: it has none */
+    uint64_t reserved;   /* space of the last segment that is set aside, from 0 on */
     bool cannot_reserve;
 
     pthread_rwlock_t fds_lock;
@@ -36,6 +38,11 @@ void xmtp_node_log_segment_header(const xmtp_node_log *log, uint32_t segment,
                                   uint8_t out[XMTP_NODE_SEGMENT_HEADER_LEN]);
 
 xmtp_status xmtp_node_log_add_fd(xmtp_node_log *log, int fd);
+
+/* -1: there is no such segment. */
+int xmtp_node_log_fd(xmtp_node_log *log, uint32_t segment);
+
+uint8_t xmtp_node_log_header_mask(const uint8_t header[XMTP_NODE_SEGMENT_HEADER_LEN]);
 
 /* Creates the segment after the last one and makes it the end. */
 xmtp_status xmtp_node_log_add_segment(xmtp_node_log *log, xmtp_error *error);

@@ -38,6 +38,7 @@ typedef struct scan {
     const xmtp_node_log_options *options;
     xmtp_error *error;
     bool has_gap;
+    char left_over[16]; /* name of a file that nobody needs; "": none */
 } scan;
 
 static xmtp_bytes rest_of(const scan *s, size_t at)
@@ -54,7 +55,7 @@ static size_t batches_end(const scan *s, size_t *synced)
     xmtp_node_record record;
     *synced = 0;
     while (at < s->data.n &&
-           xmtp_node_record_decode(rest_of(s, at), s->log->salt, &record, &len) == XMTP_OK) {
+           xmtp_node_record_next(rest_of(s, at), s->log->salt, &record, &len) == XMTP_OK) {
         at += len;
         if ((record.flags & XMTP_NODE_LAST_OF_BATCH) != 0) {
             end = at;
@@ -91,7 +92,7 @@ static xmtp_status visit_all(const scan *s, size_t end)
     xmtp_node_record record;
     for (size_t at = 0; at < end; at += len) {
         xmtp_node_position position = {.segment = s->segment, .offset = s->offset + (uint32_t)at};
-        XMTP_TRY(xmtp_node_record_decode(rest_of(s, at), s->log->salt, &record, &len));
+        XMTP_TRY(xmtp_node_record_next(rest_of(s, at), s->log->salt, &record, &len));
         XMTP_TRY(s->visit(s->context, &record, position, (uint32_t)len));
     }
     return XMTP_OK;
@@ -124,10 +125,11 @@ static xmtp_status settle(const scan *s, size_t synced, size_t end)
     const xmtp_node_disk *disk = s->log->disk;
     int fd = s->log->fds[s->segment];
     int code = 0;
-    uint8_t header[XMTP_NODE_SEGMENT_HEADER_LEN];
-    xmtp_node_log_segment_header(s->log, s->segment, header);
-    xmtp_status status =
-        xmtp_node_log_write_at(s->log, fd, xmtp_bytes_of(header, sizeof header), 0, &code);
+    uint8_t header[XMTP_NODE_SEGMENT_HEADER_LEN]; /* as it is, it has been checked */
+    xmtp_status status = xmtp_node_log_read_at(s->log, fd, header, sizeof header, 0, &code);
+    if (status == XMTP_OK) {
+        status = xmtp_node_log_write_at(s->log, fd, xmtp_bytes_of(header, sizeof header), 0, &code);
+    }
     if (status == XMTP_OK && synced < end) {
         xmtp_bytes tail = xmtp_bytes_of(s->data.p + synced, end - synced);
         status = xmtp_node_log_write_at(s->log, fd, tail, (uint64_t)s->offset + synced, &code);
@@ -167,6 +169,9 @@ static xmtp_status check_header(const scan *s, int fd)
     xmtp_node_log_segment_header(s->log, s->segment, expected);
     if (xmtp_node_log_read_at(s->log, fd, found, sizeof found, 0, &code) != XMTP_OK) {
         return xmtp_node_log_errno(s->error, code, "cannot read", s->segment);
+    }
+    if (xmtp_node_log_header_mask(found) != 0) {
+        expected[7] = found[7]; /* rewritten */
     }
     if (memcmp(found, expected, sizeof expected) != 0) {
         return xmtp_fail(s->error, XMTP_E_CORRUPT,
@@ -249,6 +254,9 @@ static void find_gap(void *visitor, const char *name)
     scan *s = visitor;
     char *end;
     unsigned long number = strtoul(name, &end, 16);
+    if (end == name + 8 && strcmp(end, ".new") == 0) { /* a rewrite that was not finished */
+        (void)snprintf(s->left_over, sizeof s->left_over, "%s", name);
+    }
     if (end == name + 8 && strcmp(end, ".seg") == 0 && number >= s->log->fd_count) {
         s->has_gap = true;
         (void)xmtp_fail(s->error, XMTP_E_CORRUPT,
@@ -263,6 +271,11 @@ static xmtp_status check_no_gap(scan *s)
     const xmtp_node_disk *disk = s->log->disk;
     if (disk->list(disk->context, s->log->dir, s, find_gap) != 0) {
         return xmtp_fail(s->error, XMTP_E_IO, "cannot list %s", s->log->dir);
+    }
+    if (s->left_over[0] != '\0') {
+        char path[XMTP_NODE_LOG_PATH_MAX + 16];
+        (void)snprintf(path, sizeof path, "%s/%s", s->log->dir, s->left_over);
+        (void)disk->unlink(disk->context, path);
     }
     return s->has_gap ? XMTP_E_CORRUPT : XMTP_OK;
 }
@@ -319,6 +332,7 @@ static xmtp_status open_into(xmtp_node_log *log, const xmtp_node_log_options *op
         XMTP_TRY(recover(log, from, s));
     }
     if (log->fd_count > 0) {
+        (void)xmtp_node_log_first_time(log, (uint32_t)log->fd_count - 1, &log->started_ns);
         return XMTP_OK;
     }
     XMTP_TRY(log->env->random(log->env->context, (uint8_t *)&log->salt, sizeof log->salt));
@@ -336,7 +350,8 @@ xmtp_status xmtp_node_log_open(xmtp_node_log **out, const xmtp_node_log_options 
     const xmtp_node_disk *disk = options->disk == NULL ? xmtp_node_disk_system() : options->disk;
     *log = (xmtp_node_log){.env = options->env,
                            .disk = options->dir == NULL ? xmtp_node_disk_memory() : disk,
-                           .segment_len = options->segment_len};
+                           .segment_len = options->segment_len,
+                           .segment_age_ns = options->segment_age_ns};
     if (log->segment_len == 0) {
         log->segment_len = XMTP_NODE_SEGMENT_LEN;
     }

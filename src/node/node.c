@@ -59,16 +59,43 @@ static xmtp_status open_history(xmtp_node *node, const char *dir, xmtp_error *er
     return xmtp_node_history_open(&node->history, &options, error);
 }
 
+static uint64_t days_ns(uint64_t days)
+{
+    return days * 24 * 3600 * 1000000000;
+}
+
+static xmtp_node_retention retention_of(const xmtp_node_options *options)
+{
+    return (xmtp_node_retention){.welcome_ns = days_ns(options->keep_welcomes_days),
+                                 .message_ns = days_ns(options->keep_messages_days),
+                                 .key_package_ns = days_ns(options->keep_key_packages_days)};
+}
+
+static xmtp_status open_retainer(xmtp_node *node, const xmtp_node_retention *retention)
+{
+    if (xmtp_node_retention_segment_age_ns(retention) == 0) {
+        return XMTP_OK;
+    }
+    xmtp_node_retainer_options options = {.env = node->env,
+                                          .archive = node->services.archive,
+                                          .retention = *retention,
+                                          .notice_context = node->notice_context,
+                                          .notice = node->notice};
+    return xmtp_node_retainer_new(&node->retainer, &options);
+}
+
 static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options, xmtp_error *error)
 {
     const xmtp_env *env = node->env;
     xmtp_node_services *services = &node->services;
-    xmtp_node_archive_options archive_options = {.env = env,
-                                                 .dir = options->data_dir,
-                                                 .index_len_max =
-                                                     (size_t)services->limits.index_len,
-                                                 .notice_context = options->notice_context,
-                                                 .notice = options->notice};
+    xmtp_node_retention retention = retention_of(options);
+    xmtp_node_archive_options archive_options = {
+        .env = env,
+        .dir = options->data_dir,
+        .index_len_max = (size_t)services->limits.index_len,
+        .segment_age_ns = xmtp_node_retention_segment_age_ns(&retention),
+        .notice_context = options->notice_context,
+        .notice = options->notice};
     XMTP_TRY(xmtp_node_listener_check(options->listen, error));
     XMTP_TRY(open_tls(node, options, error));
     XMTP_TRY(xmtp_node_archive_open(&services->archive, &archive_options, error));
@@ -83,6 +110,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
     XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
     XMTP_TRY(xmtp_node_workers_new(&services->workers, env, WORKERS));
     XMTP_TRY(open_history(node, options->data_dir, error));
+    XMTP_TRY(open_retainer(node, &retention));
     if (options->listen[0] == NULL) {
         return XMTP_OK;
     }
@@ -115,6 +143,7 @@ void xmtp_node_close(xmtp_node *node)
         return;
     }
     xmtp_node_listener_close(node->listener); /* no call is left after this */
+    xmtp_node_retainer_free(node->retainer);
     xmtp_node_workers_free(node->services.workers);
     xmtp_node_sequencer_free(node->services.sequencer);
     xmtp_node_inboxes_free(node->services.inboxes);

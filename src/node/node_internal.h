@@ -6,6 +6,7 @@
 #define XMTP_NODE_NODE_INTERNAL_H
 
 #include "node/dispatcher.h"
+#include "node/retention.h"
 #include "node/service.h"
 
 #include <xmtp/node.h>
@@ -20,6 +21,7 @@ struct xmtp_node {
     xmtp_node_dispatcher *dispatcher;
     struct xmtp_tls_server *tls; /* NULL: clear text */
     struct xmtp_node_history *history;
+    xmtp_node_retainer *retainer; /* NULL: everything is kept */
     xmtp_node_listener *listener; /* NULL: no addresses */
     void *notice_context;
     void (*notice)(void *context, const char *line); /* may be NULL */

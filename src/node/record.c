@@ -79,7 +79,8 @@ static xmtp_status decode_header(xmtp_reader *r, xmtp_node_record *record, uint3
     XMTP_TRY(xmtp_reader_u32(r, &record->durable));
     XMTP_TRY(xmtp_reader_u64(r, &record->id));
     XMTP_TRY(xmtp_reader_u64(r, &record->time_ns));
-    XMTP_ENSURE(kind >= 1 && kind < XMTP_NODE_KIND_COUNT, XMTP_E_CORRUPT);
+    XMTP_ENSURE((kind >= 1 && kind < XMTP_NODE_KIND_COUNT) || kind == XMTP_NODE_GAP,
+                XMTP_E_CORRUPT);
     XMTP_ENSURE(topic_len <= XMTP_NODE_TOPIC_LEN_MAX && zero == 0, XMTP_E_CORRUPT);
     XMTP_ENSURE(*len <= XMTP_NODE_RECORD_LEN_MAX, XMTP_E_CORRUPT);
     uint64_t before_payload = (uint64_t)XMTP_NODE_RECORD_HEADER_LEN + topic_len + extra_len;
@@ -105,5 +106,71 @@ xmtp_status xmtp_node_record_decode(xmtp_bytes in, uint32_t salt, xmtp_node_reco
     XMTP_TRY(xmtp_reader_take(&r, record->extra.n, &record->extra));
     XMTP_TRY(xmtp_reader_take(&r, record->payload.n, &record->payload));
     *len = record_len;
+    return XMTP_OK;
+}
+
+/* ---- gaps */
+
+xmtp_status xmtp_node_gap_encode(uint32_t len, const uint64_t last_id[XMTP_NODE_KIND_COUNT],
+                                 uint64_t time_ns, uint32_t salt, xmtp_writer *w)
+{
+    xmtp_writer extra;
+    XMTP_ENSURE(len >= XMTP_NODE_GAP_LEN, XMTP_E_ARGUMENT);
+    xmtp_writer_init(&extra, w->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_u32(&extra, len - XMTP_NODE_GAP_LEN);
+    for (int i = 1; i < XMTP_NODE_KIND_COUNT; i++) {
+        xmtp_writer_u64(&extra, last_id[i]);
+    }
+    xmtp_node_record gap = {.kind = XMTP_NODE_GAP,
+                            .flags = XMTP_NODE_LAST_OF_BATCH,
+                            .time_ns = time_ns,
+                            .extra = xmtp_writer_bytes(&extra)};
+    xmtp_status status = xmtp_writer_status(&extra);
+    status = status == XMTP_OK ? xmtp_node_record_encode(&gap, salt, w) : status;
+    xmtp_writer_free(&extra);
+    return status;
+}
+
+xmtp_status xmtp_node_gap_decode(const xmtp_node_record *record, uint32_t *hole_len,
+                                 uint64_t last_id[XMTP_NODE_KIND_COUNT])
+{
+    xmtp_reader r = xmtp_reader_of(record->extra);
+    XMTP_ENSURE(record->kind == XMTP_NODE_GAP, XMTP_E_CORRUPT);
+    XMTP_TRY(xmtp_reader_u32(&r, hole_len));
+    last_id[0] = 0;
+    for (int i = 1; i < XMTP_NODE_KIND_COUNT; i++) {
+        XMTP_TRY(xmtp_reader_u64(&r, &last_id[i]));
+    }
+    return xmtp_reader_end(&r);
+}
+
+xmtp_status xmtp_node_record_next(xmtp_bytes in, uint32_t salt, xmtp_node_record *record,
+                                  size_t *span)
+{
+    uint32_t hole_len;
+    uint64_t last_id[XMTP_NODE_KIND_COUNT];
+    XMTP_TRY(xmtp_node_record_decode(in, salt, record, span));
+    if (record->kind == XMTP_NODE_GAP) {
+        XMTP_TRY(xmtp_node_gap_decode(record, &hole_len, last_id));
+        XMTP_ENSURE(in.n - *span >= hole_len, XMTP_E_TRUNCATED);
+        *span += hole_len;
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_record_span(const uint8_t head[XMTP_NODE_GAP_LEN], uint64_t *span)
+{
+    xmtp_reader r = xmtp_reader_of(xmtp_bytes_of(head, XMTP_NODE_GAP_LEN));
+    xmtp_node_record record;
+    uint32_t len;
+    uint32_t crc;
+    uint32_t hole_len;
+    XMTP_TRY(decode_header(&r, &record, &len, &crc));
+    *span = len;
+    if (record.kind == XMTP_NODE_GAP) {
+        XMTP_ENSURE(len == XMTP_NODE_GAP_LEN, XMTP_E_CORRUPT);
+        XMTP_TRY(xmtp_reader_u32(&r, &hole_len));
+        *span += hole_len;
+    }
     return XMTP_OK;
 }

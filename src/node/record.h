@@ -28,14 +28,18 @@ typedef enum xmtp_node_kind {
     XMTP_NODE_IDENTITY_UPDATE = 3,
     XMTP_NODE_COMMIT_LOG = 4,
     XMTP_NODE_KEY_PACKAGE = 5,
+
+    XMTP_NODE_GAP = 100, /* where records were dropped, see log_rewrite.c */
 } xmtp_node_kind;
 
 enum {
     XMTP_NODE_KIND_COUNT = 6, /* arrays by kind; entry 0 is unused */
 
     XMTP_NODE_RECORD_HEADER_LEN = 40,
-    XMTP_NODE_RECORD_LEN_MAX = 64 * 1024 * 1024, /* above the largest request */
-    XMTP_NODE_TOPIC_LEN_MAX = 64,                /* group ids and keys have 16 and 32 bytes */
+    XMTP_NODE_RECORD_TIME_OFFSET = 32,
+    XMTP_NODE_GAP_LEN = 40 + 4 + 8 * (XMTP_NODE_KIND_COUNT - 1), /* without its hole */
+    XMTP_NODE_RECORD_LEN_MAX = 64 * 1024 * 1024,                 /* above the largest request */
+    XMTP_NODE_TOPIC_LEN_MAX = 64, /* group ids and keys have 16 and 32 bytes */
     XMTP_NODE_HASH_LEN = 32,
 
     /* flags */
@@ -69,5 +73,20 @@ void xmtp_node_record_end_batch(uint8_t *p, size_t len, uint32_t salt);
  * wrong. */
 xmtp_status xmtp_node_record_decode(xmtp_bytes in, uint32_t salt, xmtp_node_record *record,
                                     size_t *len);
+
+/* As decode, but *span is the way to the next record: of a gap it includes the hole, which must be in
+ * in as well. */
+xmtp_status xmtp_node_record_next(xmtp_bytes in, uint32_t salt, xmtp_node_record *record,
+                                  size_t *span);
+
+/* The same from the first XMTP_NODE_GAP_LEN bytes of a record, unchecked. XMTP_E_CORRUPT. */
+xmtp_status xmtp_node_record_span(const uint8_t head[XMTP_NODE_GAP_LEN], uint64_t *span);
+
+/* A gap of len bytes, at least XMTP_NODE_GAP_LEN, in which the newest of each kind was last_id (0:
+ * there was none) and the last record had time_ns. */
+xmtp_status xmtp_node_gap_encode(uint32_t len, const uint64_t last_id[XMTP_NODE_KIND_COUNT],
+                                 uint64_t time_ns, uint32_t salt, xmtp_writer *w);
+xmtp_status xmtp_node_gap_decode(const xmtp_node_record *record, uint32_t *hole_len,
+                                 uint64_t last_id[XMTP_NODE_KIND_COUNT]);
 
 #endif

@@ -172,7 +172,8 @@ static xmtp_status hand_out(xmtp_node_subscription *s, watch *w, const xmtp_node
 {
     xmtp_status status =
         xmtp_node_archive_payload(xmtp_node_dispatcher_archive(s->dispatcher), place, out, error);
-    w->cursor = status == XMTP_OK ? place->id : w->cursor;
+    /* Not found: dropped, because it is old, since its place was learnt. */
+    w->cursor = status == XMTP_OK || status == XMTP_E_NOT_FOUND ? place->id : w->cursor;
     return status;
 }
 
@@ -181,9 +182,12 @@ xmtp_status xmtp_node_subscription_next(xmtp_node_subscription *s, xmtp_writer *
 {
     for (;;) {
         if (s->page_used < s->page_count) {
-            XMTP_TRY(hand_out(s, s->page_watch, &s->page[s->page_used], out, error));
-            s->page_used++;
-            return XMTP_OK;
+            xmtp_status handed = hand_out(s, s->page_watch, &s->page[s->page_used], out, error);
+            s->page_used += handed == XMTP_OK || handed == XMTP_E_NOT_FOUND ? 1 : 0;
+            if (handed != XMTP_E_NOT_FOUND) {
+                return handed;
+            }
+            continue;
         }
         if (s->replay_first != NULL) {
             XMTP_TRY(fill_page(s));
@@ -200,7 +204,10 @@ xmtp_status xmtp_node_subscription_next(xmtp_node_subscription *s, xmtp_writer *
             s->is_behind = false;
             return XMTP_E_RETRY;
         } else if (place.id > w->cursor) {
-            return hand_out(s, w, &place, out, error);
+            status = hand_out(s, w, &place, out, error);
+            if (status != XMTP_E_NOT_FOUND) {
+                return status;
+            }
         }
     }
 }
