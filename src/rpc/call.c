@@ -40,6 +40,10 @@ void xmtp_rpc_call_field(xmtp_rpc_call *call, xmtp_bytes name, xmtp_bytes value)
         call->libxmtp_version[n] = '\0';
     } else if (xmtp_bytes_equal(name, xmtp_bytes_of_string("grpc-timeout"))) {
         call->timeout_ns = parse_timeout_ns(value);
+    } else if (xmtp_bytes_equal(name, xmtp_bytes_of_string("x-start-after-id"))) {
+        size_t n = value.n < XMTP_RPC_START_AFTER_LEN_MAX ? value.n : XMTP_RPC_START_AFTER_LEN_MAX;
+        xmtp_copy(call->start_after, value.p, n);
+        call->start_after[n] = '\0';
     }
 }
 
@@ -92,4 +96,9 @@ const char *xmtp_rpc_call_libxmtp_version(const xmtp_rpc_call *call)
 uint64_t xmtp_rpc_call_timeout_ns(const xmtp_rpc_call *call)
 {
     return call->timeout_ns;
+}
+
+const char *xmtp_rpc_call_start_after(const xmtp_rpc_call *call)
+{
+    return call->start_after;
 }

@@ -6,6 +6,7 @@
 #ifndef XMTP_RPC_CALL_H
 #define XMTP_RPC_CALL_H
 
+#include "base/writer.h"
 #include "rpc/grpc_frame.h"
 
 #include <xmtp/base.h>
@@ -13,6 +14,7 @@
 enum {
     XMTP_RPC_PATH_LEN_MAX = 127,
     XMTP_RPC_VERSION_LEN_MAX = 31,
+    XMTP_RPC_START_AFTER_LEN_MAX = 47,
     /* writable is called when a call's queue falls to this after having been above it. */
     XMTP_RPC_QUEUE_LOW_WATER = 64 * 1024,
 };
@@ -36,6 +38,18 @@ typedef struct xmtp_rpc_handler {
 
     /* The queue of a call was above XMTP_RPC_QUEUE_LOW_WATER and is not any more. May be NULL. */
     void (*writable)(void *context, xmtp_rpc_call *call);
+
+    /* Methods whose client sends several messages; carried by gRPC only. May be NULL. For a path of
+     * which takes_messages says so, opened comes in place of request, before any message; then
+     * message for each, valid during the call, and half_closed after the last. */
+    bool (*takes_messages)(void *context, const char *path);
+    void (*opened)(void *context, xmtp_rpc_call *call, const char *path);
+    void (*message)(void *context, xmtp_rpc_call *call, xmtp_bytes message);
+    void (*half_closed)(void *context, xmtp_rpc_call *call);
+
+    /* Appends what a message of "grpc-encoding: gzip" holds; XMTP_E_LIMIT: more than len_max,
+     * XMTP_E_MALFORMED: not gzip. NULL: compressed messages are refused. */
+    xmtp_status (*inflate)(xmtp_bytes in, size_t len_max, xmtp_writer *out);
 } xmtp_rpc_handler;
 
 /* Sends the response headers at once, with "subscribed: true" (official clients wait for them
@@ -72,6 +86,9 @@ const char *xmtp_rpc_call_libxmtp_version(const xmtp_rpc_call *call);
 /* Header grpc-timeout in nanoseconds, UINT64_MAX when absent or malformed. Not acted upon here. */
 uint64_t xmtp_rpc_call_timeout_ns(const xmtp_rpc_call *call);
 
+/* Header x-start-after-id, "" when absent; only its first XMTP_RPC_START_AFTER_LEN_MAX bytes. */
+const char *xmtp_rpc_call_start_after(const xmtp_rpc_call *call);
+
 /* ---- for what carries calls */
 
 /* What the public functions above do, in one framing; end is not called twice. */
@@ -89,6 +106,7 @@ struct xmtp_rpc_call {
     void *peer;
     uint64_t timeout_ns;
     char libxmtp_version[XMTP_RPC_VERSION_LEN_MAX + 1];
+    char start_after[XMTP_RPC_START_AFTER_LEN_MAX + 1];
 };
 
 void xmtp_rpc_call_init(xmtp_rpc_call *call, const xmtp_rpc_call_ops *ops, void *peer);

@@ -227,7 +227,9 @@ void xmtp_grpc_decoder_free(xmtp_grpc_decoder *d)
     if (d->budget != NULL) {
         *d->budget += d->capacity;
     }
+    bool accepts_compressed = d->accepts_compressed;
     xmtp_grpc_decoder_init(d, d->alloc, d->len_max, d->budget);
+    d->accepts_compressed = accepts_compressed;
 }
 
 void xmtp_grpc_decoder_take(xmtp_grpc_decoder *d, uint8_t **p, size_t *n)
@@ -252,7 +254,7 @@ static xmtp_status feed_prefix(xmtp_grpc_decoder *d, xmtp_bytes *in)
     in->n -= n;
     XMTP_ENSURE(d->prefix_n == XMTP_GRPC_PREFIX_LEN, XMTP_E_RETRY);
     XMTP_ENSURE(d->prefix[0] <= 1, XMTP_E_PROTOCOL);
-    XMTP_ENSURE(d->prefix[0] == 0, XMTP_E_UNSUPPORTED);
+    XMTP_ENSURE(d->prefix[0] == 0 || d->accepts_compressed, XMTP_E_UNSUPPORTED);
     d->len = (size_t)d->prefix[1] << 24 | (size_t)d->prefix[2] << 16 | (size_t)d->prefix[3] << 8 |
              d->prefix[4];
     XMTP_ENSURE(d->len <= d->len_max, XMTP_E_LIMIT);

@@ -63,6 +63,7 @@ typedef struct xmtp_grpc_decoder {
     const xmtp_alloc *alloc;
     size_t *budget; /* bytes that all decoders sharing it may still allocate; may be NULL */
     size_t len_max;
+    bool accepts_compressed; /* as set by the owner */
     uint8_t prefix[XMTP_GRPC_PREFIX_LEN];
     size_t prefix_n;
     size_t len; /* of the message that is being read */
@@ -74,6 +75,12 @@ typedef struct xmtp_grpc_decoder {
 void xmtp_grpc_decoder_init(xmtp_grpc_decoder *d, const xmtp_alloc *alloc, size_t len_max,
                             size_t *budget);
 
+/* A complete message that is compressed still. */
+static inline bool xmtp_grpc_decoder_is_compressed(const xmtp_grpc_decoder *d)
+{
+    return d->prefix[0] == 1;
+}
+
 /* Frees what is held; the decoder then expects a new message. */
 void xmtp_grpc_decoder_free(xmtp_grpc_decoder *d);
 
@@ -81,7 +88,7 @@ void xmtp_grpc_decoder_free(xmtp_grpc_decoder *d);
  *   XMTP_OK            the message is complete: see _message. It must be freed or taken before more
  *                      is fed
  *   XMTP_E_RETRY       all of *in was taken, the message is not complete
- *   XMTP_E_UNSUPPORTED the message is compressed
+ *   XMTP_E_UNSUPPORTED the message is compressed, and accepts_compressed is not set
  *   XMTP_E_PROTOCOL    a flag other than 0 and 1
  *   XMTP_E_LIMIT       longer than len_max, or the budget is used up
  *   XMTP_E_NOMEM

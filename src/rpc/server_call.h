@@ -52,6 +52,8 @@ typedef struct xmtp_h2_call {
     bool is_post;
     bool is_grpc;
     bool is_path_known; /* false: too long */
+    bool is_gzip;       /* messages may be compressed so */
+    bool takes_messages;
     size_t headers_len;
     char path[XMTP_RPC_PATH_LEN_MAX + 1];
 

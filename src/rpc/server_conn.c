@@ -69,6 +69,8 @@ static void take_field(xmtp_h2_call *call, xmtp_bytes name, xmtp_bytes value)
         call->is_path_known = copy_field(call->path, sizeof call->path, value);
     } else if (field_is(name, "content-type")) {
         call->is_grpc = is_grpc_content_type(value);
+    } else if (field_is(name, "grpc-encoding")) {
+        call->is_gzip = field_is(value, "gzip");
     } else {
         xmtp_rpc_call_field(&call->base, name, value);
     }
@@ -79,6 +81,18 @@ static void refuse(xmtp_h2_call *call, int grpc_status, const char *text)
 {
     xmtp_h2_call_finish(call, grpc_status, text, NULL);
     xmtp_grpc_decoder_free(&call->decoder);
+}
+
+/* A method that takes several messages is handed over before the first. */
+static void open_messages(xmtp_h2_call *call)
+{
+    const xmtp_rpc_handler *handler = &call->conn->handler;
+    call->decoder.accepts_compressed = call->is_gzip && handler->inflate != NULL;
+    if (handler->takes_messages != NULL && handler->takes_messages(handler->context, call->path)) {
+        call->takes_messages = true;
+        call->phase = CALL_HANDED;
+        handler->opened(handler->context, &call->base, call->path);
+    }
 }
 
 /* Answers at once what need not be read to its end. */
@@ -97,6 +111,8 @@ static void check_head(xmtp_h2_call *call)
         xmtp_h2_call_end_http(call, "415");
     } else if (!call->is_path_known) {
         refuse(call, XMTP_GRPC_UNIMPLEMENTED, "unknown method");
+    } else {
+        open_messages(call);
     }
 }
 
@@ -119,35 +135,103 @@ static void refuse_message(xmtp_h2_call *call, xmtp_status status)
     }
 }
 
+/* Tells the handler that a call it holds is over. */
+static void cancel(xmtp_h2_call *call)
+{
+    const xmtp_rpc_handler *handler = &call->conn->handler;
+    assert(call->phase == CALL_HANDED);
+    call->phase = CALL_ENDED; /* so that an end from within does nothing */
+    handler->cancelled(handler->context, &call->base);
+}
+
+static void cancel_if_running(xmtp_h2_call *call)
+{
+    if (call->phase == CALL_HANDED) {
+        cancel(call);
+    } else if (call->phase == CALL_HTTP) {
+        xmtp_h2_exchange_cancel(call);
+    }
+}
+
+/* Calls of which the handler knows are ended as it would have done, after it has been told. */
+static void refuse_or_cancel(xmtp_h2_call *call, xmtp_status status)
+{
+    if (call->phase == CALL_HANDED) {
+        cancel(call);
+    }
+    refuse_message(call, status);
+}
+
+/* The message in the decoder, which is freed; for the handler's function of this kind of call. */
+static void hand_over_message(xmtp_h2_call *call, xmtp_bytes message)
+{
+    const xmtp_rpc_handler *handler = &call->conn->handler;
+    if (call->takes_messages) {
+        handler->message(handler->context, &call->base, message);
+    } else {
+        call->phase = CALL_HANDED;
+        handler->request(handler->context, &call->base, call->path, message);
+    }
+}
+
+static void inflate_and_hand_over(xmtp_h2_call *call)
+{
+    xmtp_rpc_server_conn *conn = call->conn;
+    xmtp_writer plain;
+    xmtp_writer_init(&plain, conn->alloc, conn->options.request_len_max);
+    xmtp_status status = conn->handler.inflate(xmtp_grpc_decoder_message(&call->decoder),
+                                               conn->options.request_len_max, &plain);
+    if (status == XMTP_OK) {
+        hand_over_message(call, xmtp_writer_bytes(&plain));
+    } else {
+        refuse_or_cancel(call, status);
+    }
+    xmtp_writer_free(&plain);
+}
+
+/* The call lives on after it: streams close only in recv and send. */
+static void hand_over(xmtp_h2_call *call)
+{
+    if (xmtp_grpc_decoder_is_compressed(&call->decoder)) {
+        inflate_and_hand_over(call);
+    } else {
+        hand_over_message(call, xmtp_grpc_decoder_message(&call->decoder));
+    }
+    xmtp_grpc_decoder_free(&call->decoder);
+}
+
+static bool is_taking(const xmtp_h2_call *call)
+{
+    return call->phase == CALL_RECEIVING || (call->phase == CALL_HANDED && call->takes_messages);
+}
+
 static void take_data(xmtp_h2_call *call, xmtp_bytes in)
 {
-    while (in.n > 0 && call->phase == CALL_RECEIVING) {
+    while (in.n > 0 && is_taking(call)) {
         if (call->has_message) {
             refuse(call, XMTP_GRPC_UNIMPLEMENTED, "more than one request message");
             return;
         }
         xmtp_status status = xmtp_grpc_decoder_feed(&call->decoder, &in);
-        call->has_message = status == XMTP_OK;
-        if (status != XMTP_OK && status != XMTP_E_RETRY) {
-            refuse_message(call, status);
+        if (status == XMTP_OK && call->takes_messages) {
+            hand_over(call);
+        } else if (status == XMTP_OK) {
+            call->has_message = true;
+        } else if (status != XMTP_E_RETRY) {
+            refuse_or_cancel(call, status);
         }
     }
 }
 
-static void hand_over(xmtp_h2_call *call)
-{
-    const xmtp_rpc_handler *handler = &call->conn->handler;
-    call->phase = CALL_HANDED;
-    handler->request(handler->context, &call->base, call->path,
-                     xmtp_grpc_decoder_message(&call->decoder));
-    xmtp_grpc_decoder_free(
-        &call->decoder); /* the call lives on: streams close only in recv, send */
-}
-
 static void end_of_request(xmtp_h2_call *call)
 {
+    const xmtp_rpc_handler *handler = &call->conn->handler;
     if (call->phase == CALL_HTTP) {
         xmtp_h2_exchange_complete(call);
+        return;
+    }
+    if (call->phase == CALL_HANDED && call->takes_messages) {
+        handler->half_closed(handler->context, &call->base);
         return;
     }
     if (call->phase != CALL_RECEIVING) {
@@ -274,24 +358,6 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         return 0;
     }
     return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
-}
-
-/* Tells the handler that a call it holds is over. */
-static void cancel(xmtp_h2_call *call)
-{
-    const xmtp_rpc_handler *handler = &call->conn->handler;
-    assert(call->phase == CALL_HANDED);
-    call->phase = CALL_ENDED; /* so that an end from within does nothing */
-    handler->cancelled(handler->context, &call->base);
-}
-
-static void cancel_if_running(xmtp_h2_call *call)
-{
-    if (call->phase == CALL_HANDED) {
-        cancel(call);
-    } else if (call->phase == CALL_HTTP) {
-        xmtp_h2_exchange_cancel(call);
-    }
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,

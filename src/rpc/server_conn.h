@@ -4,7 +4,7 @@
  *     bytes --> recv --> handler.request(call) ... xmtp_rpc_call_message, _end --> send --> bytes
  *
  * Speaks HTTP/2 in cleartext with prior knowledge and gRPC with unary and server-streaming methods
- * (exactly one request message). The driver's duty: after recv, after any xmtp_rpc_call_* made
+ * (exactly one request message), and those that the handler says take several. The driver's duty: after recv, after any xmtp_rpc_call_* made
  * later, and when the socket became writable again, call send until it gives 0 or the socket is
  * full; close the socket when is_done says so.
  *
