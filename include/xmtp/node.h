@@ -86,6 +86,9 @@ typedef struct xmtp_node_options {
     /* Threads that serve connections; 0: one per core. Above XMTP_NODE_LOOPS_MAX counts as that. */
     size_t loops;
 
+    /* The bidirectional Subscribe (XIP-83) is answered with UNIMPLEMENTED; clients then fall back. */
+    bool no_bidi;
+
     /* Told in one line what an operator should know: what recovery cut from the log, that the disk
      * is full. Any thread. May be NULL. */
     void *notice_context;

@@ -163,6 +163,7 @@ static bool read_arguments(arguments *a, int argc, char **argv)
     a->options.data_dir = a->config.data;
     a->options.tls_certificate = a->config.tls_cert;
     a->options.tls_key = a->config.tls_key;
+    a->options.no_bidi = a->config.no_bidi;
     a->options.loops = (size_t)a->config.loops;
     a->options.limits = a->config.limits;
     a->options.keep_welcomes_days = a->config.keep_welcomes_days;

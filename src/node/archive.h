@@ -62,6 +62,11 @@ xmtp_status xmtp_node_archive_append(xmtp_node_archive *archive, xmtp_node_batch
 uint64_t xmtp_node_archive_newest(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
                                   xmtp_node_place *newest);
 
+/* Visits every topic of a kind whose newest id is above cursor, under the archive's lock: visit may
+ * not use the archive. Cost: a look at every topic of the node. */
+void xmtp_node_archive_each_newer(xmtp_node_archive *archive, xmtp_node_kind kind, uint64_t cursor,
+                                  void *context, void (*visit)(void *context, xmtp_bytes topic));
+
 /* False: the page is known to be empty. Reads nothing. */
 bool xmtp_node_archive_has_page(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
                                 const xmtp_node_page *page);

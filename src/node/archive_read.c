@@ -149,6 +149,31 @@ uint64_t xmtp_node_archive_newest(xmtp_node_archive *archive, xmtp_node_kind kin
     return id;
 }
 
+typedef struct newer {
+    xmtp_node_kind kind;
+    uint64_t cursor;
+    void *context;
+    void (*visit)(void *context, xmtp_bytes topic);
+} newer;
+
+static void visit_newer(void *context, xmtp_bytes key, void *value)
+{
+    const newer *n = context;
+    const xmtp_node_place *place = value;
+    if (key.p[0] == (uint8_t)n->kind && place->id > n->cursor) {
+        n->visit(n->context, xmtp_bytes_of(key.p + 1, key.n - 1));
+    }
+}
+
+void xmtp_node_archive_each_newer(xmtp_node_archive *archive, xmtp_node_kind kind, uint64_t cursor,
+                                  void *context, void (*visit)(void *context, xmtp_bytes topic))
+{
+    newer n = {.kind = kind, .cursor = cursor, .context = context, .visit = visit};
+    (void)pthread_rwlock_rdlock(&archive->lock);
+    xmtp_node_table_each(&archive->newest, &n, visit_newer);
+    (void)pthread_rwlock_unlock(&archive->lock);
+}
+
 bool xmtp_node_archive_has_page(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
                                 const xmtp_node_page *page)
 {

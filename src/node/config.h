@@ -49,6 +49,7 @@ typedef struct xmtp_node_config {
     const char *tls_key;
     bool tls_optional;
     bool proxy_header;
+    bool no_bidi;
     uint64_t loops;
     uint64_t keep_welcomes_days;
     uint64_t keep_messages_days;

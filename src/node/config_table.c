@@ -63,6 +63,8 @@ const xmtp_node_setting xmtp_node_settings[] = {
     SWITCH("tls-optional", tls_optional, "clear text too, on the same ports"),
     SWITCH("proxy-header", proxy_header,
            "connections come from a proxy that sends PROXY headers (1 or 2)"),
+    SWITCH("no-bidi", no_bidi,
+           "the bidirectional Subscribe (XIP-83) is not served; clients fall back"),
     COUNT("loops", AT(loops), 0, 0, XMTP_NODE_LOOPS_MAX,
           "threads that serve connections; 0: one per core"),
 

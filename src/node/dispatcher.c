@@ -33,6 +33,7 @@ struct xmtp_node_dispatcher {
     xmtp_node_table topics; /* key -> first watch */
     xmtp_node_watch *wild[XMTP_NODE_KIND_COUNT];
     uint64_t published[XMTP_NODE_KIND_COUNT];
+    size_t watch_count;
 };
 
 struct xmtp_node_tap {
@@ -92,6 +93,14 @@ uint64_t xmtp_node_dispatcher_published(xmtp_node_dispatcher *d, xmtp_node_kind 
     uint64_t id = d->published[kind];
     (void)pthread_mutex_unlock(&d->lock);
     return id;
+}
+
+size_t xmtp_node_dispatcher_watch_count(xmtp_node_dispatcher *d)
+{
+    (void)pthread_mutex_lock(&d->lock);
+    size_t count = d->watch_count;
+    (void)pthread_mutex_unlock(&d->lock);
+    return count;
 }
 
 static void *allocate(const xmtp_node_dispatcher *d, void *p, size_t n)
@@ -222,6 +231,7 @@ static xmtp_status link_watch(xmtp_node_dispatcher *d, xmtp_node_watch *w)
         w->next_of_topic->previous_of_topic = &w->next_of_topic;
     }
     *first = w;
+    d->watch_count++;
     return XMTP_OK;
 }
 
@@ -235,6 +245,7 @@ static void unlink_watch(xmtp_node_dispatcher *d, xmtp_node_watch *w)
         w->next_of_topic->previous_of_topic = w->previous_of_topic;
     }
     w->previous_of_topic = NULL;
+    d->watch_count--;
     live_drop(w->tap, w);
     xmtp_bytes key = xmtp_bytes_of(w->key, w->key_len);
     xmtp_node_watch **first = key.n == 1 ? NULL : xmtp_node_table_find(&d->topics, key);

@@ -36,6 +36,9 @@ void xmtp_node_dispatcher_publish(xmtp_node_dispatcher *dispatcher, const xmtp_n
 /* The id of a kind that was published last. */
 uint64_t xmtp_node_dispatcher_published(xmtp_node_dispatcher *dispatcher, xmtp_node_kind kind);
 
+/* How many watches are linked. */
+size_t xmtp_node_dispatcher_watch_count(xmtp_node_dispatcher *dispatcher);
+
 /* ---- watches: one topic of one tap; in memory of the owner, who must not move a linked one */
 
 typedef struct xmtp_node_watch {

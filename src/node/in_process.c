@@ -126,13 +126,20 @@ static xmtp_status subscribe(void *context, const char *path, xmtp_bytes request
     const xmtp_alloc *alloc = &t->node->env->alloc;
     xmtp_error why = {0};
     *out = NULL;
+    if (xmtp_node_is_bidi(path)) {
+        return as_client(error, XMTP_GRPC_UNIMPLEMENTED, "this method takes several requests");
+    }
     xmtp_stream *stream = alloc->reallocate(alloc->context, NULL, sizeof *stream);
     XMTP_ENSURE(stream != NULL, XMTP_E_NOMEM);
     *stream = (xmtp_stream){.transport = t};
     atomic_init(&stream->has_more, true);
     xmtp_writer_init(&stream->message, alloc, XMTP_WRITER_MAX);
-    xmtp_status status =
-        xmtp_node_stream_open(t->node, path, request, stream, stream_ready, &stream->feed, &why);
+    xmtp_node_stream_request asked = {.path = path,
+                                      .request = request,
+                                      .start_after = "",
+                                      .context = stream,
+                                      .ready = stream_ready};
+    xmtp_status status = xmtp_node_stream_open(t->node, &asked, &stream->feed, &why);
     if (status != XMTP_OK) {
         (void)alloc->reallocate(alloc->context, stream, 0);
         const char *text = why.text[0] != '\0' ? why.text : xmtp_status_text(status);

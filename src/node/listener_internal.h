@@ -136,6 +136,8 @@ void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc
                                 xmtp_bytes request);
 void xmtp_node_net_stream_cancelled(xmtp_node_net_stream *stream);
 void xmtp_node_net_stream_writable(xmtp_node_net_stream *stream);
+void xmtp_node_net_stream_message(xmtp_node_net_stream *stream, xmtp_bytes message);
+void xmtp_node_net_stream_half_closed(xmtp_node_net_stream *stream);
 void xmtp_node_net_streams_collect(xmtp_node_listener *listener);
 void xmtp_node_net_streams_tick(xmtp_node_listener *listener);
 

@@ -10,6 +10,7 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "node/inflate.h"
 #include "node/listener_internal.h"
 #include "node/service.h"
 #include "node/stream.h"
@@ -244,6 +245,37 @@ static void on_cancelled(void *context, xmtp_rpc_call *rpc)
     }
 }
 
+static bool takes_messages(void *context, const char *path)
+{
+    (void)context;
+    return xmtp_node_is_bidi(path);
+}
+
+static void on_opened(void *context, xmtp_rpc_call *rpc, const char *path)
+{
+    xmtp_node_connection *connection = context;
+    xmtp_node_connection_touch(connection);
+    xmtp_node_net_stream_start(connection->listener, rpc, path, (xmtp_bytes){0});
+}
+
+static void on_message(void *context, xmtp_rpc_call *rpc, xmtp_bytes message)
+{
+    xmtp_node_net_stream *stream = *xmtp_rpc_call_data(rpc);
+    xmtp_node_connection_touch(context);
+    if (stream != NULL) {
+        xmtp_node_net_stream_message(stream, message);
+    }
+}
+
+static void on_half_closed(void *context, xmtp_rpc_call *rpc)
+{
+    xmtp_node_net_stream *stream = *xmtp_rpc_call_data(rpc);
+    xmtp_node_connection_touch(context);
+    if (stream != NULL) {
+        xmtp_node_net_stream_half_closed(stream);
+    }
+}
+
 static void on_writable(void *context, xmtp_rpc_call *rpc)
 {
     (void)context;
@@ -258,6 +290,11 @@ xmtp_rpc_handler xmtp_node_net_handler(xmtp_node_connection *connection)
     return (xmtp_rpc_handler){.context = connection,
                               .request = on_request,
                               .cancelled = on_cancelled,
+                              .takes_messages = takes_messages,
+                              .opened = on_opened,
+                              .message = on_message,
+                              .half_closed = on_half_closed,
+                              .inflate = xmtp_node_inflate,
                               .writable = on_writable};
 }
 

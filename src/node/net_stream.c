@@ -16,7 +16,11 @@
 
 #include <string.h>
 
-enum { QUEUE_LEN_HIGH = 4 * XMTP_RPC_QUEUE_LOW_WATER, PREFIX_LEN = 4 };
+enum {
+    QUEUE_LEN_HIGH = 4 * XMTP_RPC_QUEUE_LOW_WATER,
+    PREFIX_LEN = 4,
+    INBOX_LEN_MAX = 64 * 1024 * 1024
+};
 
 struct xmtp_node_net_stream {
     xmtp_node_net_kind kind; /* first */
@@ -34,12 +38,20 @@ struct xmtp_node_net_stream {
     xmtp_status status; /* of the last next */
     xmtp_error error;
 
+    /* Requests of a stream that takes several: length and message, again and again. */
+    xmtp_writer inbox;
+    xmtp_writer working; /* of the worker */
+    bool is_half_closed;
+    bool worker_sees_half_close;
+    bool was_half_closed; /* the feed knows */
+
     bool is_away; /* a worker has the feed */
     xmtp_node_work work;
     xmtp_node_net_stream *next_returned;
     char path[XMTP_RPC_PATH_LEN_MAX + 1];
     uint8_t *request; /* until it is open */
     size_t request_len;
+    char start_after[XMTP_RPC_START_AFTER_LEN_MAX + 1];
 
     bool is_listed; /* in the listener's ready list; under its lock */
     xmtp_node_net_stream *next;
@@ -74,6 +86,8 @@ static void destroy(xmtp_node_net_stream *stream)
     leave_ready_list(stream);
     xmtp_list_remove(&stream->link);
     xmtp_writer_free(&stream->batch);
+    xmtp_writer_free(&stream->inbox);
+    xmtp_writer_free(&stream->working);
     (void)allocate(listener, stream->request, 0);
     (void)allocate(listener, stream, 0);
 }
@@ -89,6 +103,18 @@ static void end_stream(xmtp_node_net_stream *stream, xmtp_status status, const x
 
 /* ---- away */
 
+static size_t read_prefix(const uint8_t p[PREFIX_LEN])
+{
+    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
+static void write_prefix(uint8_t p[PREFIX_LEN], size_t n)
+{
+    for (size_t i = 0; i < PREFIX_LEN; i++) {
+        p[i] = (uint8_t)(n >> (24 - 8 * i));
+    }
+}
+
 /* Appends messages to the batch until it is full or the feed has none. */
 static void fill(xmtp_node_net_stream *stream)
 {
@@ -102,10 +128,25 @@ static void fill(xmtp_node_net_stream *stream)
             batch->n = mark;
             break;
         }
-        size_t n = batch->n - mark - PREFIX_LEN;
-        for (size_t i = 0; i < PREFIX_LEN; i++) {
-            batch->p[mark + i] = (uint8_t)(n >> (24 - 8 * i));
-        }
+        write_prefix(batch->p + mark, batch->n - mark - PREFIX_LEN);
+    }
+}
+
+/* Gives the feed what the peer has asked in the meantime. */
+static void work_on_requests(xmtp_node_net_stream *stream)
+{
+    const xmtp_node_feed_ops *ops = stream->feed->ops;
+    const xmtp_writer *w = &stream->working;
+    for (size_t at = 0; at < w->n && stream->status == XMTP_OK;) {
+        size_t n = read_prefix(w->p + at);
+        xmtp_bytes request = xmtp_bytes_of(w->p + at + PREFIX_LEN, n);
+        stream->status = ops->request(stream->feed, request, &stream->error);
+        at += PREFIX_LEN + n;
+    }
+    xmtp_writer_free(&stream->working);
+    if (stream->status == XMTP_OK && stream->worker_sees_half_close && !stream->was_half_closed) {
+        stream->was_half_closed = true;
+        ops->half_close(stream->feed);
     }
 }
 
@@ -140,9 +181,17 @@ static void work(xmtp_node_work *w)
         (xmtp_node_net_stream *)((uint8_t *)w - offsetof(xmtp_node_net_stream, work));
     stream->status = XMTP_OK;
     if (stream->feed == NULL) {
-        stream->status = xmtp_node_stream_open(stream->listener->node, stream->path,
-                                               xmtp_bytes_of(stream->request, stream->request_len),
-                                               stream, stream_ready, &stream->feed, &stream->error);
+        xmtp_node_stream_request asked = {.path = stream->path,
+                                          .request =
+                                              xmtp_bytes_of(stream->request, stream->request_len),
+                                          .start_after = stream->start_after,
+                                          .context = stream,
+                                          .ready = stream_ready};
+        stream->status =
+            xmtp_node_stream_open(stream->listener->node, &asked, &stream->feed, &stream->error);
+    }
+    if (stream->status == XMTP_OK && stream->feed->ops->request != NULL) {
+        work_on_requests(stream);
     }
     if (stream->status == XMTP_OK) {
         fill(stream);
@@ -154,6 +203,9 @@ static void go_away(xmtp_node_net_stream *stream)
 {
     stream->is_away = true;
     stream->has_more = false;
+    stream->working = stream->inbox;
+    xmtp_writer_init(&stream->inbox, &stream->listener->node->env->alloc, XMTP_WRITER_MAX);
+    stream->worker_sees_half_close = stream->is_half_closed;
     stream->listener->call_count++;
     stream->work.run = work;
     xmtp_node_workers_submit(stream->listener->node->services.workers, &stream->work);
@@ -167,7 +219,7 @@ static bool send_batch(xmtp_node_net_stream *stream)
     xmtp_writer *batch = &stream->batch;
     while (stream->batch_at < batch->n) {
         const uint8_t *p = batch->p + stream->batch_at;
-        size_t n = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        size_t n = read_prefix(p);
         if (xmtp_rpc_call_queued(stream->rpc) >= QUEUE_LEN_HIGH ||
             xmtp_rpc_call_message(stream->rpc, xmtp_bytes_of(p + PREFIX_LEN, n)) != XMTP_OK) {
             return false;
@@ -184,6 +236,11 @@ static bool has_ended(const xmtp_node_net_stream *stream)
     return stream->status != XMTP_OK && stream->status != XMTP_E_RETRY;
 }
 
+static bool has_requests(const xmtp_node_net_stream *stream)
+{
+    return stream->inbox.n > 0 || (stream->is_half_closed && !stream->was_half_closed);
+}
+
 /* Sends what there is; may free the stream. */
 static void pump(xmtp_node_net_stream *stream)
 {
@@ -191,6 +248,10 @@ static void pump(xmtp_node_net_stream *stream)
     while (send_batch(stream)) {
         if (has_ended(stream)) {
             end_stream(stream, stream->status, &stream->error);
+            return;
+        }
+        if (has_requests(stream)) {
+            go_away(stream);
             return;
         }
         if (!stream->has_more || xmtp_rpc_call_queued(stream->rpc) >= QUEUE_LEN_HIGH) {
@@ -244,6 +305,9 @@ void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc
                                      .request_len = request.n};
     xmtp_copy(copy, request.p, request.n);
     memcpy(stream->path, path, strlen(path) + 1);
+    memcpy(stream->start_after, xmtp_rpc_call_start_after(rpc), sizeof stream->start_after);
+    xmtp_writer_init(&stream->inbox, &listener->node->env->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&stream->working, &listener->node->env->alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&stream->batch, &listener->node->env->alloc, XMTP_WRITER_MAX);
     stream->deadline_ms = xmtp_node_net_deadline_ms(listener, rpc, UINT64_MAX);
     xmtp_list_append(&listener->streams, &stream->link);
@@ -257,6 +321,34 @@ void xmtp_node_net_stream_cancelled(xmtp_node_net_stream *stream)
     if (!stream->is_away) {
         destroy(stream);
     }
+}
+
+void xmtp_node_net_stream_message(xmtp_node_net_stream *stream, xmtp_bytes message)
+{
+    if (stream->inbox.n + message.n > INBOX_LEN_MAX) {
+        xmtp_error error = {0};
+        xmtp_rpc_call *rpc = stream->rpc;
+        (void)xmtp_fail(&error, XMTP_E_LIMIT, "more than %d bytes of requests are waiting",
+                        INBOX_LEN_MAX);
+        xmtp_node_net_stream_cancelled(stream);
+        xmtp_rpc_call_end_status(rpc, XMTP_E_LIMIT, error.text);
+        return;
+    }
+    xmtp_writer_u32(&stream->inbox, (uint32_t)message.n);
+    xmtp_writer_put(&stream->inbox, message);
+    if (xmtp_writer_status(&stream->inbox) != XMTP_OK) {
+        xmtp_rpc_call *rpc = stream->rpc;
+        xmtp_node_net_stream_cancelled(stream);
+        xmtp_rpc_call_end_status(rpc, XMTP_E_NOMEM, NULL);
+        return;
+    }
+    xmtp_node_net_stream_writable(stream);
+}
+
+void xmtp_node_net_stream_half_closed(xmtp_node_net_stream *stream)
+{
+    stream->is_half_closed = true;
+    xmtp_node_net_stream_writable(stream);
 }
 
 void xmtp_node_net_stream_writable(xmtp_node_net_stream *stream)

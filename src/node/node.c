@@ -125,6 +125,7 @@ xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xm
     XMTP_ENSURE(node != NULL, XMTP_E_NOMEM);
     *node = (xmtp_node){.env = env,
                         .services = {.env = env, .limits = options->limits},
+                        .no_bidi = options->no_bidi,
                         .notice_context = options->notice_context,
                         .notice = options->notice};
     xmtp_node_limits_fill(&node->services.limits);

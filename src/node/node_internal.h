@@ -23,6 +23,7 @@ struct xmtp_node {
     struct xmtp_node_history *history;
     xmtp_node_retainer *retainer; /* NULL: everything is kept */
     xmtp_node_listener *listener; /* NULL: no addresses */
+    bool no_bidi;                 /* MlsApi/Subscribe is not served */
     void *notice_context;
     void (*notice)(void *context, const char *line); /* may be NULL */
 };

@@ -97,6 +97,7 @@ extern const xmtp_node_method_entry xmtp_node_commit_log_methods[];
 extern const xmtp_node_method_entry xmtp_node_key_package_methods[];
 extern const xmtp_node_method_entry xmtp_node_identity_methods[];
 extern const xmtp_node_method_entry xmtp_node_health_methods[];
+extern const xmtp_node_method_entry xmtp_node_message_api_methods[];
 
 /* Before a method waits for the disk or computes for long. Anything but XMTP_OK is to be returned at
  * once. */

@@ -1,10 +1,14 @@
-/* stream.c - SubscribeGroupMessages, SubscribeWelcomeMessages and Health/Watch (node.md 2.7). A list
- * of filters may be empty: agents start that way, and the stream must stay open.
+/* stream.c - which feed belongs to which method; and the feeds of SubscribeGroupMessages,
+ * SubscribeWelcomeMessages and Health/Watch (node.md 2.7). A list of filters may be empty: agents
+ * start that way, and the stream must stay open.
  */
 #include "node/stream.h"
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "node/behind.h"
+#include "node/envelopes.h"
+#include "node/session.h"
 #include "node/subscription.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
@@ -26,11 +30,27 @@ typedef struct request {
 static const char path_groups[] = "/xmtp.mls.api.v1.MlsApi/SubscribeGroupMessages";
 static const char path_welcomes[] = "/xmtp.mls.api.v1.MlsApi/SubscribeWelcomeMessages";
 static const char path_health[] = "/grpc.health.v1.Health/Watch";
+static const char path_session[] = "/xmtp.mls.api.v1.MlsApi/Subscribe";
+static const char envelope_service[] = "/xmtp.message_api.v1.MessageApi/";
+static const char path_list[] = "/xmtp.message_api.v1.MessageApi/Subscribe";
+static const char path_list2[] = "/xmtp.message_api.v1.MessageApi/Subscribe2";
+static const char path_all[] = "/xmtp.message_api.v1.MessageApi/SubscribeAll";
 
 bool xmtp_node_is_stream(const char *path)
 {
-    return strcmp(path, path_groups) == 0 || strcmp(path, path_welcomes) == 0 ||
-           strcmp(path, path_health) == 0;
+    static const char *const paths[] = {path_groups, path_welcomes, path_health, path_list,
+                                        path_all};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (strcmp(path, paths[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool xmtp_node_is_bidi(const char *path)
+{
+    return strcmp(path, path_session) == 0 || strcmp(path, path_list2) == 0;
 }
 
 static xmtp_status begin(request *r, size_t count)
@@ -123,10 +143,7 @@ typedef struct plain_feed {
     const xmtp_env *env;
     xmtp_node_subscription *subscription;
     xmtp_bytes first; /* static memory */
-    uint64_t handed_out;
-    bool is_behind;           /* at the last tick */
-    uint64_t behind_since_ns; /* it took nothing since, or was not behind before */
-    uint64_t behind_at;       /* handed_out then */
+    xmtp_node_behind behind;
 } plain_feed;
 
 static xmtp_status feed_next(xmtp_node_feed *base, xmtp_writer *out, xmtp_error *error)
@@ -138,7 +155,7 @@ static xmtp_status feed_next(xmtp_node_feed *base, xmtp_writer *out, xmtp_error 
         return xmtp_writer_status(out);
     }
     XMTP_TRY(xmtp_node_subscription_next(feed->subscription, out, error));
-    feed->handed_out++;
+    xmtp_node_behind_progress(&feed->behind);
     return XMTP_OK;
 }
 
@@ -150,17 +167,8 @@ static bool feed_is_quick(xmtp_node_feed *base)
 static xmtp_status feed_tick(xmtp_node_feed *base, uint64_t now_ns, xmtp_error *error)
 {
     plain_feed *feed = (plain_feed *)base;
-    bool was_behind = feed->is_behind;
-    feed->is_behind = xmtp_node_subscription_is_behind(feed->subscription);
-    if (!was_behind || feed->handed_out != feed->behind_at) {
-        feed->behind_since_ns = now_ns;
-        feed->behind_at = feed->handed_out;
-    }
-    if (feed->is_behind && now_ns - feed->behind_since_ns >= XMTP_NODE_BEHIND_NS_MAX) {
-        return xmtp_fail(error, XMTP_E_ABORTED,
-                         "the stream is behind and nothing was taken from it for 60 s");
-    }
-    return XMTP_E_RETRY;
+    bool is_behind = xmtp_node_subscription_is_behind(feed->subscription);
+    return xmtp_node_behind_tick(&feed->behind, is_behind, now_ns, error);
 }
 
 static void feed_free(xmtp_node_feed *base)
@@ -194,18 +202,44 @@ static xmtp_status make_feed(xmtp_node *node, const request *r, xmtp_bytes first
     return XMTP_OK;
 }
 
-xmtp_status xmtp_node_stream_open(xmtp_node *node, const char *path, xmtp_bytes bytes,
-                                  void *context, void (*ready)(void *context), xmtp_node_feed **out,
-                                  xmtp_error *error)
+static xmtp_status open_plain(xmtp_node *node, const xmtp_node_stream_request *asked,
+                              xmtp_node_feed **out, xmtp_error *error)
 {
     request r = {.filters_max = node->services.limits.filters, .error = error};
     xmtp_bytes first = {0};
-    *out = NULL;
-    xmtp_arena_init(&r.arena, &node->env->alloc, ARENA_LEN_MIN + ARENA_FACTOR * bytes.n);
-    xmtp_status status = read_request(&r, path, bytes, &first);
+    xmtp_arena_init(&r.arena, &node->env->alloc, ARENA_LEN_MIN + ARENA_FACTOR * asked->request.n);
+    xmtp_status status = read_request(&r, asked->path, asked->request, &first);
     if (status == XMTP_OK) {
-        status = make_feed(node, &r, first, context, ready, out);
+        status = make_feed(node, &r, first, asked->context, asked->ready, out);
     }
     xmtp_arena_reset(&r.arena);
     return status;
+}
+
+static xmtp_status open_envelopes(xmtp_node *node, const xmtp_node_stream_request *asked,
+                                  xmtp_node_feed **out, xmtp_error *error)
+{
+    xmtp_node_envelopes_options options = {.wants_all = strcmp(asked->path, path_all) == 0,
+                                           .takes_requests = strcmp(asked->path, path_list2) == 0,
+                                           .request = asked->request,
+                                           .start_after = asked->start_after,
+                                           .context = asked->context,
+                                           .ready = asked->ready};
+    return xmtp_node_envelopes_open(out, node->dispatcher, &options, error);
+}
+
+xmtp_status xmtp_node_stream_open(xmtp_node *node, const xmtp_node_stream_request *asked,
+                                  xmtp_node_feed **out, xmtp_error *error)
+{
+    *out = NULL;
+    if (strcmp(asked->path, path_session) == 0) {
+        return node->no_bidi
+                   ? xmtp_fail(error, XMTP_E_UNSUPPORTED,
+                               "bidirectional Subscribe is switched off on this node")
+                   : xmtp_node_session_open(out, node->dispatcher, asked->context, asked->ready);
+    }
+    if (strncmp(asked->path, envelope_service, sizeof envelope_service - 1) == 0) {
+        return open_envelopes(node, asked, out, error);
+    }
+    return open_plain(node, asked, out, error);
 }

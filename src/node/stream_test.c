@@ -23,10 +23,11 @@ static void put_filter(xmtp_writer *w, const char *group, uint64_t cursor)
 static xmtp_node_feed *open_feed(test_node *t, const xmtp_writer *filters)
 {
     xmtp_node_feed *feed;
-    assert_int_equal(xmtp_node_stream_open(t->node, MLS "SubscribeGroupMessages",
-                                           xmtp_writer_bytes(filters), NULL, nothing, &feed,
-                                           &t->error),
-                     XMTP_OK);
+    xmtp_node_stream_request asked = {.path = MLS "SubscribeGroupMessages",
+                                      .request = xmtp_writer_bytes(filters),
+                                      .start_after = "",
+                                      .ready = nothing};
+    assert_int_equal(xmtp_node_stream_open(t->node, &asked, &feed, &t->error), XMTP_OK);
     return feed;
 }
 
