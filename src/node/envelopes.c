@@ -12,7 +12,6 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "node/behind.h"
-#include "node/limits.h"
 #include "node/merge.h"
 #include "node/table.h"
 #include "proto/field.h"
@@ -38,6 +37,7 @@ typedef struct envelopes {
     xmtp_node_tap *tap;
     cursor_watch *watches;
     size_t watch_count;
+    size_t topics_max;
     bool wants_all;
     bool is_half_closed;
 
@@ -182,9 +182,9 @@ static xmtp_status watch_list(envelopes *e, xmtp_bytes bytes, const uint64_t fro
     const Pb__EnvelopeSubscribeRequest *request = p;
     if (status != XMTP_OK) {
         status = xmtp_fail(error, XMTP_E_ARGUMENT, "the request is no valid SubscribeRequest");
-    } else if (request->n_content_topics > XMTP_NODE_FILTERS_MAX) {
-        status = xmtp_fail(error, XMTP_E_ARGUMENT, "%zu topics, at most %d are allowed",
-                           request->n_content_topics, XMTP_NODE_FILTERS_MAX);
+    } else if (request->n_content_topics > e->topics_max) {
+        status = xmtp_fail(error, XMTP_E_ARGUMENT, "%zu topics, at most %zu are allowed",
+                           request->n_content_topics, e->topics_max);
     } else {
         status = keep_cursors(e, &kept);
         status = status == XMTP_OK ? replace_watches(e, request, &kept, from) : status;
@@ -434,6 +434,7 @@ xmtp_status xmtp_node_envelopes_open(xmtp_node_feed **out, xmtp_node_dispatcher 
     *e = (envelopes){.base.ops = options->takes_requests ? &many : &one,
                      .dispatcher = dispatcher,
                      .env = env,
+                     .topics_max = options->topics_max,
                      .wants_all = options->wants_all};
     xmtp_status status = start(e, options, error);
     if (status != XMTP_OK) {

@@ -16,7 +16,8 @@
 #include "node/feed.h"
 
 typedef struct xmtp_node_envelopes_options {
-    bool wants_all;          /* SubscribeAll; request is not looked at */
+    bool wants_all; /* SubscribeAll; request is not looked at */
+    size_t topics_max;
     bool takes_requests;     /* Subscribe2; begins without topics */
     xmtp_bytes request;      /* encoded, of Subscribe */
     const char *start_after; /* "" when there is none */

@@ -220,6 +220,7 @@ static xmtp_status open_envelopes(xmtp_node *node, const xmtp_node_stream_reques
                                   xmtp_node_feed **out, xmtp_error *error)
 {
     xmtp_node_envelopes_options options = {.wants_all = strcmp(asked->path, path_all) == 0,
+                                           .topics_max = node->services.limits.filters,
                                            .takes_requests = strcmp(asked->path, path_list2) == 0,
                                            .request = asked->request,
                                            .start_after = asked->start_after,
