@@ -20,7 +20,6 @@ typedef struct web_call {
     xmtp_rpc_handler handler;
     xmtp_grpc_decoder decoder;
     xmtp_base64_reader text;
-    xmtp_writer held; /* the only message of a unary answer, until its end tells the length */
     bool is_text;
     bool is_handed;
     bool is_over; /* ended or cancelled: an end from within cancelled does nothing */
@@ -83,17 +82,6 @@ static void add_field(field_list *list, const char *name, const char *value)
     list->fields[list->count++] = (xmtp_http_field){name, value};
 }
 
-/* A line of the trailer frame, and a header field too where list is given. */
-static void put_trailer(xmtp_writer *lines, field_list *list, const char *name, const char *value)
-{
-    if (value[0] != '\0') {
-        put_line(lines, name, value);
-    }
-    if (value[0] != '\0' && list != NULL) {
-        add_field(list, name, value);
-    }
-}
-
 static web_call *web_call_of(xmtp_rpc_call *base)
 {
     return (web_call *)base;
@@ -107,30 +95,21 @@ static xmtp_status start_stream(xmtp_rpc_call *base)
     return xmtp_http_respond(call->x, 200, list.fields, list.count, XMTP_HTTP_LEN_UNKNOWN);
 }
 
-/* Sends what is held; the head first, without a length, if there was none. */
-static xmtp_status send_held(web_call *call)
+static xmtp_status send_message(xmtp_rpc_call *base, xmtp_bytes message)
 {
-    xmtp_status status = xmtp_writer_status(&call->held);
+    web_call *call = web_call_of(base);
+    xmtp_writer frame;
+    XMTP_ENSURE(message.n <= UINT32_MAX, XMTP_E_LIMIT);
+    xmtp_writer_init(&frame, call->x->alloc, XMTP_WRITER_MAX);
+    put_frame(call, &frame, 0, message);
+    xmtp_status status = xmtp_writer_status(&frame);
     if (status == XMTP_OK && !call->x->has_responded) {
         field_list list = list_fields(call);
         status = xmtp_http_respond(call->x, 200, list.fields, list.count, XMTP_HTTP_LEN_UNKNOWN);
     }
-    status = status == XMTP_OK ? xmtp_http_write(call->x, xmtp_writer_bytes(&call->held)) : status;
-    xmtp_writer_free(&call->held);
+    status = status == XMTP_OK ? xmtp_http_write(call->x, xmtp_writer_bytes(&frame)) : status;
+    xmtp_writer_free(&frame);
     return status;
-}
-
-/* A browser can use its connection again only when it knows where an answer ends: clients stop
- * reading at the trailers, before the end of a chunked body. So a unary answer is counted. */
-static xmtp_status send_message(xmtp_rpc_call *base, xmtp_bytes message)
-{
-    web_call *call = web_call_of(base);
-    XMTP_ENSURE(message.n <= UINT32_MAX, XMTP_E_LIMIT);
-    if (call->held.n > 0) {
-        XMTP_TRY(send_held(call));
-    }
-    put_frame(call, &call->held, 0, message);
-    return call->x->has_responded ? send_held(call) : xmtp_writer_status(&call->held);
 }
 
 static size_t queued(const xmtp_rpc_call *base)
@@ -142,31 +121,39 @@ static void free_call(web_call *call)
 {
     const xmtp_alloc *alloc = call->x->alloc;
     xmtp_grpc_decoder_free(&call->decoder);
-    xmtp_writer_free(&call->held);
     (void)alloc->reallocate(alloc->context, call, 0);
 }
 
-/* What is held, and the trailers; for an answer without a message its head tells them too. */
+/* The trailers, and for an answer without a message its head, which tells them too. */
 static xmtp_status put_end(web_call *call, int grpc_status, const char *text, const char *code)
 {
     char status_text[12];
     xmtp_writer lines;
+    xmtp_writer frame;
     field_list list = list_fields(call);
-    bool has_message = call->held.n > 0;
     (void)snprintf(status_text, sizeof status_text, "%d", grpc_status);
     xmtp_writer_init(&lines, call->x->alloc, XMTP_WRITER_MAX);
-    put_trailer(&lines, has_message ? NULL : &list, "grpc-status", status_text);
-    put_trailer(&lines, has_message ? NULL : &list, "grpc-message", text);
-    put_trailer(&lines, has_message ? NULL : &list, "error-code", code);
-    put_frame(call, &call->held, 0x80, xmtp_writer_bytes(&lines));
-    xmtp_status status = xmtp_writer_status(&lines);
-    status = status == XMTP_OK ? xmtp_writer_status(&call->held) : status;
-    xmtp_writer_free(&lines);
-    if (status == XMTP_OK && !call->x->has_responded) {
-        status = xmtp_http_respond(call->x, 200, list.fields, list.count, call->held.n);
+    xmtp_writer_init(&frame, call->x->alloc, XMTP_WRITER_MAX);
+    put_line(&lines, "grpc-status", status_text);
+    add_field(&list, "grpc-status", status_text);
+    if (text[0] != '\0') {
+        put_line(&lines, "grpc-message", text);
+        add_field(&list, "grpc-message", text);
     }
-    return status == XMTP_OK ? call->x->ops->write(call->x, xmtp_writer_bytes(&call->held))
-                             : status;
+    if (code[0] != '\0') {
+        put_line(&lines, "error-code", code);
+        add_field(&list, "error-code", code);
+    }
+    put_frame(call, &frame, 0x80, xmtp_writer_bytes(&lines));
+    xmtp_status status = xmtp_writer_status(&lines);
+    status = status == XMTP_OK ? xmtp_writer_status(&frame) : status;
+    if (status == XMTP_OK && !call->x->has_responded) {
+        status = xmtp_http_respond(call->x, 200, list.fields, list.count, frame.n);
+    }
+    status = status == XMTP_OK ? call->x->ops->write(call->x, xmtp_writer_bytes(&frame)) : status;
+    xmtp_writer_free(&lines);
+    xmtp_writer_free(&frame);
+    return status;
 }
 
 static void finish(web_call *call, int grpc_status, const char *message, const char *error_code)
@@ -376,7 +363,6 @@ void xmtp_web_call_begin(const xmtp_rpc_handler *handler, xmtp_http_exchange *x)
     *call = (web_call){.x = x, .handler = *handler};
     call->is_text = xmtp_http_type_is(type, "application/grpc-web-text") ||
                     xmtp_http_type_is(type, "application/grpc-web-text+proto");
-    xmtp_writer_init(&call->held, x->alloc, XMTP_WRITER_MAX);
     xmtp_rpc_call_init(&call->base, &web_call_ops, x->peer);
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
         const char *value = xmtp_http_head_get(&x->head, kept[i]);

@@ -50,6 +50,9 @@ export async function until(what, attempt, limitMs = 15000) {
 
 export const numbered = (prefix, count) => Array.from({ length: count }, (_, i) => `${prefix} ${i + 1}`);
 
+// Thrown by a scenario that cannot run here.
+export class Skip extends Error {}
+
 const scenarios = [];
 
 export function scenario(name, run) {
@@ -58,7 +61,7 @@ export function scenario(name, run) {
 
 // Runs them in order; one that throws fails, the others still run.
 export async function runScenarios(names, context, limitMs = 120000) {
-    const tally = { passed: 0, failed: 0 };
+    const tally = { passed: 0, failed: 0, skipped: 0 };
     const chosen = names.length ? scenarios.filter((s) => names.some((n) => s.name.includes(n))) : scenarios;
     for (const { name, run } of chosen) {
         const started = Date.now();
@@ -78,6 +81,11 @@ export async function runScenarios(names, context, limitMs = 120000) {
         limit.abort();
         for (const cleanup of cleanups.reverse()) {
             await Promise.resolve(cleanup()).catch((error) => console.error(`  after ${name}: ${error.message}`));
+        }
+        if (failure instanceof Skip) {
+            console.log(`skip  ${name}: ${failure.message}`);
+            tally.skipped++;
+            continue;
         }
         const seconds = ((Date.now() - started) / 1000).toFixed(1);
         console.log(`${failure ? "FAIL" : "pass"}  ${name} (${seconds} s)`);

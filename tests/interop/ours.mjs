@@ -60,7 +60,7 @@ export class OurNode {
     }
 
     async start() {
-        this.process = new Process(this.program, ["node", "--data", this.folder, "--listen", "127.0.0.1:5556"]);
+        this.process = new Process(this.program, ["node", "--data", this.folder]);
         this.process.child.stdout.resume();
         await until("our node listens on 5556", async () => {
             if (!this.process.alive()) {
