@@ -19,7 +19,9 @@ static const char help[] =
     "       xmtp group leave GROUP       asks to be removed; a super admin's client does it\n"
     "       xmtp group consent GROUP [allowed|denied|unknown]\n"
     "       xmtp group show GROUP        what its members have agreed on\n"
-    "       xmtp group members GROUP\n"
+    "       xmtp group members|messages|duplicates|sync|publish GROUP\n"
+    "       xmtp group debug GROUP       epoch, cursors, and whether the log of commits agrees\n"
+    "       xmtp group hmac-keys GROUP, xmtp group topics     for a push server\n"
     "       xmtp group list\n\n"
     "MEMBER is an address (0x...) or an inbox id; GROUP is an id that create or list printed.\n\n"
     "  --name, --description, --image-url, --app-data TEXT       of a new group\n"
@@ -185,6 +187,13 @@ static const struct action {
     {"disappear", group_disappear, true, 1, 2},
     {"leave", group_leave, true, 0, 0},
     {"consent", group_consent, true, 0, 1},
+    {"debug", group_debug, true, 0, 0},
+    {"sync", group_sync, true, 0, 0},
+    {"publish", group_publish, true, 0, 0},
+    {"hmac-keys", group_hmac_keys, true, 0, 0},
+    {"topics", group_topics, false, 0, 0},
+    {"messages", group_messages, true, 0, 0},
+    {"duplicates", group_duplicates, true, 0, 0},
     {"show", group_show, true, 0, 0},
     {"members", group_members, true, 0, 0},
     {"list", group_list, false, 0, 0},

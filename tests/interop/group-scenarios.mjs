@@ -1,6 +1,9 @@
 // group-scenarios.mjs - settings, admins and permissions of groups, changed from either side.
-import { MetadataField, PermissionPolicy, PermissionUpdateType } from "@xmtp/node-sdk";
+import { mkdtempSync } from "node:fs";
+import path from "node:path";
+import { ConsentState, MetadataField, PermissionPolicy, PermissionUpdateType } from "@xmtp/node-sdk";
 import { holds, same, scenario, until } from "./check.mjs";
+import { Official } from "./official.mjs";
 import { officials, ours, sameViews, viewsOf } from "./people.mjs";
 
 const policyNames = Object.fromEntries(
@@ -188,4 +191,43 @@ scenario("two DMs made at once by both kinds are one conversation on both sides"
     const texts = (await atAnn.messages()).filter((m) => m.contentType.typeId === "text").map((m) => m.content);
     same("messages of ann", texts.sort(), ["again", "from ann", "from ours"]);
     same("messages of ours", (await textsOfOurs()).sort(), ["again", "from ann", "from ours"]);
+});
+
+scenario("the official client reads the log of commits that ours wrote, and agrees", async (context) => {
+    const [bob] = await officials(context.after, "bob");
+    const us = await ours(context, "log-writer");
+    const folder = mkdtempSync(path.join(context.folder, "ann-"));
+    const ann = await Official.create("ann", { client: { dbPath: path.join(folder, "ann.db3") } });
+    context.after(() => ann.close());
+    const [{ id }] = await us.group("create", "--name", "logged", ann.address, bob.address);
+    await us.group("rename", id, "renamed");
+    await (await ann.conversation(id)).updateConsentState(ConsentState.Allowed);
+    const [written] = await us.group("debug", id);
+    const [read] = await us.group("debug", id);
+    same("ours finds no fork", [written.commit_log_forked, read.commit_log_forked], ["unknown", "no"]);
+    same("entries in the log", read.remote_commit_log.length, 2);
+    // Its worker looks at the log when a client starts, and every five minutes.
+    const again = await Official.create("ann", { user: ann.user, client: { dbPath: path.join(folder, "ann.db3") } });
+    context.after(() => again.close());
+    const group = await again.conversation(id);
+    await until("the official client has compared", async () => (await group.debugInfo()).isCommitLogForked === false, 20000);
+    same("its epoch", Number((await group.debugInfo()).epoch), Number(read.epoch));
+});
+
+scenario("ours reads the log of commits that the official client wrote, and agrees", async (context) => {
+    const us = await ours(context, "log-reader");
+    const folder = mkdtempSync(path.join(context.folder, "ann-"));
+    const ann = await Official.create("ann", { client: { dbPath: path.join(folder, "ann.db3") } });
+    context.after(() => ann.close());
+    const group = await ann.group([us.address], "logged");
+    await group.updateName("renamed");
+    await us.group("members", group.id);
+    const again = await Official.create("ann", { user: ann.user, client: { dbPath: path.join(folder, "ann.db3") } });
+    context.after(() => again.close());
+    const debug = await until("ours has read two entries", async () => {
+        const [seen] = await us.group("debug", group.id);
+        return seen.remote_commit_log.length === 2 && seen;
+    });
+    same("ours finds no fork", debug.commit_log_forked, "no");
+    same("the newest entry", debug.remote_commit_log[0].authenticator, debug.local_commit_log.at(-1).authenticator);
 });
