@@ -41,6 +41,10 @@ typedef struct xmtp_client_options {
      * lives in memory and is gone with the process, nothing is written. Malformed: XMTP_E_KEY,
      * never replaced by another identity. */
     const char *encryption_key;
+    /* Instead of encryption_key: an account that signs elsewhere, see identity.h; asked only when
+     * this installation is not registered yet. With database_path it needs a database_key; without,
+     * the database is memory. */
+    const struct xmtp_account_signer *account;
     /* Where the node listens. NULL: http://localhost:5556 */
     const char *node_url;
     /* Database file. NULL: with an encryption_key a file named after address and node in the user's

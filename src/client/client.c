@@ -4,6 +4,7 @@
  *
  * An installation that is registered already opens without the network.
  */
+#include "client/account.h"
 #include "client/round.h"
 #include "client/stream.h"
 #include "crypto/crypto.h"
@@ -177,23 +178,33 @@ static xmtp_status derive_database_key(const xmtp_wallet *wallet,
     return status;
 }
 
+static xmtp_status make_database_key(xmtp_client *client, const xmtp_client_options *options,
+                                     const xmtp_account_hand *hand,
+                                     uint8_t key[XMTP_DATABASE_KEY_LEN])
+{
+    if (options->database_key != NULL) {
+        memcpy(key, options->database_key, XMTP_DATABASE_KEY_LEN);
+        return XMTP_OK;
+    }
+    if (hand->has_wallet) {
+        return derive_database_key(&hand->wallet, key);
+    }
+    return client->env.random(client->env.context, key, XMTP_DATABASE_KEY_LEN); /* in memory */
+}
+
 static xmtp_status open_database(xmtp_client *client, const xmtp_client_options *options,
-                                 const xmtp_wallet *wallet, xmtp_error *error)
+                                 const xmtp_account_hand *hand, xmtp_error *error)
 {
     char path[PATH_LEN_MAX];
     const char *file = options->database_path;
     bool is_given = file != NULL;
     if (!is_given && options->encryption_key != NULL) {
         const char *url = options->node_url == NULL ? default_url : options->node_url;
-        XMTP_TRY(default_path(wallet->address, url, path, sizeof(path), error));
+        XMTP_TRY(default_path(client->address, url, path, sizeof(path), error));
         file = path;
     }
     uint8_t key[XMTP_DATABASE_KEY_LEN];
-    if (options->database_key != NULL) {
-        memcpy(key, options->database_key, sizeof(key));
-    } else {
-        XMTP_TRY(derive_database_key(wallet, key));
-    }
+    XMTP_TRY(make_database_key(client, options, hand, key));
     xmtp_status status = xmtp_database_open(&client->db, &client->env, file, key, error);
     xmtp_wipe(key, sizeof(key));
     return status;
@@ -233,37 +244,62 @@ static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
     return xmtp_stored(client, xmtp_group_row_delete_unfinished(client->db), error);
 }
 
-static xmtp_status open_with_wallet(xmtp_client *client, const xmtp_client_options *options,
-                                    const xmtp_wallet *wallet, xmtp_error *error)
+static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_options *options,
+                                     const xmtp_account_hand *hand, xmtp_error *error)
 {
-    memcpy(client->address, wallet->address, sizeof(client->address));
+    const xmtp_identifier *id = &hand->signer.identifier;
+    if (id->kind == XMTP_IDENTIFIER_ETHEREUM) {
+        memcpy(client->address, id->value.p, XMTP_ADDRESS_LEN);
+        memcpy(client->account, id->value.p, XMTP_ADDRESS_LEN);
+    } else {
+        xmtp_hex_encode(client->account, id->value);
+    }
     XMTP_TRY(open_transport(client, options, error));
-    XMTP_TRY(open_database(client, options, wallet, error));
+    XMTP_TRY(open_database(client, options, hand, error));
     XMTP_TRY(load_settings(client, error));
-    XMTP_TRY(xmtp_register(client, wallet, error));
+    XMTP_TRY(xmtp_register(client, &hand->signer, error));
     xmtp_inbox_credential_encode(client->inbox_id, client->credential);
     xmtp_hex_encode(client->installation_id,
                     xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)));
     return XMTP_OK;
 }
 
-static xmtp_status read_wallet(xmtp_client *client, const xmtp_client_options *options,
-                               xmtp_wallet *wallet, xmtp_error *error)
+static xmtp_status take_wallet(xmtp_account_hand *hand, xmtp_client *client,
+                               const xmtp_client_options *options, xmtp_error *error)
 {
+    *hand = (xmtp_account_hand){.client = client, .has_wallet = true, .error = error};
     if (options->encryption_key != NULL) {
-        return xmtp_wallet_parse(options->encryption_key, wallet, error);
-    }
-    if (options->database_path != NULL) {
+        XMTP_TRY(xmtp_wallet_parse(options->encryption_key, &hand->wallet, error));
+    } else if (options->database_path != NULL) {
         return xmtp_fail(error, XMTP_E_ARGUMENT,
                          "a database file needs an encryption key: without one nothing is kept");
+    } else {
+        XMTP_TRY(xmtp_wallet_generate(&client->env, &hand->wallet));
     }
-    return xmtp_wallet_generate(&client->env, wallet);
+    hand->signer = xmtp_signer_of_wallet(&hand->wallet);
+    return XMTP_OK;
 }
 
-xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *options,
-                             xmtp_error *error)
+/* Whose inbox it is to be: the wallet of encryption_key, a new one, or an account elsewhere. */
+static xmtp_status take_account(xmtp_account_hand *hand, xmtp_client *client,
+                                const xmtp_client_options *options, xmtp_error *error)
 {
-    *out = NULL;
+    if (options->account == NULL) {
+        return take_wallet(hand, client, options, error);
+    }
+    if (options->encryption_key != NULL) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT, "account and encryption_key are both given");
+    }
+    if (options->database_path != NULL && options->database_key == NULL) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "the database of an account that signs elsewhere needs a database_key");
+    }
+    return xmtp_account_hand_take(hand, client, options->account, error);
+}
+
+static xmtp_status client_new(xmtp_client **out, const xmtp_client_options *options,
+                              xmtp_error *error)
+{
     const xmtp_env *env = options->env == NULL ? xmtp_env_system() : options->env;
     xmtp_client *client = env->alloc.reallocate(env->alloc.context, NULL, sizeof(*client));
     XMTP_ENSURE(client != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory for a client"));
@@ -272,18 +308,56 @@ xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *optio
     xmtp_scratch(client, &client->out);
     xmtp_writer_init(&client->request, &client->env.alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&client->response, &client->env.alloc, XMTP_WRITER_MAX);
-    xmtp_wallet wallet;
-    xmtp_status status = read_wallet(client, options, &wallet, error);
-    if (status == XMTP_OK) {
-        status = open_with_wallet(client, options, &wallet, error);
-    }
-    xmtp_wallet_wipe(&wallet);
+    *out = client;
+    return XMTP_OK;
+}
+
+/* Hands the client over, or closes it. */
+static xmtp_status opened(xmtp_client **out, xmtp_client *client, xmtp_status status,
+                          xmtp_error *error)
+{
     if (status != XMTP_OK) {
         xmtp_client_close(client);
         return xmtp_fail_default(error, status, "client cannot be opened");
     }
     *out = client;
     return XMTP_OK;
+}
+
+xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *options,
+                             xmtp_error *error)
+{
+    xmtp_client *client;
+    xmtp_account_hand hand;
+    *out = NULL;
+    XMTP_TRY(client_new(&client, options, error));
+    xmtp_status status = take_account(&hand, client, options, error);
+    if (status == XMTP_OK) {
+        status = open_with_account(client, options, &hand, error);
+    }
+    xmtp_account_hand_wipe(&hand);
+    return opened(out, client, status, error);
+}
+
+/* The logs that it reads are kept in memory, under a key that nobody knows. */
+static xmtp_status open_observing(xmtp_client *client, const xmtp_client_options *options,
+                                  xmtp_error *error)
+{
+    uint8_t key[XMTP_DATABASE_KEY_LEN];
+    XMTP_TRY(open_transport(client, options, error));
+    XMTP_TRY(client->env.random(client->env.context, key, sizeof(key)));
+    xmtp_status status = xmtp_database_open(&client->db, &client->env, NULL, key, error);
+    xmtp_wipe(key, sizeof(key));
+    return status;
+}
+
+xmtp_status xmtp_client_open_observer(xmtp_client **out, const xmtp_client_options *options,
+                                      xmtp_error *error)
+{
+    xmtp_client *client;
+    *out = NULL;
+    XMTP_TRY(client_new(&client, options, error));
+    return opened(out, client, open_observing(client, options, error), error);
 }
 
 void xmtp_client_close(xmtp_client *client)

@@ -286,6 +286,7 @@ xmtp_status xmtp_client_dm_find(xmtp_client *client, const char *peer, xmtp_conv
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
     char dm_id[XMTP_DM_ID_LEN + 1];
     *out = (xmtp_conversation_id){0};
+    XMTP_TRY(xmtp_needs_inbox(client, error));
     XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
     xmtp_status status = find_dm(client, dm_id, out);
     return status == XMTP_E_NOT_FOUND ? xmtp_fail(error, status, "no DM with %s", inbox_id)
@@ -348,6 +349,7 @@ xmtp_status xmtp_client_dm_with(xmtp_client *client, const char *peer,
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
     char dm_id[XMTP_DM_ID_LEN + 1];
     *out = (xmtp_conversation_id){0};
+    XMTP_TRY(xmtp_needs_inbox(client, error));
     XMTP_TRY(check_dm_options(options, error));
     XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
     xmtp_status status = find_dm(client, dm_id, out);
@@ -389,6 +391,7 @@ xmtp_status xmtp_client_group_create_with(xmtp_client *client, const xmtp_group_
     xmtp_arena arena;
     xmtp_string_list people;
     *out = (xmtp_conversation_id){0};
+    XMTP_TRY(xmtp_needs_inbox(client, error));
     XMTP_TRY(check_group_options(options, error));
     xmtp_scratch(client, &arena);
     xmtp_status status = xmtp_resolve_all(client, members, member_count, &arena, &people, error);

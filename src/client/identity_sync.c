@@ -8,7 +8,7 @@
  * states are kept in the database, so that signatures are verified once, and in memory, where they
  * stay valid during one operation.
  */
-#include "client/state.h"
+#include "client/account.h"
 #include "identity/association.h"
 #include "identity/inbox_id.h"
 #include "proto/identity.pb-c.h"
@@ -131,38 +131,23 @@ static xmtp_status ask_node(void *context, xmtp_bytes account_id, uint64_t block
                             xmtp_error *error)
 {
     xmtp_client *client = context;
-    Pb__VerifySmartContractWalletSignaturesRequest__Request item =
-        PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_REQUEST__REQUEST__INIT;
-    Pb__VerifySmartContractWalletSignaturesRequest__Request *items[] = {&item};
-    Pb__VerifySmartContractWalletSignaturesRequest request =
-        PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_REQUEST__INIT;
     xmtp_arena arena;
     char *account;
-    void *answer;
+    uint64_t block_used;
     *is_valid = false;
     xmtp_scratch(client, &arena);
     xmtp_status status = xmtp_arena_string(&arena, account_id, &account);
     if (status == XMTP_OK) {
-        item.account_id = account;
-        item.has_block_number = block_number != 0;
-        item.block_number = block_number;
-        item.has_signature = 1;
-        item.signature = xmtp_proto_data(signature);
-        item.has_hash = 1;
-        item.hash = xmtp_proto_data(xmtp_bytes_of(hash, 32));
-        request.n_signatures = 1;
-        request.signatures = items;
-        status = xmtp_call(client, XMTP_IDENTITY_API("VerifySmartContractWalletSignatures"),
-                           &request.base,
-                           &pb__verify_smart_contract_wallet_signatures_response__descriptor,
-                           &arena, &answer, error);
-    }
-    if (status == XMTP_OK) {
-        const Pb__VerifySmartContractWalletSignaturesResponse *verdict = answer;
-        *is_valid = verdict->n_responses == 1 && verdict->responses[0]->is_valid;
+        status = xmtp_ask_contract(client, account, block_number, hash, signature, is_valid,
+                                   &block_used, error);
     }
     xmtp_arena_reset(&arena);
     return status;
+}
+
+xmtp_verifier xmtp_client_verifier(xmtp_client *client)
+{
+    return (xmtp_verifier){.context = client, .contract_wallet = ask_node};
 }
 
 typedef struct folding {
@@ -176,7 +161,7 @@ typedef struct folding {
 static xmtp_status fold_one(void *context, uint64_t sequence_id, xmtp_bytes data)
 {
     folding *f = context;
-    xmtp_verifier verifier = {.context = f->client, .contract_wallet = ask_node};
+    xmtp_verifier verifier = xmtp_client_verifier(f->client);
     XMTP_TRY(xmtp_association_apply(f->state, data, &verifier, 0, f->error));
     /* A node may hand out one inbox's log under the name of another. */
     if (strcmp(xmtp_association_inbox_id(f->state), f->inbox_id) != 0) {
@@ -370,14 +355,14 @@ xmtp_status xmtp_newest_state(xmtp_client *client, const char *inbox_id,
 
 /* ---- addresses */
 
-xmtp_status xmtp_lookup_address(xmtp_client *client, const char *address,
+xmtp_status xmtp_lookup_account(xmtp_client *client, xmtp_identifier_kind kind, const char *name,
                                 char inbox_id[XMTP_INBOX_ID_LEN + 1], xmtp_error *error)
 {
     inbox_id[0] = '\0';
     Pb__GetInboxIdsRequest__Request item = PB__GET_INBOX_IDS_REQUEST__REQUEST__INIT;
-    item.identifier = (char *)(uintptr_t)address;
+    item.identifier = (char *)(uintptr_t)name;
     item.has_identifier_kind = 1;
-    item.identifier_kind = XMTP_IDENTIFIER_ETHEREUM;
+    item.identifier_kind = kind;
     Pb__GetInboxIdsRequest__Request *items[] = {&item};
     Pb__GetInboxIdsRequest request = PB__GET_INBOX_IDS_REQUEST__INIT;
     request.n_requests = 1;
@@ -392,7 +377,7 @@ xmtp_status xmtp_lookup_address(xmtp_client *client, const char *address,
         for (size_t i = 0; i < found->n_responses; i++) {
             const char *id = found->responses[i]->inbox_id;
             const char *of = found->responses[i]->identifier;
-            if (id != NULL && of != NULL && strcmp(of, address) == 0 &&
+            if (id != NULL && of != NULL && strcmp(of, name) == 0 &&
                 xmtp_inbox_id_is_valid(xmtp_bytes_of_string(id))) {
                 memcpy(inbox_id, id, XMTP_INBOX_ID_LEN + 1);
             }
@@ -411,7 +396,8 @@ xmtp_status xmtp_resolve(xmtp_client *client, const char *peer,
     }
     char address[XMTP_ADDRESS_LEN + 1];
     XMTP_TRY(xmtp_address_normalize(peer, address, error));
-    xmtp_status status = xmtp_lookup_address(client, address, inbox_id, error);
+    xmtp_status status =
+        xmtp_lookup_account(client, XMTP_IDENTIFIER_ETHEREUM, address, inbox_id, error);
     if (status == XMTP_E_NETWORK) {
         /* Without the node, what it last said: enough to write to somebody whom we know. */
         xmtp_status known =

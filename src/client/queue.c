@@ -13,6 +13,7 @@
 
 xmtp_status xmtp_client_queue_enable(xmtp_client *client, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_needs_inbox(client, error));
     XMTP_TRY(xmtp_stored(client, xmtp_setting_raise(client->db, "queue_enabled", 1), error));
     client->is_queue_enabled = true;
     return XMTP_OK;

@@ -1,4 +1,4 @@
-/* registration.c - from a wallet to an installation that others can reach (identity.md 5.2).
+/* registration.c - from an account to an installation that others can reach (identity.md 5.2).
  *
  *     row with seed and the update's exact bytes  -->  key package uploaded  -->  update published
  *        -->  read back, verified to contain us   -->  registered
@@ -14,14 +14,14 @@
 #include "proto/identity.pb-c.h"
 #include "proto/mls_api.pb-c.h"
 
-static xmtp_status build_update(xmtp_client *client, const xmtp_wallet *wallet, uint8_t **update,
+static xmtp_status build_update(xmtp_client *client, const xmtp_signer *account, uint8_t **update,
                                 size_t *update_len, xmtp_error *error)
 {
-    xmtp_signer signer = xmtp_signer_of_wallet(wallet);
     uint64_t now_ns = xmtp_now_ns(client);
-    XMTP_TRY(xmtp_lookup_address(client, wallet->address, client->inbox_id, error));
+    XMTP_TRY(xmtp_lookup_account(client, account->identifier.kind, client->account,
+                                 client->inbox_id, error));
     if (client->inbox_id[0] == '\0') {
-        return xmtp_identity_update_register(&client->env.alloc, &signer, XMTP_NONCE_DEFAULT,
+        return xmtp_identity_update_register(&client->env.alloc, account, XMTP_NONCE_DEFAULT,
                                              &client->installation, now_ns, client->inbox_id,
                                              update, update_len, error);
     }
@@ -35,21 +35,21 @@ static xmtp_status build_update(xmtp_client *client, const xmtp_wallet *wallet, 
         return xmtp_fail(error, XMTP_E_INSTALLATIONS,
                          "inbox has %zu installations; revoke one first", count);
     }
-    return xmtp_identity_update_add_installation(&client->env.alloc, inbox_id, &signer,
+    return xmtp_identity_update_add_installation(&client->env.alloc, inbox_id, account,
                                                  &client->installation, now_ns, update, update_len,
                                                  error);
 }
 
-static xmtp_status start_registration(xmtp_client *client, const xmtp_wallet *wallet,
+static xmtp_status start_registration(xmtp_client *client, const xmtp_signer *account,
                                       xmtp_error *error)
 {
     uint8_t *update = NULL;
     size_t update_len = 0;
     XMTP_TRY(xmtp_installation_generate(&client->env, &client->installation));
-    XMTP_TRY(build_update(client, wallet, &update, &update_len, error));
+    XMTP_TRY(build_update(client, account, &update, &update_len, error));
     xmtp_identity_row row = {
         .inbox_id = client->inbox_id,
-        .address = client->address,
+        .address = client->account,
         .installation_seed =
             xmtp_bytes_of(client->installation.sk, sizeof(client->installation.sk)),
         .pending_update = xmtp_bytes_of(update, update_len),
@@ -59,7 +59,7 @@ static xmtp_status start_registration(xmtp_client *client, const xmtp_wallet *wa
     return status;
 }
 
-static xmtp_status publish_update(xmtp_client *client, xmtp_bytes update, xmtp_error *error)
+xmtp_status xmtp_publish_identity_update(xmtp_client *client, xmtp_bytes update, xmtp_error *error)
 {
     Pb__PublishIdentityUpdateRequest request = PB__PUBLISH_IDENTITY_UPDATE_REQUEST__INIT;
     request.has_identity_update = 1;
@@ -95,7 +95,7 @@ static xmtp_status publish_until_seen(xmtp_client *client, xmtp_bytes update, xm
     if (is_there) {
         return XMTP_OK;
     }
-    xmtp_status status = publish_update(client, update, &refused);
+    xmtp_status status = xmtp_publish_identity_update(client, update, &refused);
     XMTP_TRY(read_back(client, &is_there, error));
     if (is_there) {
         return XMTP_OK;
@@ -127,9 +127,9 @@ static xmtp_status finish_registration(xmtp_client *client, xmtp_bytes update, x
 static xmtp_status check_identity(xmtp_client *client, const xmtp_identity_row *row,
                                   xmtp_error *error)
 {
-    if (strcmp(row->address, client->address) != 0) {
-        return xmtp_fail(error, XMTP_E_DATABASE_KEY, "database belongs to %s, not to %s",
-                         row->address, client->address);
+    if (strcmp(row->address, client->account) != 0) {
+        return xmtp_fail(error, XMTP_E_DATABASE_KEY, "database belongs to %.66s, not to %.66s",
+                         row->address, client->account);
     }
     if (row->installation_seed.n != 32 || strlen(row->inbox_id) != XMTP_INBOX_ID_LEN) {
         return xmtp_fail(error, XMTP_E_CORRUPT, "stored identity is not one");
@@ -138,13 +138,13 @@ static xmtp_status check_identity(xmtp_client *client, const xmtp_identity_row *
     return xmtp_installation_from_seed(row->installation_seed.p, &client->installation);
 }
 
-static xmtp_status register_with(xmtp_client *client, const xmtp_wallet *wallet, xmtp_arena *arena,
+static xmtp_status register_with(xmtp_client *client, const xmtp_signer *account, xmtp_arena *arena,
                                  xmtp_error *error)
 {
     xmtp_identity_row row;
     xmtp_status status = xmtp_identity_read(client->db, arena, &row);
     if (status == XMTP_E_NOT_FOUND) {
-        XMTP_TRY(start_registration(client, wallet, error));
+        XMTP_TRY(start_registration(client, account, error));
         status = xmtp_identity_read(client->db, arena, &row);
     }
     XMTP_TRY(xmtp_stored(client, status, error));
@@ -154,11 +154,11 @@ static xmtp_status register_with(xmtp_client *client, const xmtp_wallet *wallet,
                                      : finish_registration(client, row.pending_update, error);
 }
 
-xmtp_status xmtp_register(xmtp_client *client, const xmtp_wallet *wallet, xmtp_error *error)
+xmtp_status xmtp_register(xmtp_client *client, const xmtp_signer *account, xmtp_error *error)
 {
     xmtp_arena arena;
     xmtp_scratch(client, &arena);
-    xmtp_status status = register_with(client, wallet, &arena, error);
+    xmtp_status status = register_with(client, account, &arena, error);
     xmtp_arena_reset(&arena);
     return status;
 }

@@ -23,6 +23,7 @@
 #include "identity/key_package.h"
 #include "identity/sender_hmac.h"
 #include "identity/signer.h"
+#include "identity/verify.h"
 #include "proto/message.h"
 #include "rpc/transport.h"
 #include "store/database.h"
@@ -88,7 +89,9 @@ struct xmtp_client {
     xmtp_database *db;
 
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
-    char address[XMTP_ADDRESS_LEN + 1];
+    char account[2 * XMTP_PASSKEY_MAX +
+                 1];                    /* whom the inbox was opened with: address or key in hex */
+    char address[XMTP_ADDRESS_LEN + 1]; /* "" when that is a passkey */
     char installation_id[2 * XMTP_INSTALLATION_LEN + 1];
     xmtp_installation installation;
     uint8_t credential[XMTP_CREDENTIAL_LEN];
@@ -143,6 +146,14 @@ xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client);
 /* True for failures that say nothing about the input: trying again later may succeed. */
 bool xmtp_is_our_trouble(xmtp_status status);
 
+/* XMTP_E_NOT_REGISTERED for a client without an inbox (xmtp_client_open_observer). */
+static inline xmtp_status xmtp_needs_inbox(const xmtp_client *client, xmtp_error *error)
+{
+    return client->inbox_id[0] != '\0'
+               ? XMTP_OK
+               : xmtp_fail(error, XMTP_E_NOT_REGISTERED, "this client was opened without an inbox");
+}
+
 /* ---- call.c */
 
 /* One unary call. service and method of the path; answer_type NULL: the answer is not looked at.
@@ -171,14 +182,18 @@ void xmtp_states_trim(xmtp_client *client, size_t keep);
 /* Address (any case) or inbox id to inbox id. XMTP_E_NO_INBOX. */
 xmtp_status xmtp_resolve(xmtp_client *client, const char *peer,
                          char inbox_id[XMTP_INBOX_ID_LEN + 1], xmtp_error *error);
-/* GetInboxIds for one normalised address; "" when nobody has it. */
-xmtp_status xmtp_lookup_address(xmtp_client *client, const char *address,
+/* GetInboxIds for one account, named as the network does; "" when nobody has it. */
+xmtp_status xmtp_lookup_account(xmtp_client *client, xmtp_identifier_kind kind, const char *name,
                                 char inbox_id[XMTP_INBOX_ID_LEN + 1], xmtp_error *error);
+/* Contracts are asked through our node. */
+xmtp_verifier xmtp_client_verifier(xmtp_client *client);
 
 /* ---- registration.c, key_rotation.c */
 
-/* Makes sure that this installation is in the inbox's log. May publish. */
-xmtp_status xmtp_register(xmtp_client *client, const xmtp_wallet *wallet, xmtp_error *error);
+/* Makes sure that this installation is in the log of the inbox of client->account. May publish;
+ * only then the account signs. */
+xmtp_status xmtp_register(xmtp_client *client, const xmtp_signer *account, xmtp_error *error);
+xmtp_status xmtp_publish_identity_update(xmtp_client *client, xmtp_bytes update, xmtp_error *error);
 /* Generates, stores and uploads a new key package; older ones live another day. */
 xmtp_status xmtp_rotate_key_package(xmtp_client *client, xmtp_error *error);
 /* Rotates when due, deletes expired key packages. */

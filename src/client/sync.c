@@ -259,6 +259,7 @@ static xmtp_status sync_groups(xmtp_client *client, uint32_t consent_states,
 static xmtp_status sync_all(xmtp_client *client, uint32_t consent_states, xmtp_sync_counts *counts,
                             xmtp_error *error)
 {
+    XMTP_TRY(xmtp_needs_inbox(client, error));
     client->is_node_away = false;
     xmtp_arena arena;
     xmtp_scratch(client, &arena);

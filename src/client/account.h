@@ -1,0 +1,43 @@
+/* account.h - the signers of applications as those that identity updates are built with. */
+#ifndef XMTP_CLIENT_ACCOUNT_H
+#define XMTP_CLIENT_ACCOUNT_H
+
+#include "client/state.h"
+#include "identity/update.h"
+
+#include <xmtp/identity.h>
+
+/* An account as the network names it. */
+typedef struct xmtp_account_name {
+    xmtp_identifier identifier; /* view into the fields below */
+    char address[XMTP_ADDRESS_LEN + 1];
+    uint8_t passkey[XMTP_PASSKEY_MAX];
+} xmtp_account_name;
+
+/* Fills out, which is not to be moved afterwards. XMTP_E_IDENTIFIER, XMTP_E_ARGUMENT. */
+xmtp_status xmtp_account_name_parse(xmtp_account_kind kind, const char *text,
+                                    xmtp_account_name *out, xmtp_error *error);
+
+/* A signer of an application, ready to sign; holds a private key: wipe it. */
+typedef struct xmtp_account_hand {
+    xmtp_client *client;
+    const xmtp_account_signer *account;
+    xmtp_account_name name;
+    bool has_wallet;
+    xmtp_wallet wallet;
+    xmtp_signer signer;
+    xmtp_error *error;
+} xmtp_account_hand;
+
+/* hand must stay where it is until it is wiped. */
+xmtp_status xmtp_account_hand_take(xmtp_account_hand *hand, xmtp_client *client,
+                                   const xmtp_account_signer *account, xmtp_error *error);
+void xmtp_account_hand_wipe(xmtp_account_hand *hand);
+
+/* Asks the node whether a contract wallet signed hash; block_number 0: at its newest block.
+ * *block_used: the block that the answer is for; 0 when the node does not say. */
+xmtp_status xmtp_ask_contract(xmtp_client *client, const char *account_id, uint64_t block_number,
+                              const uint8_t hash[32], xmtp_bytes signature, bool *is_valid,
+                              uint64_t *block_used, xmtp_error *error);
+
+#endif
