@@ -140,7 +140,9 @@ typedef struct xmtp_mls_member {
 /* The same for create, join and load. Numbers of 0 mean the default in brackets. */
 typedef struct xmtp_mls_config {
     const xmtp_env *env;
-    uint32_t past_epochs_max;        /* [0] epochs kept for late application messages */
+    uint32_t past_epochs_max;      /* [0] epochs kept for late application messages */
+    uint64_t past_epoch_age_max_s; /* [no limit] and for how many seconds after their end, by env's
+                                        clock: see xmtp_mls_group_expire */
     uint32_t out_of_order_tolerance; /* [5] skipped keys kept per sender, in generations behind the
                                         newest */
     uint32_t forward_distance_max;   /* [1000] how many generations a message may be ahead */
@@ -161,7 +163,9 @@ typedef struct xmtp_mls_config {
     /* Judges a credential that comes into the group (section 5.3.1): of every member when we join,
      * then of each Add, Update and path. before: what it replaces, NULL for a new member. Anything
      * but XMTP_OK refuses with XMTP_E_CREDENTIAL. NULL: all are accepted here, and the application
-     * judges what staged objects tell. */
+     * judges what staged objects tell. Of an X.509 credential the library has checked
+     * that the certificates hold together and are for the leaf's key; whether the last of them is
+     * trusted, and the time they are valid, is decided here. */
     xmtp_status (*authenticate)(void *context, const xmtp_mls_member *member,
                                 const xmtp_mls_member *before);
     void *authenticate_context;
@@ -174,6 +178,7 @@ typedef struct xmtp_mls_config {
                                    const xmtp_bytes *updates, size_t count, xmtp_bytes *after);
     void *app_data_context;
     bool public_handshakes; /* proposals and commits go out as PublicMessage */
+    bool grease;            /* GroupInfos (and welcomes) carry an extension of a GREASE type */
     uint32_t padding;       /* [1] plaintexts of private messages are padded to multiples of this */
 } xmtp_mls_config;
 
@@ -188,6 +193,10 @@ typedef struct xmtp_mls_capabilities {
     xmtp_mls_u16_list extensions;
     xmtp_mls_u16_list proposals;
     xmtp_mls_u16_list credentials;
+    /* Adds random GREASE values (section 13.5) to each list but versions, and an extension of such a
+     * type to the leaf and the key package, so that peers who cannot ignore what they do not know
+     * are found early. */
+    bool grease;
 } xmtp_mls_capabilities;
 
 /* Who we are in a group: a credential and a signature key pair. */
@@ -381,6 +390,15 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_load(xmtp_mls_group **out,
                                                          const xmtp_mls_records *records,
                                                          xmtp_error *error);
 XMTP_API void xmtp_mls_group_free(xmtp_mls_group *group); /* wipes; takes NULL */
+
+/* Deletes what is kept longer than the configuration says: past epochs by their age, and whatever an
+ * earlier configuration with higher limits left in the store. Every merge does this as well; call it
+ * now and then for groups in which nothing happens. Messages of an epoch that is too old get
+ * XMTP_E_EPOCH_OLD, whether or not its keys are deleted yet. A clock that went back deletes
+ * nothing. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_expire(xmtp_mls_group *group,
+                                                           xmtp_mls_writes *writes,
+                                                           xmtp_error *error);
 
 /* Joining without a Welcome (section 12.4.3.2). */
 typedef struct xmtp_mls_external_options {
@@ -588,6 +606,8 @@ XMTP_API xmtp_bytes
 xmtp_mls_pending_message(const xmtp_mls_pending *pending); /* MLSMessage to send */
 XMTP_API xmtp_bytes
 xmtp_mls_pending_welcome(const xmtp_mls_pending *pending); /* MLSMessage; empty without an Add */
+/* Whether a message from the network is this commit: an own echo, for stage_pending. */
+XMTP_API bool xmtp_mls_pending_is(const xmtp_mls_pending *pending, xmtp_bytes message);
 XMTP_API uint64_t
 xmtp_mls_pending_epoch(const xmtp_mls_pending *pending); /* in which it was made */
 
@@ -622,6 +642,18 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_stage_pending(const xmtp_mls
 /* Takes NULL. A group lends the memory of one staged object and takes it back here or in merge, so
  * that a message allocates nothing: both belong to the group's thread. */
 XMTP_API void xmtp_mls_staged_free(xmtp_mls_staged *staged);
+
+/* To and from bytes, for a decision that outlives the process: the message (the one that was
+ * processed, given again) and the state of the group it was judged in, no keys. Decoding opens and checks it again, except for what was decided once:
+ * config->authenticate is not asked again and lifetimes are not held against the present. Own
+ * commits are stored as pending ones (XMTP_E_STATE). XMTP_E_STATE when decoding: the group has had
+ * a commit since. XMTP_E_CORRUPT: damaged, or another message was given. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_staged_encode(const xmtp_mls_staged *staged,
+                                                            xmtp_bytes message, uint8_t **out,
+                                                            size_t *out_len);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_staged_decode(xmtp_mls_staged **out,
+                                                            xmtp_mls_group *group,
+                                                            xmtp_bytes encoded, xmtp_error *error);
 
 /* Makes the staged object true and consumes it (also on failure: reload the group then). */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_merge(xmtp_mls_group *group,

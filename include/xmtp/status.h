@@ -86,6 +86,8 @@ extern "C" {
     X(E_APP_DATA, -245, "application data of a component is missing, unordered or refused")        \
     X(E_APP_DATA_LOCKED, -246, "extensions change app_data_dictionary where AppDataUpdate has to") \
     X(E_PROPOSAL_UNSUPPORTED, -247, "a member does not support proposals of this type")            \
+    X(E_CERTIFICATE, -248, "certificates of a credential do not hold together")                    \
+    X(E_CERTIFICATE_KEY, -249, "certificate is not for the signature key of its leaf")             \
     /* identity */                                                                                 \
     X(E_ASSOCIATION, -300, "identity update breaks an association rule")                           \
     X(E_REPLAY, -301, "signature was used in an earlier identity update")                          \

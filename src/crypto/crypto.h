@@ -205,6 +205,26 @@ enum { XMTP_P256_RAW_LEN = 64 };
 xmtp_status xmtp_p256_verify(xmtp_bytes key, xmtp_bytes message, xmtp_bytes der,
                              uint8_t raw[XMTP_P256_RAW_LEN]) XMTP_MUST_CHECK;
 
+/* ---- certificates
+ * ---------------------------------------------------------------------------------------- */
+
+enum {
+    XMTP_X509_CHAIN_MAX = 16,              /* certificates of one credential */
+    XMTP_X509_CERTIFICATE_MAX = 64 * 1024, /* bytes of one, in DER */
+};
+
+/* Whether certificates (DER, the end entity's first) hold together: the first has public_key, of this
+ * signature algorithm, and may sign; each other one is an authority and signed the one before it;
+ * critical extensions are known, keys and digests not weaker than 112 bits. Whom to trust, and what
+ * time it is, is not looked at.
+ *
+ * XMTP_E_CERTIFICATE      they do not, or one cannot be read; none at all
+ * XMTP_E_CERTIFICATE_KEY  the first is for another key
+ * XMTP_E_LIMIT            more than XMTP_X509_CHAIN_MAX
+ * Threads: any. OpenSSL takes memory during the call. */
+xmtp_status xmtp_x509_check_chain(const xmtp_bytes *certificates, size_t count,
+                                  const xmtp_signature *signature, xmtp_bytes public_key);
+
 /* ---- suites
  * -------------------------------------------------------------------------------------------- */
 

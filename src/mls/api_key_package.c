@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "mls/api_convert.h"
+#include "mls/grease.h"
 #include "mls/key_package.h"
 #include "mls/key_package_rules.h"
 #include "mls/label.h"
@@ -58,6 +59,9 @@ static xmtp_status make_leaf(making *m)
     XMTP_TRY(xmtp_convert_capabilities(&m->arena, &o->capabilities, &leaf.capabilities));
     XMTP_TRY(xmtp_convert_extensions(&m->arena, o->leaf_extensions, o->leaf_extension_count,
                                      &leaf.extensions));
+    if (o->capabilities.grease) {
+        XMTP_TRY(xmtp_grease_leaf(m->env, &m->arena, &leaf));
+    }
     return xmtp_leaf_node_sign(m->suite, o->signer.signature_sk.p, &leaf, (xmtp_bytes){0}, 0,
                                &m->scratch, &m->leaf);
 }
@@ -71,6 +75,10 @@ static xmtp_status make_package(making *m)
     XMTP_TRY(xmtp_leaf_node_of(xmtp_writer_bytes(&m->leaf), &package.leaf_node));
     XMTP_TRY(
         xmtp_convert_extensions(&m->arena, o->extensions, o->extension_count, &package.extensions));
+    if (o->capabilities.grease) {
+        XMTP_TRY(xmtp_grease_extensions(
+            m->env, &m->arena, package.leaf_node.capabilities.extensions, &package.extensions));
+    }
     XMTP_TRY(
         xmtp_key_package_sign(m->suite, o->signer.signature_sk.p, &package, &m->scratch, &m->out));
     XMTP_TRY(xmtp_writer_status(&m->out));

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "mls/api_convert.h"
+#include "mls/grease.h"
 #include "mls/proposals.h"
 #include "mls/transcript.h"
 
@@ -44,8 +45,9 @@ xmtp_status xmtp_first_leaf_fields(const xmtp_env *env, const xmtp_mls_create_op
                             .not_before = now_s < LIFETIME_BEFORE_S ? 0 : now_s - LIFETIME_BEFORE_S,
                             .not_after = now_s + LIFETIME_AFTER_S};
     XMTP_TRY(xmtp_convert_capabilities(arena, &options->capabilities, &out->capabilities));
-    return xmtp_convert_extensions(arena, options->leaf_extensions, options->leaf_extension_count,
-                                   &out->extensions);
+    XMTP_TRY(xmtp_convert_extensions(arena, options->leaf_extensions, options->leaf_extension_count,
+                                     &out->extensions));
+    return options->capabilities.grease ? xmtp_grease_leaf(env, arena, out) : XMTP_OK;
 }
 
 /* A fresh leaf key pair and the signed leaf, into the tree. */

@@ -218,6 +218,7 @@ void xmtp_mls_group_free(xmtp_mls_group *group)
     xmtp_kept_drop(group, NULL);
     xmtp_resumption_free(group);
     xmtp_exporter_drop(group, NULL);
+    alloc->reallocate(alloc->context, group->stale, 0);
     xmtp_buffer_free(alloc, &group->reinit);
     xmtp_tree_free(&group->tree);
     xmtp_framing_scratch_free(group->scratch);
@@ -241,6 +242,7 @@ xmtp_status xmtp_group_first_epoch(xmtp_mls_group *group, xmtp_bytes context, ui
                               group->tree.leaf_count, group->private_keys.leaf_index,
                               &group->secrets));
     group->epoch_count = 1;
+    group->epochs[0].started_s = xmtp_group_now_s(group);
     XMTP_TRY(xmtp_group_set_context(group));
     size_t mark = xmtp_writes_mark(writes);
     xmtp_records_put_all(group, writes);

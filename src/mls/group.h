@@ -6,6 +6,8 @@
  *   stage.c       what a commit would make      merge.c    making it so
  *   make_commit.c, pending.c  own commits       proposals.c  checking and applying proposals
  *   kept.c        proposals sent alone          psk.c      pre-shared keys of a commit or welcome
+ *   staged_store.c  staged objects as bytes
+ *   expire.c      past epochs by their age      grease.c   values that mean nothing
  *   app_data.c    data of components            exporter.c secrets that leave the key schedule
  *
  *     epochs[0]    the current epoch      epochs[1], [2] ...  the ones before, newest first
@@ -68,6 +70,7 @@ typedef struct xmtp_epoch {
     xmtp_buffer context; /* encoded GroupContext */
     xmtp_secret sender_data_secret;
     xmtp_secret_tree secret_tree;
+    uint64_t started_s; /* seconds since 1970, 0 when not known; the epoch before ended then */
     xmtp_buffer leaves_before; /* past epochs: (uint32 leaf, LeafNode<V>, empty when it was blank)
                                   for each leaf that the next commit changed */
 } xmtp_epoch;
@@ -127,6 +130,9 @@ struct xmtp_mls_group {
     uint32_t kept_capacity;
     xmtp_resumption *resumption; /* config.resumption_psks_max places, rising epochs */
     uint32_t resumption_count;
+    xmtp_record_key *stale; /* records of the store that an earlier configuration left behind */
+    uint32_t stale_count;
+    uint32_t stale_capacity;
     xmtp_secret_tree exporter_tree; /* of the current epoch; zeroed before its first use */
     xmtp_buffer reinit; /* the ReInit proposal that ended this group; empty: it goes on */
 
@@ -161,6 +167,7 @@ struct xmtp_mls_staged {
     uint64_t revision;
     xmtp_arena arena;
     xmtp_mls_content_type content_type;
+    xmtp_bytes signature; /* of the message; empty for an own commit that is followed */
     uint64_t message_epoch;
     xmtp_mls_member sender;
     xmtp_bytes authenticated_data;
@@ -207,6 +214,16 @@ xmtp_status xmtp_group_authenticate(const xmtp_mls_group *group, uint32_t leaf_i
 
 /* The kept epoch with this number, or NULL. */
 xmtp_epoch *xmtp_group_epoch_find(const xmtp_mls_group *group, uint64_t number);
+
+/* ---- expire.c ---- */
+
+uint64_t xmtp_group_now_s(const xmtp_mls_group *group);
+/* Past epochs only. */
+bool xmtp_epoch_is_expired(const xmtp_mls_group *group, const xmtp_epoch *epoch);
+/* What xmtp_mls_group_expire does; all writes first, so that a failure changes nothing. */
+xmtp_status xmtp_group_expire(xmtp_mls_group *group, xmtp_mls_writes *writes) XMTP_MUST_CHECK;
+/* Notes a record that is not loaded, for deletion. */
+xmtp_status xmtp_group_note_stale(xmtp_mls_group *group, xmtp_bytes key) XMTP_MUST_CHECK;
 
 /* The leaf as it was in a kept epoch. XMTP_E_SENDER when it was blank. */
 xmtp_status xmtp_group_leaf_at_epoch(const xmtp_mls_group *group, const xmtp_epoch *epoch,

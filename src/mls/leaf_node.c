@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "mls/label.h"
+#include "mls/x509_credential.h"
 
 #include <inttypes.h>
 
@@ -217,6 +218,7 @@ xmtp_status xmtp_leaf_node_validate(const xmtp_leaf_node *leaf, const xmtp_leaf_
                          "leaf has a credential of type %u, which its capabilities do not list",
                          leaf->credential.type);
     }
+    XMTP_TRY(xmtp_credential_check(rules->suite, &leaf->credential, leaf->signature_key, error));
     XMTP_TRY(check_own_extensions(leaf, error));
     return rules->group_extensions == NULL ? XMTP_OK : check_group(leaf, rules, error);
 }

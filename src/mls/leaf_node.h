@@ -76,6 +76,7 @@ typedef struct xmtp_leaf_node_rules {
  * XMTP_E_KEY           a public key has the wrong length
  * XMTP_E_LIFETIME      now is outside of the lifetime
  * XMTP_E_CREDENTIAL    its own credential type is not in its capabilities
+ * XMTP_E_CERTIFICATE, XMTP_E_CERTIFICATE_KEY   its X.509 credential does not hold
  * XMTP_E_EXTENSION     one of its extensions is not in its capabilities
  * XMTP_E_CAPABILITIES  lacks a required capability, or the type of an extension of the group
  */

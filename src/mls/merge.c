@@ -175,6 +175,7 @@ static xmtp_status merge_commit(xmtp_mls_group *group, xmtp_staged_commit *commi
     XMTP_TRY(xmtp_epoch_start(&next, group->suite, group->alloc, commit->context.raw,
                               commit->context.epoch, commit->next.leaf_count,
                               commit->private_keys.leaf_index, &commit->secrets));
+    next.started_s = xmtp_group_now_s(group);
     close_epoch(group, ending, writes);
     shift_epochs(group, writes);
     group->epochs[0] = next;
@@ -230,7 +231,7 @@ static xmtp_status merge(xmtp_mls_group *group, xmtp_mls_staged *staged, xmtp_ml
         xmtp_records_put_header(group, writes);
         xmtp_framing_scratch_trim(group->scratch, XMTP_MLS_SPARE_MAX);
     }
-    return xmtp_writes_status(writes);
+    return xmtp_group_expire(group, writes);
 }
 
 xmtp_status xmtp_mls_group_merge(xmtp_mls_group *group, xmtp_mls_staged *staged,

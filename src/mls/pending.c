@@ -68,6 +68,11 @@ xmtp_bytes xmtp_mls_pending_welcome(const xmtp_mls_pending *pending)
     return xmtp_buffer_bytes(&pending->welcome);
 }
 
+bool xmtp_mls_pending_is(const xmtp_mls_pending *pending, xmtp_bytes message)
+{
+    return xmtp_bytes_equal(xmtp_buffer_bytes(&pending->message), message);
+}
+
 uint64_t xmtp_mls_pending_epoch(const xmtp_mls_pending *pending)
 {
     return pending->epoch;

@@ -13,6 +13,7 @@
 #include "base/status.h"
 #include "mls/kept.h"
 #include "mls/stage.h"
+#include "mls/x509_credential.h"
 
 #include <inttypes.h>
 
@@ -38,7 +39,8 @@ static xmtp_status check_address(const xmtp_mls_group *group, xmtp_bytes group_i
                          "message for epoch %" PRIu64 ", group is at %" PRIu64, epoch, current);
     }
     *out = xmtp_group_epoch_find(group, epoch);
-    if (*out == NULL || (epoch < current && !is_application)) {
+    if (*out == NULL || (epoch < current && !is_application) ||
+        (epoch < current && xmtp_epoch_is_expired(group, *out))) {
         return xmtp_fail(error, XMTP_E_EPOCH_OLD,
                          "message for epoch %" PRIu64 ", group is at %" PRIu64, epoch, current);
     }
@@ -179,7 +181,7 @@ static xmtp_status external_sender(const xmtp_mls_group *group, uint32_t index,
     }
     leaf->signature_key = sender.signature_key;
     leaf->credential = sender.credential;
-    return XMTP_OK;
+    return xmtp_credential_check(group->suite, &sender.credential, sender.signature_key, error);
 }
 
 static xmtp_status outside_sender(const xmtp_mls_group *group, const xmtp_framed_content *content,
@@ -317,6 +319,7 @@ static xmtp_status process(xmtp_mls_staged *staged, xmtp_bytes bytes, xmtp_error
     XMTP_TRY(xmtp_arena_take(&staged->arena, sizeof *content, (void **)&content));
     XMTP_TRY(xmtp_mls_message_decode(bytes, &staged->arena, message));
     XMTP_TRY(open_message(staged, message, content, &epoch, &leaf, error));
+    staged->signature = content->auth.signature;
     xmtp_status status = xmtp_framing_verify(group->suite, leaf.signature_key, content,
                                              xmtp_buffer_bytes(&epoch->context), group->scratch);
     if (status != XMTP_OK) {

@@ -2,7 +2,7 @@
  *
  *     header = version, suite, is_active, epoch, leaf_count, own signature keys, own leaf, private
  * tree keys, confirmation_tag, interim_transcript_hash, the secrets of the epoch epoch  =
- * GroupContext<V>, sender_data_secret<V>
+ * GroupContext<V>, sender_data_secret<V>, uint64 started_s
  *
  * A message rewrites one ratchet. A commit writes the header, the new epoch, its secret tree and
  * ratchets, the nodes it changed, and deletes the epoch that falls out.
@@ -80,6 +80,7 @@ void xmtp_records_put_epoch(const xmtp_epoch *epoch, xmtp_mls_writes *writes)
         xmtp_writes_open(writes, xmtp_record_key_epoch(XMTP_RECORD_EPOCH, epoch->number));
     xmtp_writer_vec(w, xmtp_buffer_bytes(&epoch->context));
     put_secret(w, &epoch->sender_data_secret);
+    xmtp_writer_u64(w, epoch->started_s);
     xmtp_writes_close(writes);
 }
 
@@ -202,7 +203,7 @@ typedef struct loader {
 } loader;
 
 /* The epochs of a group sit newest first. Those that an earlier configuration with a larger
- * past_epochs_max left behind are not loaded; they go when the group's records go. */
+ * past_epochs_max left behind are not loaded, and deleted by the next xmtp_group_expire. */
 static xmtp_status epoch_place(loader *l, uint64_t number, xmtp_epoch **out)
 {
     *out = NULL;
@@ -323,12 +324,15 @@ static xmtp_status visit_epoch(void *visitor, xmtp_bytes key, xmtp_bytes value)
     XMTP_TRY(key_epoch(l, &k, &epoch, &number));
     XMTP_TRY(xmtp_reader_end(&k));
     if (epoch == NULL) {
-        return XMTP_OK;
+        return xmtp_group_note_stale(l->group, key);
     }
     XMTP_ENSURE(epoch->context.p == NULL, XMTP_E_CORRUPT);
     XMTP_TRY(xmtp_reader_vec(&r, &context));
     XMTP_ENSURE(context.n > 0, XMTP_E_CORRUPT);
     XMTP_TRY(read_secret(&r, &epoch->sender_data_secret));
+    if (r.n > 0) { /* the first version ends here */
+        XMTP_TRY(xmtp_reader_u64(&r, &epoch->started_s));
+    }
     XMTP_TRY(xmtp_reader_end(&r));
     epoch->number = number;
     return xmtp_buffer_copy(l->group->alloc, context, &epoch->context);
@@ -343,7 +347,7 @@ static xmtp_status visit_secret_tree(void *visitor, xmtp_bytes key, xmtp_bytes v
     XMTP_TRY(key_epoch(l, &k, &epoch, &number));
     XMTP_TRY(xmtp_reader_end(&k));
     if (epoch == NULL) {
-        return XMTP_OK;
+        return xmtp_group_note_stale(l->group, key);
     }
     XMTP_ENSURE(epoch->context.p != NULL && epoch->secret_tree.suite == NULL, XMTP_E_CORRUPT);
     return xmtp_secret_tree_decode(&epoch->secret_tree, l->group->suite, l->group->alloc, value);
@@ -362,7 +366,7 @@ static xmtp_status visit_ratchet(void *visitor, xmtp_bytes key, xmtp_bytes value
     XMTP_TRY(xmtp_reader_u8(&k, &kind));
     XMTP_TRY(xmtp_reader_end(&k));
     if (epoch == NULL) {
-        return XMTP_OK;
+        return xmtp_group_note_stale(l->group, key);
     }
     XMTP_ENSURE(epoch->secret_tree.suite != NULL && kind <= XMTP_RATCHET_APPLICATION,
                 XMTP_E_CORRUPT);
@@ -396,7 +400,7 @@ static xmtp_status visit_leaves(void *visitor, xmtp_bytes key, xmtp_bytes value)
     XMTP_TRY(key_epoch(l, &k, &epoch, &number));
     XMTP_TRY(xmtp_reader_end(&k));
     if (epoch == NULL) {
-        return XMTP_OK;
+        return xmtp_group_note_stale(l->group, key);
     }
     XMTP_ENSURE(epoch->context.p != NULL && epoch->leaves_before.p == NULL, XMTP_E_CORRUPT);
     XMTP_TRY(check_leaves(value));
@@ -441,9 +445,17 @@ static xmtp_status visit_resumption(void *visitor, xmtp_bytes key, xmtp_bytes va
     const uint32_t places = group->config.resumption_psks_max;
     bool is_full = group->resumption_count == places;
     if (places == 0 || (is_full && group->resumption[0].epoch > item.epoch)) {
-        return XMTP_OK;
+        xmtp_secret_wipe(&item.secret);
+        return xmtp_group_note_stale(group, key);
     }
-    return xmtp_resumption_add(group, item.epoch, &item.secret, &dropped, &has_dropped);
+    xmtp_status status =
+        xmtp_resumption_add(group, item.epoch, &item.secret, &dropped, &has_dropped);
+    xmtp_secret_wipe(&item.secret);
+    if (status == XMTP_OK && has_dropped) {
+        const xmtp_record_key gone = xmtp_record_key_epoch(XMTP_RECORD_RESUMPTION, dropped);
+        status = xmtp_group_note_stale(group, xmtp_record_key_bytes(&gone));
+    }
+    return status;
 }
 
 static xmtp_status visit_reinit(void *visitor, xmtp_bytes key, xmtp_bytes value)

@@ -37,17 +37,18 @@ static void own_credential_unlisted(scene *s, xmtp_leaf_node *leaf)
 
 static void foreign_credential(scene *s, xmtp_leaf_node *leaf)
 {
-    static const uint8_t both[] = {0, 1, 0, 2};
+    static const uint8_t both[] = {0, 1, 0, 3};
     (void)s;
-    leaf->credential.type = 2;
+    leaf->credential.type = 3;
     leaf->capabilities.credentials.raw = xmtp_bytes_of(both, 4);
 }
 
 static void credential_of_others_unlisted(scene *s, xmtp_leaf_node *leaf)
 {
+    static const uint8_t three[] = {0, 3};
     (void)s;
-    leaf->credential.type = 2;
-    leaf->capabilities.credentials.raw = xmtp_bytes_of(other_bytes, 2);
+    leaf->credential.type = 3;
+    leaf->capabilities.credentials.raw = xmtp_bytes_of(three, 2);
 }
 
 static void odd_capabilities(scene *s, xmtp_leaf_node *leaf)

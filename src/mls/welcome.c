@@ -15,6 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/grease.h"
 
 /* ---- making ---- */
 
@@ -32,6 +33,14 @@ static xmtp_status sign_group_info(const xmtp_mls_group *group, xmtp_group_info 
                                   &group->scratch->label, signature, &signature_len));
     xmtp_writer_vec(w, xmtp_bytes_of(signature, signature_len)); /* TBS, then the signature */
     return xmtp_writer_status(w);
+}
+
+static xmtp_status grease(const xmtp_env *env, xmtp_writer *extensions, size_t *count)
+{
+    uint16_t type;
+    XMTP_TRY(xmtp_grease_value(env, &type));
+    (*count)++;
+    return xmtp_grease_extension_encode(env, type, extensions);
 }
 
 xmtp_status xmtp_group_info_make(const xmtp_mls_group *group, const xmtp_new_epoch *epoch,
@@ -55,6 +64,9 @@ xmtp_status xmtp_group_info_make(const xmtp_mls_group *group, const xmtp_new_epo
     }
     if (status == XMTP_OK) {
         status = xmtp_writer_status(&tree);
+    }
+    if (status == XMTP_OK && group->config.grease) {
+        status = grease(group->env, &extensions, &count);
     }
     if (status == XMTP_OK) {
         status = xmtp_writer_status(&extensions);

@@ -685,33 +685,6 @@ static void two_talk(world_env *world, const xmtp_suite *suite)
     member_free(&y);
 }
 
-/* Certificates are the application's to judge; here they are carried. */
-static void x509_credentials_are_carried(void **state)
-{
-    (void)state;
-    static const uint16_t types[] = {1, 2};
-    static const uint8_t certificates[] = {3, 'd', 'e', 'r'};
-    world_env world;
-    member x;
-    world_env_init(&world, 19);
-    member_init(&x, &world, "x");
-    xmtp_mls_create_options create = {.suite = 3,
-                                      .group_id = xmtp_bytes_of("g", 1),
-                                      .signer = member_signer(&x),
-                                      .capabilities = world_capabilities()};
-    create.capabilities.credentials = (xmtp_mls_u16_list){types, 2};
-    create.signer.credential_type = XMTP_MLS_CREDENTIAL_X509;
-    create.signer.identity = xmtp_bytes_of(certificates, sizeof certificates);
-    assert_ok(&x, xmtp_mls_group_create(&x.group, &x.config, &create, x.writes, &x.error));
-    member_store(&x);
-    member_confirm(&x, member_commit(&x, NULL));
-    xmtp_mls_member m;
-    assert_true(xmtp_mls_group_member(x.group, 0, &m));
-    assert_int_equal(m.credential_type, XMTP_MLS_CREDENTIAL_X509);
-    assert_true(xmtp_bytes_equal(m.identity, create.signer.identity));
-    member_free(&x);
-}
-
 static void every_suite_carries_a_group(void **state)
 {
     (void)state;
@@ -746,7 +719,6 @@ int main(void)
         cmocka_unit_test(custom_proposals_need_the_support_of_all),
         cmocka_unit_test(a_crowd_agrees_after_every_round),
         cmocka_unit_test(the_application_judges_credentials),
-        cmocka_unit_test(x509_credentials_are_carried),
         cmocka_unit_test(every_suite_carries_a_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
