@@ -1,6 +1,7 @@
 /* cmd_node.c - xmtp node: runs a node until SIGINT or SIGTERM. */
 #include "base/bytes.h"
 #include "cli/cli.h"
+#include "cli/node_data.h"
 #include "node/config.h"
 
 #include <signal.h>
@@ -12,6 +13,7 @@
 
 static const char usage[] =
     "usage: xmtp node [--config FILE] [--SETTING VALUE]...\n"
+    "       xmtp node check|stats|backup|restore ...      (--help tells more)\n"
     "\n"
     "Runs a node: stores what clients send and delivers it to those who ask. Official clients\n"
     "reach it with env \"local\": native ones over gRPC, browsers over gRPC-web or the gateway.\n"
@@ -275,6 +277,9 @@ static int run_node(arguments *a)
 
 int cmd_node(int argc, char **argv)
 {
+    if (argc > 1 && cli_is_node_data(argv[1])) {
+        return cmd_node_data(argc - 1, argv + 1);
+    }
     arguments a = {.options = {.notice = print_notice}};
     xmtp_node_config_init(&a.config, &xmtp_env_system()->alloc);
     int code = CLI_USAGE;

@@ -207,6 +207,45 @@ xmtp_status xmtp_node_index_open(xmtp_node_index **out, const xmtp_env *env, con
     return XMTP_OK;
 }
 
+static int open_to_read(xmtp_node_index *index)
+{
+    MDB_txn *txn;
+    int code = mdb_env_create(&index->mdb);
+    code = code == 0 ? mdb_env_set_maxreaders(index->mdb, READERS_MAX) : code;
+    code = code == 0
+               ? mdb_env_open(index->mdb, index->dir, MDB_RDONLY | MDB_NOTLS | MDB_NORDAHEAD, 0600)
+               : code;
+    code = code == 0 ? mdb_txn_begin(index->mdb, NULL, MDB_RDONLY, &txn) : code;
+    if (code == 0) {
+        code = mdb_dbi_open(txn, NULL, 0, &index->dbi);
+        mdb_txn_abort(txn);
+    }
+    return code;
+}
+
+xmtp_status xmtp_node_index_open_to_read(xmtp_node_index **out, const xmtp_env *env,
+                                         const char *dir, xmtp_error *error)
+{
+    char boot[BOOT_LEN + 1];
+    *out = NULL;
+    xmtp_node_index *index = env->alloc.reallocate(env->alloc.context, NULL, sizeof *index);
+    XMTP_ENSURE(index != NULL, XMTP_E_NOMEM);
+    *index = (xmtp_node_index){.env = env, .is_in_memory = true /* not to be marked as clean */};
+    (void)snprintf(index->dir, sizeof index->dir, "%.*s", XMTP_NODE_INDEX_DIR_MAX - 32, dir);
+    (void)read_file("/proc/sys/kernel/random/boot_id", boot);
+    xmtp_status status = is_trusted(index, boot) ? XMTP_OK : XMTP_E_NOT_FOUND;
+    int code = status == XMTP_OK ? open_to_read(index) : 0;
+    if (code != 0) {
+        status = xmtp_node_index_fail(error, code, "cannot open");
+    }
+    if (status != XMTP_OK) {
+        xmtp_node_index_close(index);
+        return status;
+    }
+    *out = index;
+    return XMTP_OK;
+}
+
 void xmtp_node_index_close(xmtp_node_index *index)
 {
     if (index == NULL) {

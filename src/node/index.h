@@ -47,6 +47,11 @@ typedef struct xmtp_node_place {
 xmtp_status xmtp_node_index_open(xmtp_node_index **out, const xmtp_env *env, const char *dir,
                                  size_t len_max, xmtp_error *error);
 
+/* Of a node that runs in another process, or of none; for reading only. XMTP_E_NOT_FOUND: there is
+ * none that can be trusted, it will be made again at the next start. */
+xmtp_status xmtp_node_index_open_to_read(xmtp_node_index **out, const xmtp_env *env,
+                                         const char *dir, xmtp_error *error);
+
 /* Syncs, so that the next boot can use it. Takes NULL. */
 void xmtp_node_index_close(xmtp_node_index *index);
 
@@ -103,5 +108,14 @@ typedef xmtp_status (*xmtp_node_address_visit)(void *context, uint8_t identifier
                                                uint64_t associated_at, uint64_t revoked_at);
 xmtp_status xmtp_node_index_each_address(xmtp_node_index *index, xmtp_node_address_visit visit,
                                          void *context);
+
+/* How many places of records before a position are in the index. */
+xmtp_status xmtp_node_index_count(xmtp_node_index *index, xmtp_node_position before,
+                                  uint64_t *count);
+
+/* Whether the index says of a record what it should: its place, and of its hash its id.
+ * XMTP_E_NOT_FOUND it knows nothing of it, XMTP_E_DATABASE it says something else. */
+xmtp_status xmtp_node_index_check(xmtp_node_index *index, const xmtp_node_record *record,
+                                  xmtp_node_position at, uint32_t len);
 
 #endif

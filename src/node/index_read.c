@@ -194,3 +194,86 @@ xmtp_status xmtp_node_index_each_address(xmtp_node_index *index, xmtp_node_addre
     walk_close(&w);
     return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
 }
+
+/* ---- checking */
+
+static bool is_before(xmtp_node_position a, xmtp_node_position b)
+{
+    return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
+}
+
+/* Some thousand entries in one transaction: a long one would keep the writer of the index from using
+ * its free pages. last: the key to go on behind. */
+static xmtp_status count_some(xmtp_node_index *index, xmtp_node_position before,
+                              xmtp_node_index_key *last, uint64_t *count)
+{
+    enum { TXN_COUNT = 20000 };
+    walk w;
+    size_t steps = 0;
+    XMTP_TRY(walk_open(&w, index));
+    xmtp_status status = walk_seek(&w, last);
+    while (status == XMTP_OK && begins_with(&w, (const uint8_t *)"M", 1) && steps++ < TXN_COUNT) {
+        xmtp_node_place place;
+        status = place_decode(&w, &place);
+        *count += status == XMTP_OK && is_before(place.position, before) ? 1 : 0;
+        last->n = 0;
+        xmtp_node_index_key_add(last, w.key.mv_data, w.key.mv_size);
+        xmtp_node_index_key_add(last, "", 1); /* the least key behind it */
+        status = status == XMTP_OK ? walk_step(&w, MDB_NEXT) : status;
+    }
+    bool has_more = status == XMTP_OK && steps >= TXN_COUNT;
+    walk_close(&w);
+    return has_more ? XMTP_E_RETRY : status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
+}
+
+xmtp_status xmtp_node_index_count(xmtp_node_index *index, xmtp_node_position before,
+                                  uint64_t *count)
+{
+    xmtp_node_index_key last = {.p = {'M'}, .n = 1};
+    xmtp_status status = XMTP_E_RETRY;
+    *count = 0;
+    while (status == XMTP_E_RETRY) {
+        status = count_some(index, before, &last, count);
+    }
+    return status;
+}
+
+static xmtp_status check_hash(const walk *w, MDB_dbi dbi, const xmtp_node_record *record)
+{
+    xmtp_node_index_key key = {.p = {'D', (uint8_t)record->kind}, .n = 2};
+    MDB_val value;
+    uint64_t id;
+    XMTP_ENSURE(record->extra.n == XMTP_NODE_HASH_LEN, XMTP_E_DATABASE);
+    xmtp_node_index_key_add(&key, record->extra.p, record->extra.n);
+    MDB_val k = {.mv_size = key.n, .mv_data = key.p};
+    XMTP_TRY(xmtp_node_index_status(mdb_get(w->txn, dbi, &k, &value)));
+    xmtp_reader r = xmtp_reader_of(xmtp_bytes_of(value.mv_data, value.mv_size));
+    XMTP_TRY(xmtp_reader_u64(&r, &id));
+    return id == record->id ? XMTP_OK : XMTP_E_DATABASE;
+}
+
+static xmtp_status check_place(walk *w, const xmtp_node_index *index,
+                               const xmtp_node_record *record, xmtp_node_position at, uint32_t len)
+{
+    xmtp_node_index_key key;
+    xmtp_node_place place;
+    xmtp_node_index_topic_key(&key, record->kind, record->topic, record->id);
+    XMTP_TRY(walk_seek(w, &key));
+    XMTP_ENSURE(w->key.mv_size == key.n && begins_with(w, key.p, key.n), XMTP_E_NOT_FOUND);
+    XMTP_TRY(place_decode(w, &place));
+    XMTP_ENSURE(place.position.segment == at.segment && place.position.offset == at.offset &&
+                    place.len == len && place.time_ns == record->time_ns,
+                XMTP_E_DATABASE);
+    bool has_hash = record->kind == XMTP_NODE_GROUP_MESSAGE || record->kind == XMTP_NODE_WELCOME;
+    return has_hash ? check_hash(w, index->dbi, record) : XMTP_OK;
+}
+
+xmtp_status xmtp_node_index_check(xmtp_node_index *index, const xmtp_node_record *record,
+                                  xmtp_node_position at, uint32_t len)
+{
+    walk w;
+    XMTP_TRY(walk_open(&w, index));
+    xmtp_status status = check_place(&w, index, record, at, len);
+    walk_close(&w);
+    return status;
+}

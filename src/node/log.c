@@ -280,6 +280,27 @@ xmtp_status xmtp_node_log_read(xmtp_node_log *log, xmtp_node_position at, uint32
     return XMTP_OK;
 }
 
+uint32_t xmtp_node_log_segment_count(const xmtp_node_log *log)
+{
+    return (uint32_t)log->fd_count;
+}
+
+xmtp_status xmtp_node_log_segment_size(xmtp_node_log *log, uint32_t segment, uint64_t *size)
+{
+    int fd = xmtp_node_log_fd(log, segment);
+    XMTP_ENSURE(fd >= 0, XMTP_E_NOT_FOUND);
+    return log->disk->size(log->disk->context, fd, size) == 0 ? XMTP_OK : XMTP_E_IO;
+}
+
+xmtp_status xmtp_node_log_segment_read(xmtp_node_log *log, uint32_t segment, uint64_t offset,
+                                       uint8_t *out, size_t n)
+{
+    int code;
+    int fd = xmtp_node_log_fd(log, segment);
+    XMTP_ENSURE(fd >= 0, XMTP_E_NOT_FOUND);
+    return xmtp_node_log_read_at(log, fd, out, n, offset, &code);
+}
+
 xmtp_node_position xmtp_node_log_end(const xmtp_node_log *log)
 {
     return log->end;

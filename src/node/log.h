@@ -55,6 +55,20 @@ xmtp_status xmtp_node_log_open(xmtp_node_log **out, const xmtp_node_log_options 
                                xmtp_node_position from, xmtp_node_log_visit visit, void *context,
                                xmtp_error *error);
 
+/* As open, but changes nothing, scans nothing and takes no place from another process that appends:
+ * only for reading what lies before an end that is known otherwise. */
+xmtp_status xmtp_node_log_open_to_read(xmtp_node_log **out, const xmtp_node_log_options *options,
+                                       xmtp_error *error);
+
+uint32_t xmtp_node_log_segment_count(const xmtp_node_log *log);
+
+/* Bytes of a segment's file. XMTP_E_NOT_FOUND, XMTP_E_IO. */
+xmtp_status xmtp_node_log_segment_size(xmtp_node_log *log, uint32_t segment, uint64_t *size);
+
+/* Exactly n bytes of it. XMTP_E_NOT_FOUND, XMTP_E_IO. */
+xmtp_status xmtp_node_log_segment_read(xmtp_node_log *log, uint32_t segment, uint64_t offset,
+                                       uint8_t *out, size_t n);
+
 /* Takes NULL. Nothing is lost: append has synced already. */
 void xmtp_node_log_close(xmtp_node_log *log);
 

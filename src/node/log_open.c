@@ -37,6 +37,7 @@ typedef struct scan {
     void *context;
     const xmtp_node_log_options *options;
     xmtp_error *error;
+    bool is_read_only;
     bool has_gap;
     char left_over[16]; /* name of a file that nobody needs; "": none */
 } scan;
@@ -272,7 +273,7 @@ static xmtp_status check_no_gap(scan *s)
     if (disk->list(disk->context, s->log->dir, s, find_gap) != 0) {
         return xmtp_fail(s->error, XMTP_E_IO, "cannot list %s", s->log->dir);
     }
-    if (s->left_over[0] != '\0') {
+    if (s->left_over[0] != '\0' && !s->is_read_only) {
         char path[XMTP_NODE_LOG_PATH_MAX + 16];
         (void)snprintf(path, sizeof path, "%s/%s", s->log->dir, s->left_over);
         (void)disk->unlink(disk->context, path);
@@ -285,23 +286,29 @@ static void drop_last(xmtp_node_log *log)
     (void)log->disk->close(log->disk->context, log->fds[--log->fd_count]);
 }
 
-static xmtp_status recover(xmtp_node_log *log, xmtp_node_position from, scan *s)
+static xmtp_status open_checked(xmtp_node_log *log, scan *s)
 {
     XMTP_TRY(open_segments(log, s->error));
     XMTP_TRY(check_no_gap(s));
     if (log->fd_count > 0 && is_unborn(log, (uint32_t)log->fd_count - 1)) {
         drop_last(log);
     }
+    XMTP_TRY(log->fd_count > 0 ? learn_salt(s) : XMTP_OK);
+    for (s->segment = 0; s->segment < log->fd_count; s->segment++) {
+        XMTP_TRY(check_header(s, log->fds[s->segment]));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status recover(xmtp_node_log *log, xmtp_node_position from, scan *s)
+{
+    XMTP_TRY(open_checked(log, s));
     uint32_t count = (uint32_t)log->fd_count;
     if (from.offset > 0 && from.segment >= count) {
         return xmtp_fail(s->error, XMTP_E_CORRUPT,
                          "log segment %08" PRIx32 ".seg is missing: restore it, or remove the "
                          "folder index to go on without it",
                          from.segment);
-    }
-    XMTP_TRY(count > 0 ? learn_salt(s) : XMTP_OK);
-    for (s->segment = 0; s->segment < count; s->segment++) {
-        XMTP_TRY(check_header(s, log->fds[s->segment]));
     }
     for (s->segment = from.segment; s->segment < count; s->segment++) {
         bool is_first = s->segment == from.segment && from.offset > 0;
@@ -339,12 +346,9 @@ static xmtp_status open_into(xmtp_node_log *log, const xmtp_node_log_options *op
     return xmtp_node_log_add_segment(log, s->error);
 }
 
-xmtp_status xmtp_node_log_open(xmtp_node_log **out, const xmtp_node_log_options *options,
-                               xmtp_node_position from, xmtp_node_log_visit visit, void *context,
-                               xmtp_error *error)
+static xmtp_status make_log(xmtp_node_log **out, const xmtp_node_log_options *options)
 {
     const xmtp_alloc *alloc = &options->env->alloc;
-    *out = NULL;
     xmtp_node_log *log = alloc->reallocate(alloc->context, NULL, sizeof *log);
     XMTP_ENSURE(log != NULL, XMTP_E_NOMEM);
     const xmtp_node_disk *disk = options->disk == NULL ? xmtp_node_disk_system() : options->disk;
@@ -356,6 +360,34 @@ xmtp_status xmtp_node_log_open(xmtp_node_log **out, const xmtp_node_log_options 
         log->segment_len = XMTP_NODE_SEGMENT_LEN;
     }
     (void)pthread_rwlock_init(&log->fds_lock, NULL);
+    *out = log;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_open_to_read(xmtp_node_log **out, const xmtp_node_log_options *options,
+                                       xmtp_error *error)
+{
+    xmtp_node_log *log;
+    *out = NULL;
+    XMTP_TRY(make_log(&log, options));
+    scan s = {.log = log, .options = options, .error = error, .is_read_only = true};
+    xmtp_status status = set_dir(log, options->dir);
+    status = status == XMTP_OK ? open_checked(log, &s) : status;
+    if (status != XMTP_OK) {
+        xmtp_node_log_close(log);
+        return xmtp_fail_default(error, status, "opening the log");
+    }
+    *out = log;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_node_log_open(xmtp_node_log **out, const xmtp_node_log_options *options,
+                               xmtp_node_position from, xmtp_node_log_visit visit, void *context,
+                               xmtp_error *error)
+{
+    xmtp_node_log *log;
+    *out = NULL;
+    XMTP_TRY(make_log(&log, options));
     scan s = {.log = log, .visit = visit, .context = context, .options = options, .error = error};
     xmtp_status status = open_into(log, options, from, &s);
     if (status != XMTP_OK) {
