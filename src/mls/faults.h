@@ -10,12 +10,18 @@
 #define XMTP_MLS_FAULTS_H
 
 #include "mls/group_dump.h"
+#include "mls/kept.h"
+#include "mls/key_package_rules.h"
+#include "mls/protect.h"
+#include "mls/psk.h"
 #include "mls/transcript.h"
+#include "mls/tree_store.h"
 
 /* ---- the call that fails ---- */
 
 static size_t faults_left = SIZE_MAX; /* calls until the one that fails; SIZE_MAX: none does */
 static bool faults_fired;
+static const char *faults_name; /* of the function that failed, where it has one */
 
 static inline bool fault(void)
 {
@@ -35,6 +41,7 @@ static inline void faults_begin(size_t n)
 {
     faults_left = n;
     faults_fired = false;
+    faults_name = NULL;
 }
 
 /* Whether one fired. */
@@ -177,7 +184,11 @@ const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id)
     xmtp_status __wrap_##name parameters;                                                          \
     xmtp_status __wrap_##name parameters                                                           \
     {                                                                                              \
-        return fault() ? XMTP_E_LENGTH : __real_##name arguments;                                  \
+        if (fault()) {                                                                             \
+            faults_name = #name;                                                                   \
+            return XMTP_E_LENGTH;                                                                  \
+        }                                                                                          \
+        return __real_##name arguments;                                                            \
     }
 
 FAULTY(xmtp_expand_with_label,
@@ -202,5 +213,70 @@ FAULTY(xmtp_confirmed_transcript_hash,
 FAULTY(xmtp_interim_transcript_hash,
        (const xmtp_suite *suite, xmtp_bytes confirmed, xmtp_bytes confirmation_tag, uint8_t *out),
        (suite, confirmed, confirmation_tag, out))
+
+/* Functions that fail for a shortage of memory, which their caller's arena or writer mostly spares
+ * them, or for input that was judged before: their callers pass it on all the same. */
+FAULTY(xmtp_arena_take, (xmtp_arena * arena, size_t n, void **out), (arena, n, out))
+FAULTY(xmtp_arena_take_array, (xmtp_arena * arena, size_t count, size_t size, void **out),
+       (arena, count, size, out))
+FAULTY(xmtp_arena_copy, (xmtp_arena * arena, xmtp_bytes in, xmtp_bytes *out), (arena, in, out))
+FAULTY(xmtp_leaf_node_validate,
+       (const xmtp_leaf_node *leaf, const xmtp_leaf_node_rules *rules, xmtp_error *error),
+       (leaf, rules, error))
+FAULTY(xmtp_key_package_of, (xmtp_bytes raw, xmtp_key_package *out), (raw, out))
+FAULTY(xmtp_key_package_validate,
+       (const xmtp_key_package *package, const xmtp_leaf_node_rules *rules, xmtp_error *error),
+       (package, rules, error))
+FAULTY(xmtp_key_package_check_extensions, (const xmtp_key_package *package, xmtp_error *error),
+       (package, error))
+FAULTY(xmtp_context_extensions_check,
+       (const xmtp_mls_config *config, const xmtp_extensions *extensions, xmtp_error *error),
+       (config, extensions, error))
+FAULTY(xmtp_required_capabilities_of,
+       (const xmtp_extensions *extensions, xmtp_required_capabilities *out), (extensions, out))
+FAULTY(xmtp_group_context_of, (xmtp_bytes raw, xmtp_group_context *out), (raw, out))
+FAULTY(xmtp_authenticated_content_decode,
+       (xmtp_reader * r, xmtp_arena *arena, xmtp_authenticated_content *out), (r, arena, out))
+FAULTY(xmtp_tree_hash, (xmtp_tree * tree, uint8_t *out), (tree, out))
+FAULTY(xmtp_tree_set_node, (xmtp_tree * tree, uint32_t index, xmtp_node_kind kind, xmtp_bytes raw),
+       (tree, index, kind, raw))
+FAULTY(xmtp_tree_merge, (xmtp_tree * base, xmtp_tree *overlay), (base, overlay))
+FAULTY(xmtp_tree_resolution,
+       (const xmtp_tree *tree, uint32_t node, xmtp_arena *arena, uint32_t **out, size_t *count),
+       (tree, node, arena, out, count))
+FAULTY(xmtp_tree_check_keys, (const xmtp_tree *tree, xmtp_error *error), (tree, error))
+FAULTY(xmtp_tree_check_credentials, (const xmtp_tree *tree, xmtp_error *error), (tree, error))
+FAULTY(xmtp_tree_private_check, (const xmtp_tree_private *keys, const xmtp_tree *tree),
+       (keys, tree))
+FAULTY(xmtp_tree_load_end, (xmtp_tree * tree), (tree))
+FAULTY(xmtp_group_set_context, (xmtp_mls_group * group), (group))
+FAULTY(xmtp_membership_tag,
+       (const xmtp_suite *suite, const xmtp_secret *key, const xmtp_authenticated_content *content,
+        xmtp_bytes group_context, xmtp_framing_scratch *scratch, uint8_t *out),
+       (suite, key, content, group_context, scratch, out))
+FAULTY(xmtp_letters_init,
+       (xmtp_letters * out, const xmtp_suite *suite, size_t capacity, xmtp_arena *arena),
+       (out, suite, capacity, arena))
+FAULTY(xmtp_psk_ids_of_list,
+       (const xmtp_applied *applied, xmtp_arena *arena, xmtp_psk_id **ids, size_t *count),
+       (applied, arena, ids, count))
+FAULTY(xmtp_kept_open,
+       (const xmtp_kept_proposal *kept, xmtp_arena *arena, xmtp_authenticated_content **out),
+       (kept, arena, out))
+FAULTY(xmtp_proposal_check_sender,
+       (const xmtp_sender *sender, const xmtp_proposal *proposal, xmtp_error *error),
+       (sender, proposal, error))
+FAULTY(xmtp_group_authenticate,
+       (const xmtp_mls_group *group, uint32_t leaf_index, const xmtp_leaf_node *leaf,
+        const xmtp_leaf_node *before, xmtp_error *error),
+       (group, leaf_index, leaf, before, error))
+FAULTY(xmtp_group_check_active, (const xmtp_mls_group *group, xmtp_error *error), (group, error))
+FAULTY(xmtp_tree_writable, (xmtp_tree * tree, uint32_t index, xmtp_node **out), (tree, index, out))
+FAULTY(xmtp_tree_unmerged_of, (const xmtp_tree *tree, uint32_t node, xmtp_parent_node *out),
+       (tree, node, out))
+FAULTY(xmtp_tree_parent_hash_of,
+       (xmtp_tree * tree, const xmtp_parent_node *parent, uint32_t sibling, uint8_t *out),
+       (tree, parent, sibling, out))
+FAULTY(xmtp_proposal_decode, (xmtp_reader * r, xmtp_proposal *out), (r, out))
 
 #endif
