@@ -127,11 +127,11 @@ static size_t step_of(size_t n)
     return RUNNING_ON_VALGRIND ? 41 : n > 300 ? 3 : 1;
 }
 
-/* Lists (skipped keys, nodes of the secret tree) may be cut between two items, and the leaves of a
+/* Lists (skipped keys, nodes of secret trees) may be cut between two items, and the leaves of a
  * past epoch are read only when they are asked for; all else must be whole. */
 static bool may_be_cut(const world_record *r)
 {
-    return strchr("rtd", r->key[0]) != NULL;
+    return strchr("rtdx", r->key[0]) != NULL;
 }
 
 static void cut_value(pair *p, size_t i)
