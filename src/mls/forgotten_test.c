@@ -15,6 +15,7 @@
 
 #include "mls/group.h"
 #include "mls/group_world.h"
+#include "mls/welcome.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -297,7 +298,7 @@ static void a_skipped_key_is_forgotten_when_it_was_used_or_is_too_old(void **sta
 
 /* ---- epochs */
 
-enum { EPOCH_SECRETS = 9 };
+enum { EPOCH_SECRETS = 10 };
 
 static void remember_epoch(const xmtp_mls_group *group, remembered out[EPOCH_SECRETS])
 {
@@ -312,6 +313,7 @@ static void remember_epoch(const xmtp_mls_group *group, remembered out[EPOCH_SEC
         &s->epoch_authenticator,
         &group->epochs[0].sender_data_secret,
         &group->epochs[0].secret_tree.nodes[0].secret,
+        &s->application_export,
     };
     for (size_t i = 0; i < EPOCH_SECRETS; i++) {
         assert_int_equal(secrets[i]->n, 32);
@@ -470,6 +472,189 @@ static void an_init_key_is_forgotten_when_its_holder_joined_and_wiped_it(void **
     each_setting(init_key, 3);
 }
 
+/* What the welcome holds beside the init key's use: opened here once more, to know what to search. */
+static void welcome_secrets(void)
+{
+    member carol;
+    xmtp_mls_key_package_private keys;
+    xmtp_mls_message *message;
+    xmtp_group_secrets opened;
+    xmtp_key_package package;
+    xmtp_arena arena;
+    member_init(&carol, &world, "carol");
+    blob b = member_key_package(&carol, &keys);
+    const xmtp_bytes add = blob_bytes(b);
+    xmtp_mls_pending *pending =
+        member_commit(&alice, &(xmtp_mls_commit_options){.add = &add, .add_count = 1});
+    xmtp_arena_init(&arena, &world.env.alloc, 1 << 20);
+    assert_int_equal(xmtp_arena_take(&arena, sizeof(*message), (void **)&message), XMTP_OK);
+    assert_int_equal(xmtp_mls_message_decode(xmtp_mls_pending_welcome(pending), &arena, message),
+                     XMTP_OK);
+    assert_int_equal(xmtp_key_package_of(add, &package), XMTP_OK);
+    assert_int_equal(xmtp_welcome_open_secrets(alice.group->suite, &message->u.welcome,
+                                               xmtp_bytes_of(keys.ref, keys.ref_len), keys.init_sk,
+                                               package.init_key.p, &arena, &opened, NULL),
+                     XMTP_OK);
+    assert_true(opened.has_path_secret);
+    remembered joiner = remember(opened.joiner_secret.p), path = remember(opened.path_secret.p);
+    assert_known(&joiner);
+    assert_known(&path);
+    xmtp_arena_reset(&arena);
+    assert_ok(&carol, member_join(&carol, xmtp_mls_pending_welcome(pending), b, &keys));
+    xmtp_mls_key_package_private_wipe(&keys);
+    member_confirm(&alice, pending);
+    settle();
+    xmtp_mls_writes_clear(carol.writes);
+    assert_forgotten(&joiner);
+    assert_forgotten(&path);
+    free(b.p);
+    member_free(&carol);
+}
+
+static void joiner_and_path_secrets_are_forgotten_when_everybody_is_in(void **state)
+{
+    (void)state;
+    each_setting(welcome_secrets, 3);
+}
+
+/* ---- by time, by number, by use */
+
+static void reconfigure(member *m, uint64_t age_max_s, uint32_t resumption_psks)
+{
+    m->config.past_epoch_age_max_s = age_max_s;
+    m->config.resumption_psks_max = resumption_psks;
+    m->config.keep_proposals = true;
+    assert_ok(m, member_load(m));
+}
+
+static void expire(member *m)
+{
+    xmtp_mls_writes_clear(m->writes);
+    assert_ok(m, xmtp_mls_group_expire(m->group, m->writes, &m->error));
+    member_store(m);
+}
+
+static void old_epoch(void)
+{
+    reconfigure(&alice, 60, 0);
+    reconfigure(&bob, 60, 0);
+    send_and_take();
+    remembered sender_data = remember(alice.group->epochs[0].sender_data_secret.p);
+    remembered ratchet = next_ratchet(&bob, &alice);
+    update(&bob, &alice);
+    world.now_ns += 61 * 1000000000ull;
+    assert_known(&sender_data);
+    assert_known(&ratchet);
+    expire(&alice);
+    expire(&bob);
+    settle();
+    assert_forgotten(&sender_data);
+    assert_forgotten(&ratchet);
+}
+
+static void a_past_epoch_is_forgotten_when_it_is_old(void **state)
+{
+    (void)state;
+    each_setting(old_epoch, 3);
+}
+
+static void limited_resumption(void)
+{
+    reconfigure(&alice, 0, 2);
+    reconfigure(&bob, 0, 2);
+    remembered secret = remember(alice.group->secrets.resumption_psk.p);
+    update(&bob, &alice);
+    update(&alice, &bob);
+    assert_known(&secret);
+    update(&bob, &alice);
+    assert_forgotten(&secret);
+}
+
+static void a_resumption_secret_is_forgotten_past_the_limit(void **state)
+{
+    (void)state;
+    each_setting(limited_resumption, 0);
+}
+
+static void exported(void)
+{
+    member *both[] = {&alice, &bob};
+    uint8_t out[32];
+    remembered root = remember(alice.group->secrets.application_export.p);
+    assert_known(&root);
+    for (size_t i = 0; i < 2; i++) {
+        xmtp_mls_writes_clear(both[i]->writes);
+        assert_ok(both[i], xmtp_mls_group_export_once(both[i]->group, 0x8001, out, 32,
+                                                      both[i]->writes, &both[i]->error));
+        member_store(both[i]);
+    }
+    remembered leaf = remember(out);
+    xmtp_wipe(out, sizeof(out));
+    settle();
+    assert_forgotten(&root);
+    assert_forgotten(&leaf);
+}
+
+static void an_exported_secret_is_forgotten_with_what_it_came_from(void **state)
+{
+    (void)state;
+    each_setting(exported, 0);
+}
+
+static void updated_leaf(void)
+{
+    blob b;
+    xmtp_mls_ref ref;
+    const xmtp_mls_proposal proposal = {.type = XMTP_MLS_PROPOSAL_UPDATE};
+    reconfigure(&alice, 0, 0);
+    reconfigure(&bob, 0, 0);
+    remembered leaf = remember(bob.group->private_keys.keys[0].sk);
+    xmtp_mls_writes_clear(bob.writes);
+    assert_ok(&bob, xmtp_mls_group_propose(bob.group, &proposal, (xmtp_bytes){0}, &b.p, &b.n, &ref,
+                                           bob.writes, &bob.error));
+    member_store(&bob);
+    assert_ok(&alice, member_take(&alice, blob_bytes(b)));
+    assert_known(&leaf);
+    xmtp_mls_pending *pending =
+        member_commit(&alice, &(xmtp_mls_commit_options){.references = &ref, .reference_count = 1});
+    assert_ok(&bob, member_take(&bob, xmtp_mls_pending_message(pending)));
+    member_confirm(&alice, pending);
+    members_agree(&alice, &bob);
+    settle();
+    assert_forgotten(&leaf);
+}
+
+static void the_old_leaf_key_is_forgotten_when_an_update_was_committed(void **state)
+{
+    (void)state;
+    each_setting(updated_leaf, 0);
+}
+
+static void removed(void)
+{
+    remembered secrets[EPOCH_SECRETS];
+    const uint32_t leaf = 1;
+    remember_epoch(bob.group, secrets);
+    remembered key = remember(bob.group->private_keys.keys[0].sk);
+    xmtp_mls_pending *pending =
+        member_commit(&alice, &(xmtp_mls_commit_options){.remove = &leaf, .remove_count = 1});
+    assert_ok(&bob, member_take(&bob, xmtp_mls_pending_message(pending)));
+    assert_false(xmtp_mls_group_is_active(bob.group));
+    xmtp_mls_pending_free(pending);
+    settle();
+    member_free(&alice); /* who knows the same secrets */
+    for (size_t i = 0; i < EPOCH_SECRETS; i++) {
+        assert_forgotten(&secrets[i]);
+    }
+    assert_forgotten(&key);
+}
+
+static void a_removed_member_keeps_no_secret(void **state)
+{
+    (void)state;
+    each_setting(removed, 3);
+}
+
 static void a_freed_group_leaves_nothing(void **state)
 {
     (void)state;
@@ -497,6 +682,12 @@ int main(void)
         cmocka_unit_test(a_commit_that_lost_is_forgotten),
         cmocka_unit_test(the_secret_of_a_commit_is_forgotten_when_it_was_merged),
         cmocka_unit_test(an_init_key_is_forgotten_when_its_holder_joined_and_wiped_it),
+        cmocka_unit_test(joiner_and_path_secrets_are_forgotten_when_everybody_is_in),
+        cmocka_unit_test(a_past_epoch_is_forgotten_when_it_is_old),
+        cmocka_unit_test(a_resumption_secret_is_forgotten_past_the_limit),
+        cmocka_unit_test(an_exported_secret_is_forgotten_with_what_it_came_from),
+        cmocka_unit_test(the_old_leaf_key_is_forgotten_when_an_update_was_committed),
+        cmocka_unit_test(a_removed_member_keeps_no_secret),
         cmocka_unit_test(a_freed_group_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
