@@ -1,7 +1,7 @@
 // ours.mjs - our `xmtp` executable as a node and as a peer, driven the way a script would: by its command line.
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import path from "node:path";
 import readline from "node:readline";
@@ -72,6 +72,11 @@ export class OurNode {
 
     stop(signal) {
         return this.process.stop(signal);
+    }
+
+    // What the history server keeps.
+    historyFiles() {
+        return readdirSync(path.join(this.folder, "history")).length;
     }
 }
 

@@ -12,6 +12,8 @@ import { OurNode } from "./ours.mjs";
 import { officials, ours, sameViews, texts, turns, unique, viewsOf } from "./people.mjs";
 import "./group-scenarios.mjs";
 
+const historyUrl = "http://localhost:5558";
+
 // --- official with official ---------------------------------------------------------------------
 
 scenario("official and official: a DM, both streaming", async ({ after }) => {
@@ -81,6 +83,27 @@ scenario("official and official: a second installation joins and reads on", asyn
         const known = await second.client.conversations.getConversationById(dm.id);
         return known && (await known.messages()).some((m) => m.content === text);
     }, 20000);
+});
+
+scenario("official and official: a second device gets what was said before it came, through our history server", async ({ after, node }) => {
+    holds("this needs a node that the runner started", node);
+    const [ann, bob] = await officials(after, "ann", "bob");
+    const dm = await ann.dmTo(bob.address);
+    await dm.sendText("before the second device");
+    const second = await Official.create("ann2", { user: ann.user });
+    after(() => second.close());
+    await ann.client.conversations.syncAll(); // takes the second device into ann's groups
+    await ann.client.syncAllDeviceSyncGroups();
+    await second.client.syncAllDeviceSyncGroups();
+    await second.client.sendSyncRequest(undefined, historyUrl);
+    await until("the second device has the message", async () => {
+        await ann.client.syncAllDeviceSyncGroups();
+        await second.client.syncAllDeviceSyncGroups();
+        await second.client.conversations.syncAll();
+        const known = await second.client.conversations.getConversationById(dm.id);
+        return known && (await known.messages()).some((m) => m.content === "before the second device");
+    }, 60000);
+    holds("the archive went through our node", node.historyFiles() > 0);
 });
 
 scenario("official and official: the node is stopped and started, nothing is lost", async ({ after, node }) => {
