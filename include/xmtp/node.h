@@ -50,6 +50,21 @@ typedef struct xmtp_node_limits {
     uint64_t history_hours;
 } xmtp_node_limits;
 
+/* How much one client address may ask for, and who is asked about it. Addresses of IPv6 count by
+ * their first 64 bits. 0 in reads, writes or streams: no limit. */
+typedef struct xmtp_node_rates {
+    uint64_t reads;         /* in 5 minutes */
+    uint64_t writes;        /* messages and other things to store, in 5 minutes */
+    uint64_t streams;       /* opened, in 1 minute */
+    uint64_t addresses_max; /* that are remembered; 0: 100000 */
+    /* Networks whose x-forwarded-for header is believed; ended by NULL. */
+    const char *trusted_proxies[XMTP_NODE_LISTEN_MAX + 1];
+    /* Files with a network or a key a line; NULL: none. */
+    const char *allow_file;   /* no limits for these */
+    const char *deny_file;    /* nothing for these */
+    const char *api_key_file; /* no limits with one of these in the header x-api-key */
+} xmtp_node_rates;
+
 typedef struct xmtp_node_options {
     /* Must outlive the node. NULL: the operating system. */
     const xmtp_env *env;
@@ -76,6 +91,7 @@ typedef struct xmtp_node_options {
     const char *tls_key;
 
     xmtp_node_limits limits;
+    xmtp_node_rates rates;
 
     /* For how many days records are kept; 0: for ever. Commits, identity updates and commit logs are
      * kept for ever in any case, and so is the newest record of a group or an installation. */
@@ -110,7 +126,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_open(xmtp_node **out,
  * Transports of the node must be closed before. Takes NULL. */
 XMTP_API void xmtp_node_close(xmtp_node *node);
 
-/* Reads the TLS certificate again; connections go on with the one they began with. After a failure
+/* Reads the TLS certificate and the lists of addresses and keys again; connections go on with the one they began with. After a failure
  * the old one stays in use. Any thread. XMTP_E_IO, XMTP_E_ARGUMENT, XMTP_E_NOMEM. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_reload(xmtp_node *node, xmtp_error *error);
 

@@ -168,6 +168,10 @@ static bool read_arguments(arguments *a, int argc, char **argv)
     a->options.no_bidi = a->config.no_bidi;
     a->options.loops = (size_t)a->config.loops;
     a->options.limits = a->config.limits;
+    a->options.rates = a->config.rates;
+    for (size_t i = 0; i < a->config.trusted_proxies.count; i++) {
+        a->options.rates.trusted_proxies[i] = a->config.trusted_proxies.items[i];
+    }
     a->options.keep_welcomes_days = a->config.keep_welcomes_days;
     a->options.keep_messages_days = a->config.keep_messages_days;
     a->options.keep_key_packages_days = a->config.keep_key_packages_days;
@@ -252,7 +256,7 @@ static void wait_for_end(xmtp_node *node, const sigset_t *signals)
     while (sigwait(signals, &signal_number) == 0 && signal_number == SIGHUP) {
         xmtp_error error = {0};
         bool is_read = xmtp_node_reload(node, &error) == XMTP_OK;
-        print_notice(NULL, is_read ? "read the certificate again" : error.text);
+        print_notice(NULL, is_read ? "read certificate and lists again" : error.text);
     }
 }
 

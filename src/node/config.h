@@ -51,6 +51,8 @@ typedef struct xmtp_node_config {
     bool proxy_header;
     bool no_bidi;
     uint64_t loops;
+    xmtp_node_rates rates; /* without its trusted_proxies, which are */
+    xmtp_node_config_list trusted_proxies;
     uint64_t keep_welcomes_days;
     uint64_t keep_messages_days;
     uint64_t keep_key_packages_days;

@@ -160,9 +160,14 @@ static int http_status_of(int grpc_status)
 
 static xmtp_status respond(gateway_call *call, int status, const char *type, uint64_t body_len)
 {
-    const xmtp_http_field fields[] = {
+    xmtp_http_field fields[1 + XMTP_CORS_FIELDS + XMTP_RPC_TRAILERS_MAX] = {
         {"content-type", type}, xmtp_cors_fields[0], xmtp_cors_fields[1]};
-    return xmtp_http_respond(call->x, status, fields, 1 + XMTP_CORS_FIELDS, body_len);
+    size_t count = 1 + XMTP_CORS_FIELDS;
+    for (size_t i = 0; i < call->base.trailer_count; i++) {
+        fields[count++] =
+            (xmtp_http_field){call->base.trailers[i].name, call->base.trailers[i].value};
+    }
+    return xmtp_http_respond(call->x, status, fields, count, body_len);
 }
 
 static xmtp_status start_stream(xmtp_rpc_call *base)
@@ -406,7 +411,6 @@ static bool answers_json(const gateway_call *call, const char *accept)
 void xmtp_node_gateway_begin(const xmtp_rpc_handler *handler, xmtp_http_exchange *x)
 {
     const char *method = xmtp_http_head_method(&x->head);
-    const char *version = xmtp_http_head_get(&x->head, "x-libxmtp-version");
     if (strcmp(method, "POST") != 0 && strcmp(method, "GET") != 0) {
         xmtp_cors_answer(x, 405, "POST, or GET for queries\n");
         return;
@@ -423,9 +427,13 @@ void xmtp_node_gateway_begin(const xmtp_rpc_handler *handler, xmtp_http_exchange
                        .is_json_in = !is_protobuf(xmtp_http_head_get(&x->head, "content-type"))};
     call->is_json_out = answers_json(call, xmtp_http_head_get(&x->head, "accept"));
     xmtp_rpc_call_init(&call->base, &gateway_call_ops, x->peer);
-    if (version != NULL) {
-        xmtp_rpc_call_field(&call->base, xmtp_bytes_of_string("x-libxmtp-version"),
-                            xmtp_bytes_of_string(version));
+    static const char *const kept[] = {"x-libxmtp-version", "x-api-key", "x-forwarded-for"};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        const char *value = xmtp_http_head_get(&x->head, kept[i]);
+        if (value != NULL) {
+            xmtp_rpc_call_field(&call->base, xmtp_bytes_of_string(kept[i]),
+                                xmtp_bytes_of_string(value));
+        }
     }
     xmtp_writer_init(&call->body, x->alloc, XMTP_WRITER_MAX);
     x->data = call;

@@ -75,6 +75,8 @@ struct xmtp_node_connection {
     xmtp_node_listener *listener;
     xmtp_endpoint *endpoint;
     unsigned protocols;
+    xmtp_node_ip ip; /* of the client, see admission.c */
+    bool has_ip;
     xmtp_list silent_link;
     uint8_t *output; /* being written; NULL: no write is under way */
     xmtp_stall stall;
@@ -129,6 +131,12 @@ void xmtp_node_net_calls_expire(xmtp_node_listener *listener);
 /* When a call that comes now has to be answered, in the loop's milliseconds. */
 uint64_t xmtp_node_net_deadline_ms(const xmtp_node_listener *listener, const xmtp_rpc_call *rpc,
                                    uint64_t ms_max);
+
+/* ---- admission.c */
+
+/* false: the call was refused and has ended. Before anything else is done for a call. */
+bool xmtp_node_admit(xmtp_node_connection *connection, xmtp_rpc_call *rpc, const char *path,
+                     xmtp_bytes request);
 
 /* ---- net_stream.c */
 

@@ -224,6 +224,9 @@ static void on_request(void *context, xmtp_rpc_call *rpc, const char *path, xmtp
 {
     xmtp_node_connection *connection = context;
     xmtp_node_connection_touch(connection);
+    if (!xmtp_node_admit(connection, rpc, path, request)) {
+        return;
+    }
     if (xmtp_node_is_stream(path)) {
         xmtp_node_net_stream_start(connection->listener, rpc, path, request);
     } else {
@@ -255,7 +258,9 @@ static void on_opened(void *context, xmtp_rpc_call *rpc, const char *path)
 {
     xmtp_node_connection *connection = context;
     xmtp_node_connection_touch(connection);
-    xmtp_node_net_stream_start(connection->listener, rpc, path, (xmtp_bytes){0});
+    if (xmtp_node_admit(connection, rpc, path, (xmtp_bytes){0})) {
+        xmtp_node_net_stream_start(connection->listener, rpc, path, (xmtp_bytes){0});
+    }
 }
 
 static void on_message(void *context, xmtp_rpc_call *rpc, xmtp_bytes message)

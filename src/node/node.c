@@ -59,6 +59,15 @@ static xmtp_status open_history(xmtp_node *node, const char *dir, xmtp_error *er
     return xmtp_node_history_open(&node->history, &options, error);
 }
 
+static xmtp_status open_access(xmtp_node *node, const xmtp_node_options *options, xmtp_error *error)
+{
+    xmtp_node_access_options access_options = {.env = node->env,
+                                               .rates = options->rates,
+                                               .notice_context = options->notice_context,
+                                               .notice = options->notice};
+    return xmtp_node_access_new(&node->access, &access_options, error);
+}
+
 static uint64_t days_ns(uint64_t days)
 {
     return days * 24 * 3600 * 1000000000;
@@ -98,6 +107,7 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
         .notice = options->notice};
     XMTP_TRY(xmtp_node_listener_check(options->listen, error));
     XMTP_TRY(open_tls(node, options, error));
+    XMTP_TRY(open_access(node, options, error));
     XMTP_TRY(xmtp_node_archive_open(&services->archive, &archive_options, error));
     XMTP_TRY(xmtp_node_dispatcher_new(&node->dispatcher, env, services->archive));
     XMTP_TRY(xmtp_node_inboxes_new(&services->inboxes, env, services->archive,
@@ -152,6 +162,7 @@ void xmtp_node_close(xmtp_node *node)
     xmtp_node_archive_close(node->services.archive);
     xmtp_node_history_close(node->history);
     xmtp_tls_server_close(node->tls);
+    xmtp_node_access_free(node->access);
     (void)node->env->alloc.reallocate(node->env->alloc.context, node, 0);
 }
 
@@ -162,5 +173,6 @@ uint16_t xmtp_node_port(const xmtp_node *node, size_t index)
 
 xmtp_status xmtp_node_reload(xmtp_node *node, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_node_access_reload(node->access, error));
     return node->tls == NULL ? XMTP_OK : xmtp_tls_server_reload(node->tls, error);
 }

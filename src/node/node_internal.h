@@ -5,6 +5,7 @@
 #ifndef XMTP_NODE_NODE_INTERNAL_H
 #define XMTP_NODE_NODE_INTERNAL_H
 
+#include "node/access.h"
 #include "node/dispatcher.h"
 #include "node/retention.h"
 #include "node/service.h"
@@ -22,6 +23,7 @@ struct xmtp_node {
     struct xmtp_tls_server *tls; /* NULL: clear text */
     struct xmtp_node_history *history;
     xmtp_node_retainer *retainer; /* NULL: everything is kept */
+    xmtp_node_access *access;
     xmtp_node_listener *listener; /* NULL: no addresses */
     bool no_bidi;                 /* MlsApi/Subscribe is not served */
     void *notice_context;

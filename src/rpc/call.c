@@ -4,6 +4,9 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 void xmtp_rpc_call_init(xmtp_rpc_call *call, const xmtp_rpc_call_ops *ops, void *peer)
 {
     *call = (xmtp_rpc_call){.ops = ops, .peer = peer, .timeout_ns = UINT64_MAX};
@@ -32,6 +35,31 @@ static uint64_t parse_timeout_ns(xmtp_bytes value)
     return UINT64_MAX;
 }
 
+/* Behind the last comma, without blanks. */
+static xmtp_bytes last_item(xmtp_bytes value)
+{
+    size_t start = value.n;
+    while (start > 0 && value.p[start - 1] != ',') {
+        start--;
+    }
+    while (start < value.n && value.p[start] == ' ') {
+        start++;
+    }
+    size_t end = value.n;
+    while (end > start && value.p[end - 1] == ' ') {
+        end--;
+    }
+    return xmtp_bytes_of(value.p + start, end - start);
+}
+
+/* "" when it does not fit. */
+static void keep_text(char *out, size_t len_max, xmtp_bytes value)
+{
+    size_t n = value.n <= len_max ? value.n : 0;
+    xmtp_copy(out, value.p, n);
+    out[n] = '\0';
+}
+
 void xmtp_rpc_call_field(xmtp_rpc_call *call, xmtp_bytes name, xmtp_bytes value)
 {
     if (xmtp_bytes_equal(name, xmtp_bytes_of_string("x-libxmtp-version"))) {
@@ -44,6 +72,29 @@ void xmtp_rpc_call_field(xmtp_rpc_call *call, xmtp_bytes name, xmtp_bytes value)
         size_t n = value.n < XMTP_RPC_START_AFTER_LEN_MAX ? value.n : XMTP_RPC_START_AFTER_LEN_MAX;
         xmtp_copy(call->start_after, value.p, n);
         call->start_after[n] = '\0';
+    } else if (xmtp_bytes_equal(name, xmtp_bytes_of_string("x-api-key"))) {
+        keep_text(call->api_key, XMTP_RPC_API_KEY_LEN_MAX, value);
+    } else if (xmtp_bytes_equal(name, xmtp_bytes_of_string("x-forwarded-for"))) {
+        keep_text(call->forwarded, XMTP_RPC_FORWARDED_LEN_MAX, last_item(value));
+    }
+}
+
+const char *xmtp_rpc_call_api_key(const xmtp_rpc_call *call)
+{
+    return call->api_key;
+}
+
+const char *xmtp_rpc_call_forwarded(const xmtp_rpc_call *call)
+{
+    return call->forwarded;
+}
+
+void xmtp_rpc_call_trailer(xmtp_rpc_call *call, const char *name, uint64_t value)
+{
+    if (call->trailer_count < XMTP_RPC_TRAILERS_MAX) {
+        xmtp_rpc_trailer *trailer = &call->trailers[call->trailer_count++];
+        trailer->name = name;
+        (void)snprintf(trailer->value, sizeof trailer->value, "%" PRIu64, value);
     }
 }
 

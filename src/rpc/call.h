@@ -15,6 +15,10 @@ enum {
     XMTP_RPC_PATH_LEN_MAX = 127,
     XMTP_RPC_VERSION_LEN_MAX = 31,
     XMTP_RPC_START_AFTER_LEN_MAX = 47,
+    XMTP_RPC_API_KEY_LEN_MAX = 63,
+    XMTP_RPC_FORWARDED_LEN_MAX = 47, /* the longest address */
+    XMTP_RPC_TRAILERS_MAX = 3,
+    XMTP_RPC_TRAILER_LEN_MAX = 23,
     /* writable is called when a call's queue falls to this after having been above it. */
     XMTP_RPC_QUEUE_LOW_WATER = 64 * 1024,
 };
@@ -89,7 +93,23 @@ uint64_t xmtp_rpc_call_timeout_ns(const xmtp_rpc_call *call);
 /* Header x-start-after-id, "" when absent; only its first XMTP_RPC_START_AFTER_LEN_MAX bytes. */
 const char *xmtp_rpc_call_start_after(const xmtp_rpc_call *call);
 
+/* Header x-api-key, "" when absent or too long. */
+const char *xmtp_rpc_call_api_key(const xmtp_rpc_call *call);
+
+/* The last address of header x-forwarded-for, "" when absent or too long. Anybody can send one: it
+ * means something only when the peer of the connection is a proxy that is trusted. */
+const char *xmtp_rpc_call_forwarded(const xmtp_rpc_call *call);
+
+/* A number to be sent with the end of the call, up to XMTP_RPC_TRAILERS_MAX. name: lower case, static
+ * memory. Trailers over gRPC and gRPC-web, header fields over the gateway. */
+void xmtp_rpc_call_trailer(xmtp_rpc_call *call, const char *name, uint64_t value);
+
 /* ---- for what carries calls */
+
+typedef struct xmtp_rpc_trailer {
+    const char *name;
+    char value[XMTP_RPC_TRAILER_LEN_MAX + 1];
+} xmtp_rpc_trailer;
 
 /* What the public functions above do, in one framing; end is not called twice. */
 typedef struct xmtp_rpc_call_ops {
@@ -107,6 +127,10 @@ struct xmtp_rpc_call {
     uint64_t timeout_ns;
     char libxmtp_version[XMTP_RPC_VERSION_LEN_MAX + 1];
     char start_after[XMTP_RPC_START_AFTER_LEN_MAX + 1];
+    char api_key[XMTP_RPC_API_KEY_LEN_MAX + 1];
+    char forwarded[XMTP_RPC_FORWARDED_LEN_MAX + 1];
+    xmtp_rpc_trailer trailers[XMTP_RPC_TRAILERS_MAX];
+    size_t trailer_count;
 };
 
 void xmtp_rpc_call_init(xmtp_rpc_call *call, const xmtp_rpc_call_ops *ops, void *peer);

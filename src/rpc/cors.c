@@ -11,7 +11,8 @@ enum { ALLOW_LEN_MAX = 2048 };
 const xmtp_http_field xmtp_cors_fields[XMTP_CORS_FIELDS] = {
     {"access-control-allow-origin", "*"},
     {"access-control-expose-headers",
-     "grpc-status, grpc-message, grpc-status-details-bin, error-code, subscribed"},
+     "grpc-status, grpc-message, grpc-status-details-bin, error-code, subscribed, retry-after-ms, "
+     "x-ratelimit-limit, x-ratelimit-remaining"},
 };
 
 /* The lists of the official gateway, of the proxy before the official web node, and of xmtpd. */

@@ -31,7 +31,7 @@ void xmtp_h2_call_abort(xmtp_h2_call *call)
 
 /* --- trailers --- */
 
-enum { TRAILERS_MAX = 3 };
+enum { TRAILERS_MAX = 3 + XMTP_RPC_TRAILERS_MAX };
 
 static size_t list_trailers(const xmtp_h2_call *call, char status_text[12],
                             nghttp2_nv out[TRAILERS_MAX])
@@ -44,6 +44,9 @@ static size_t list_trailers(const xmtp_h2_call *call, char status_text[12],
     }
     if (call->error_code != NULL) {
         out[n++] = xmtp_h2_field("error-code", call->error_code);
+    }
+    for (size_t i = 0; i < call->base.trailer_count; i++) {
+        out[n++] = xmtp_h2_field(call->base.trailers[i].name, call->base.trailers[i].value);
     }
     return n;
 }

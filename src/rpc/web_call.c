@@ -62,7 +62,7 @@ static void put_line(xmtp_writer *w, const char *name, const char *value)
 
 /* ---- answering */
 
-enum { FIELDS_MAX = XMTP_CORS_FIELDS + 4 };
+enum { FIELDS_MAX = XMTP_CORS_FIELDS + 4 + XMTP_RPC_TRAILERS_MAX };
 
 typedef struct field_list {
     xmtp_http_field fields[FIELDS_MAX];
@@ -143,6 +143,10 @@ static xmtp_status put_end(web_call *call, int grpc_status, const char *text, co
     if (code[0] != '\0') {
         put_line(&lines, "error-code", code);
         add_field(&list, "error-code", code);
+    }
+    for (size_t i = 0; i < call->base.trailer_count; i++) {
+        put_line(&lines, call->base.trailers[i].name, call->base.trailers[i].value);
+        add_field(&list, call->base.trailers[i].name, call->base.trailers[i].value);
     }
     put_frame(call, &frame, 0x80, xmtp_writer_bytes(&lines));
     xmtp_status status = xmtp_writer_status(&lines);
@@ -353,7 +357,8 @@ bool xmtp_web_call_is_for(const xmtp_http_exchange *x)
 
 void xmtp_web_call_begin(const xmtp_rpc_handler *handler, xmtp_http_exchange *x)
 {
-    static const char *const kept[] = {"x-libxmtp-version", "grpc-timeout"};
+    static const char *const kept[] = {"x-libxmtp-version", "grpc-timeout", "x-api-key",
+                                       "x-forwarded-for"};
     const char *type = xmtp_http_head_get(&x->head, "content-type");
     web_call *call = x->alloc->reallocate(x->alloc->context, NULL, sizeof *call);
     if (call == NULL) {
