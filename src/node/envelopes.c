@@ -303,7 +303,7 @@ static void put_envelope(const xmtp_node_record *record, xmtp_writer *out)
 static xmtp_status envelopes_next(xmtp_node_feed *base, xmtp_writer *out, xmtp_error *error)
 {
     envelopes *e = (envelopes *)base;
-    cursor_watch *watch;
+    cursor_watch *watch = NULL;
     xmtp_node_place place;
     xmtp_arena arena;
     xmtp_node_record record;
