@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-enum { XMTP_NODE_LISTEN_MAX = 16, XMTP_NODE_LOOPS_MAX = 64 };
+enum { XMTP_NODE_CHAIN_RPC_MAX = 16, XMTP_NODE_LISTEN_MAX = 16, XMTP_NODE_LOOPS_MAX = 64 };
 
 typedef struct xmtp_node xmtp_node;
 
@@ -98,6 +98,10 @@ typedef struct xmtp_node_options {
     uint64_t keep_welcomes_days;     /* not less than 90: a welcome outlives its key package */
     uint64_t keep_messages_days;     /* not less than 30: clients may send one again so late */
     uint64_t keep_key_packages_days; /* not less than 90: they are valid for 84 */
+
+    /* Nodes of Ethereum chains that are asked about contract wallets: "8453=https://...", a chain's
+     * second node as a second entry. Ended by NULL. Wallets on other chains are refused. */
+    const char *chain_rpc[XMTP_NODE_CHAIN_RPC_MAX + 1];
 
     /* Threads that serve connections; 0: one per core. Above XMTP_NODE_LOOPS_MAX counts as that. */
     size_t loops;

@@ -166,6 +166,9 @@ static bool read_arguments(arguments *a, int argc, char **argv)
     a->options.tls_certificate = a->config.tls_cert;
     a->options.tls_key = a->config.tls_key;
     a->options.no_bidi = a->config.no_bidi;
+    for (size_t i = 0; i < a->config.chain_rpc.count; i++) {
+        a->options.chain_rpc[i] = a->config.chain_rpc.items[i];
+    }
     a->options.loops = (size_t)a->config.loops;
     a->options.limits = a->config.limits;
     a->options.rates = a->config.rates;

@@ -65,6 +65,9 @@ const xmtp_node_setting xmtp_node_settings[] = {
            "connections come from a proxy that sends PROXY headers (1 or 2)"),
     SWITCH("no-bidi", no_bidi,
            "the bidirectional Subscribe (XIP-83) is not served; clients fall back"),
+    LIST("chain-rpc", chain_rpc, "CHAIN=URL",
+         "JSON-RPC of an Ethereum chain, asked about contract wallets: 8453=https://...; several "
+         "times for more chains, or for a chain's second node"),
     COUNT("loops", AT(loops), 0, 0, XMTP_NODE_LOOPS_MAX,
           "threads that serve connections; 0: one per core"),
 

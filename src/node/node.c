@@ -119,6 +119,9 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
                                                      .changed = storing_changed};
     XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
     XMTP_TRY(xmtp_node_workers_new(&services->workers, env, WORKERS));
+    XMTP_TRY(xmtp_node_chains_open(
+        &services->chains, &(xmtp_node_chains_options){.env = env, .urls = options->chain_rpc},
+        error));
     XMTP_TRY(open_history(node, options->data_dir, error));
     XMTP_TRY(open_retainer(node, &retention));
     if (options->listen[0] == NULL) {
@@ -156,6 +159,7 @@ void xmtp_node_close(xmtp_node *node)
     xmtp_node_listener_close(node->listener); /* no call is left after this */
     xmtp_node_retainer_free(node->retainer);
     xmtp_node_workers_free(node->services.workers);
+    xmtp_node_chains_free(node->services.chains);
     xmtp_node_sequencer_free(node->services.sequencer);
     xmtp_node_inboxes_free(node->services.inboxes);
     xmtp_node_dispatcher_free(node->dispatcher);

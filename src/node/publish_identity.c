@@ -117,7 +117,8 @@ static bool is_stored_already(publication *p)
 
 static bool is_our_trouble(xmtp_status status)
 {
-    return status == XMTP_E_NOMEM || status == XMTP_E_INTERNAL || status == XMTP_E_CORRUPT;
+    return status == XMTP_E_NOMEM || status == XMTP_E_INTERNAL || status == XMTP_E_CORRUPT ||
+           status == XMTP_E_RPC_UNAVAILABLE; /* a chain that cannot be asked now */
 }
 
 /* A rule broken is the caller's fault, whichever code it has. The sentence is kept. */
@@ -130,11 +131,22 @@ static xmtp_status refusal(publication *p, xmtp_status status)
     return xmtp_fail(&p->call->error, XMTP_E_ARGUMENT, "%s", why.text);
 }
 
+static xmtp_status ask_chain(void *context, xmtp_bytes account_id, uint64_t block_number,
+                             const uint8_t hash[32], xmtp_bytes signature, bool *is_valid,
+                             xmtp_error *error)
+{
+    uint64_t block_used;
+    return xmtp_node_chains_verify(context, account_id, block_number, hash, signature, is_valid,
+                                   &block_used, error);
+}
+
 static xmtp_status apply(publication *p, const xmtp_association *state)
 {
+    const xmtp_verifier verifier = {.context = p->call->services->chains,
+                                    .contract_wallet = ask_chain};
     XMTP_TRY(xmtp_association_copy(state, &p->next));
-    xmtp_status status =
-        xmtp_association_apply(p->next, p->update, NULL, XMTP_ASSOCIATION_PUBLISH, &p->call->error);
+    xmtp_status status = xmtp_association_apply(p->next, p->update, &verifier,
+                                                XMTP_ASSOCIATION_PUBLISH, &p->call->error);
     if (status == XMTP_OK || is_our_trouble(status)) {
         return status;
     }

@@ -11,6 +11,7 @@
 #ifndef XMTP_NODE_SERVICE_H
 #define XMTP_NODE_SERVICE_H
 
+#include "node/chains.h"
 #include "node/limits.h"
 #include "node/sequencer.h"
 #include "node/workers.h"
@@ -28,6 +29,7 @@ typedef struct xmtp_node_services {
     xmtp_node_sequencer *sequencer;
     xmtp_node_inboxes *inboxes;
     xmtp_node_workers *workers;
+    xmtp_node_chains *chains;
 } xmtp_node_services;
 
 /* A page of one topic, as several methods read it. */

@@ -145,19 +145,44 @@ static xmtp_status get_inbox_ids(xmtp_node_call *call, xmtp_bytes bytes)
 
 /* ---- contract wallets */
 
+/* VerifySmartContractWalletSignaturesResponse.Response { is_valid 1, block_number 2, error 3 } */
+static void write_verdict(xmtp_node_call *call,
+                          const Pb__VerifySmartContractWalletSignaturesRequest__Request *request)
+{
+    bool is_valid = false;
+    uint64_t block = 0;
+    xmtp_error why = {0};
+    xmtp_bytes hash = xmtp_proto_bytes(request->hash);
+    xmtp_status status = XMTP_E_ARGUMENT;
+    if (hash.n != 32 || request->account_id == NULL) {
+        (void)xmtp_fail(&why, status, "an account and a hash of 32 bytes are needed, not %zu",
+                        hash.n);
+    } else {
+        status = xmtp_node_chains_verify(
+            call->services->chains, xmtp_bytes_of_string(request->account_id),
+            request->block_number, hash.p, xmtp_proto_bytes(request->signature), &is_valid, &block,
+            &why);
+    }
+    xmtp_writer_clear(&call->scratch);
+    xmtp_field_put_u64(&call->scratch, 1, is_valid ? 1 : 0);
+    xmtp_field_put_u64(&call->scratch, 2, block);
+    if (status != XMTP_OK) {
+        xmtp_field_put_message(&call->scratch, 3, xmtp_bytes_of_string(why.text));
+    }
+    xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
+}
+
 static xmtp_status verify_contract_wallets(xmtp_node_call *call, xmtp_bytes bytes)
 {
-    static const char why[] = "smart contract wallets are not supported by this node yet";
     void *p;
+    XMTP_TRY(xmtp_node_call_block(call)); /* chains are asked */
     XMTP_TRY(xmtp_node_call_decode(
         call, &pb__verify_smart_contract_wallet_signatures_request__descriptor, bytes, &p));
     const Pb__VerifySmartContractWalletSignaturesRequest *request = p;
     XMTP_TRY(xmtp_node_call_count(call, request->n_signatures, 0,
                                   call->services->limits.wallet_checks, "signatures"));
     for (size_t i = 0; i < request->n_signatures; i++) {
-        xmtp_writer_clear(&call->scratch);
-        xmtp_field_put_message(&call->scratch, 3, xmtp_bytes_of_string(why));
-        xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
+        write_verdict(call, request->signatures[i]);
     }
     return XMTP_OK;
 }

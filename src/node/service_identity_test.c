@@ -310,7 +310,7 @@ static void key_packages_are_verified_replaced_and_fetched_in_the_order_asked(vo
     cJSON_Delete(json);
 }
 
-static void contract_wallets_are_answered_as_not_supported(void **state)
+static void contract_wallets_on_unknown_chains_are_answered_with_a_sentence(void **state)
 {
     (void)state;
     test_node t;
@@ -321,6 +321,10 @@ static void contract_wallets_are_answered_as_not_supported(void **state)
         PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_REQUEST__REQUEST__INIT;
     Pb__VerifySmartContractWalletSignaturesRequest__Request *all[] = {&one, &one};
     Pb__VerifySmartContractWalletSignaturesResponse *response;
+    uint8_t hash[32] = {1};
+    one.account_id = "eip155:5:0x0000000000000000000000000000000000000001";
+    one.has_hash = 1;
+    one.hash = xmtp_proto_data(xmtp_bytes_of(hash, sizeof(hash)));
     request.n_signatures = 2;
     request.signatures = all;
     assert_int_equal(test_call(&t, IDENTITY "VerifySmartContractWalletSignatures", &request.base,
@@ -329,7 +333,7 @@ static void contract_wallets_are_answered_as_not_supported(void **state)
                      XMTP_OK);
     assert_int_equal(response->n_responses, 2);
     assert_false(response->responses[1]->is_valid);
-    assert_non_null(strstr(response->responses[1]->error, "not supported"));
+    assert_string_equal(response->responses[1]->error, "no RPC node is set for chain 5");
     test_node_close(&t);
 }
 
@@ -356,7 +360,7 @@ int main(void)
         cmocka_unit_test(changed_updates_are_refused_and_change_nothing),
         cmocka_unit_test(addresses_lead_to_the_inbox_that_they_belong_to),
         cmocka_unit_test(key_packages_are_verified_replaced_and_fetched_in_the_order_asked),
-        cmocka_unit_test(contract_wallets_are_answered_as_not_supported),
+        cmocka_unit_test(contract_wallets_on_unknown_chains_are_answered_with_a_sentence),
         cmocka_unit_test(health_is_serving_for_known_services),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
