@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "cli/cli.h"
 #include "cli/node_data.h"
+#include "cli/node_log.h"
 #include "node/config.h"
 
 #include <signal.h>
@@ -28,13 +29,14 @@ static const char usage[] =
     "  --print-config                  all settings and where they come from, as such a file\n"
     "  --help                          this text\n";
 
-enum { SERVICE_COUNT = 4, ADDRESS_LEN_MAX = 128 };
+enum { SERVICE_COUNT = 5, ADDRESS_LEN_MAX = 128 };
 
-/* What has a port of its own unless told otherwise. */
+/* What has a port of its own unless told otherwise; port 0: off. */
 static const struct {
     const char *name; /* the setting, and the word of xmtp_node_options.listen */
     unsigned port;
-} services[SERVICE_COUNT] = {{"gateway", 5555}, {"grpc", 5556}, {"web", 5557}, {"history", 5558}};
+} services[SERVICE_COUNT] = {
+    {"gateway", 5555}, {"grpc", 5556}, {"web", 5557}, {"history", 5558}, {"admin", 0}};
 
 typedef struct arguments {
     xmtp_node_options options;
@@ -75,12 +77,12 @@ static bool add_address(arguments *a, const char *words, const char *address)
 static bool add_service(arguments *a, size_t i)
 {
     const char *const given[SERVICE_COUNT] = {a->config.gateway, a->config.grpc, a->config.web,
-                                              a->config.history};
+                                              a->config.history, a->config.admin};
     char address[32];
     if (given[i] != NULL) {
         return strcmp(given[i], "off") == 0 || add_address(a, services[i].name, given[i]);
     }
-    if (a->config.listen.count > 0) {
+    if (a->config.listen.count > 0 || services[i].port == 0) {
         return true;
     }
     (void)snprintf(address, sizeof address, "127.0.0.1:%u", services[i].port);
@@ -205,10 +207,10 @@ static void write_config(const arguments *a, xmtp_writer *out)
     xmtp_node_config_print(&a->config, out);
 }
 
-static void print_notice(void *context, const char *line)
+static void log_notice(void *context, const char *line)
 {
-    (void)context;
-    (void)fprintf(stderr, "xmtp node: %s\n", line);
+    const arguments *a = context;
+    cli_node_log(a->config.log_format, a->config.log_level, CLI_NODE_WARNING, line);
 }
 
 /* The address with the port that it really got. */
@@ -253,13 +255,15 @@ static void raise_file_limit(void)
 }
 
 /* SIGHUP reads the certificate again. */
-static void wait_for_end(xmtp_node *node, const sigset_t *signals)
+static void wait_for_end(const arguments *a, xmtp_node *node, const sigset_t *signals)
 {
     int signal_number = SIGHUP;
     while (sigwait(signals, &signal_number) == 0 && signal_number == SIGHUP) {
         xmtp_error error = {0};
         bool is_read = xmtp_node_reload(node, &error) == XMTP_OK;
-        print_notice(NULL, is_read ? "read certificate and lists again" : error.text);
+        cli_node_log(a->config.log_format, a->config.log_level,
+                     is_read ? CLI_NODE_INFO : CLI_NODE_ERROR,
+                     is_read ? "read certificate and lists again" : error.text);
     }
 }
 
@@ -277,7 +281,8 @@ static int run_node(arguments *a)
         return status == XMTP_E_ARGUMENT ? CLI_USAGE : code;
     }
     print_ready(node, a);
-    wait_for_end(node, &signals);
+    wait_for_end(a, node, &signals);
+    cli_node_log(a->config.log_format, a->config.log_level, CLI_NODE_INFO, "stopping");
     xmtp_node_close(node);
     return CLI_OK;
 }
@@ -287,7 +292,8 @@ int cmd_node(int argc, char **argv)
     if (argc > 1 && cli_is_node_data(argv[1])) {
         return cmd_node_data(argc - 1, argv + 1);
     }
-    arguments a = {.options = {.notice = print_notice}};
+    arguments a = {.options = {.notice = log_notice}};
+    a.options.notice_context = &a;
     xmtp_node_config_init(&a.config, &xmtp_env_system()->alloc);
     int code = CLI_USAGE;
     if (read_arguments(&a, argc, argv)) {

@@ -467,6 +467,7 @@ xmtp_node_admission xmtp_node_access_admit(xmtp_node_access *a,
 {
     xmtp_node_ip ip = origin->ip;
     xmtp_node_ip forwarded;
+    xmtp_node_rate rate = rate_of(path);
     reread_in_time(a, now_ns);
     if (origin->forwarded[0] != '\0' && holds(&a->trusted, &ip) &&
         xmtp_node_ip_parse(origin->forwarded, &forwarded)) {
@@ -477,8 +478,10 @@ xmtp_node_admission xmtp_node_access_admit(xmtp_node_access *a,
     bool is_free = holds(&a->allowed, &ip) || is_key(&a->keys, origin->api_key);
     (void)pthread_rwlock_unlock(&a->lock);
     if (is_denied || is_free || a->limiter == NULL) {
-        return (xmtp_node_admission){.is_denied = is_denied, .verdict = {.is_allowed = !is_denied}};
+        return (xmtp_node_admission){
+            .is_denied = is_denied, .rate = rate, .verdict = {.is_allowed = !is_denied}};
     }
-    return (xmtp_node_admission){.verdict = xmtp_node_limiter_take(a->limiter, &ip, rate_of(path),
-                                                                   cost_of(path, request), now_ns)};
+    return (xmtp_node_admission){
+        .rate = rate,
+        .verdict = xmtp_node_limiter_take(a->limiter, &ip, rate, cost_of(path, request), now_ns)};
 }

@@ -50,6 +50,7 @@ typedef struct xmtp_node_request_origin {
 
 typedef struct xmtp_node_admission {
     bool is_denied;
+    xmtp_node_rate rate;
     xmtp_node_verdict verdict; /* limit 0: there is none for this call */
 } xmtp_node_admission;
 

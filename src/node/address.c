@@ -14,7 +14,8 @@ static const struct {
     unsigned bit;
 } words[] = {
     {"grpc", XMTP_NODE_GRPC},       {"web", XMTP_NODE_WEB},     {"gateway", XMTP_NODE_GATEWAY},
-    {"history", XMTP_NODE_HISTORY}, {"proxy", XMTP_NODE_PROXY}, {"clear", XMTP_NODE_CLEAR},
+    {"history", XMTP_NODE_HISTORY}, {"admin", XMTP_NODE_ADMIN}, {"proxy", XMTP_NODE_PROXY},
+    {"clear", XMTP_NODE_CLEAR},
 };
 
 static unsigned bit_of(const char *name, size_t n)
@@ -36,15 +37,15 @@ static xmtp_status parse_protocols(const char **text, unsigned *out, xmtp_error 
         size_t n = strcspn(*text, "+=");
         unsigned bit = bit_of(*text, n);
         if (bit == 0) {
-            return xmtp_fail(
-                error, XMTP_E_ARGUMENT,
-                "%.80s: before the = there may be grpc, web, gateway, history, proxy, clear",
-                *text);
+            return xmtp_fail(error, XMTP_E_ARGUMENT,
+                             "%.80s: before the = there may be grpc, web, gateway, history, admin, "
+                             "proxy, clear",
+                             *text);
         }
         *out |= bit;
         *text += n + 1;
     }
-    *out |= (*out & XMTP_NODE_ALL) == 0 ? XMTP_NODE_ALL : 0;
+    *out |= (*out & (XMTP_NODE_ALL | XMTP_NODE_ADMIN)) == 0 ? XMTP_NODE_ALL : 0;
     return XMTP_OK;
 }
 

@@ -17,6 +17,7 @@ typedef enum xmtp_node_protocol {
     XMTP_NODE_ALL = 15,    /* none named */
 
     XMTP_NODE_PROXY = 16, /* "proxy": connections begin with a PROXY header */
+    XMTP_NODE_ADMIN = 64, /* "admin": status and metrics, never without being named */
     XMTP_NODE_CLEAR = 32, /* "clear": clear text too, though there is a certificate */
 } xmtp_node_protocol;
 

@@ -48,6 +48,9 @@ bool xmtp_node_admit(xmtp_node_connection *c, xmtp_rpc_call *rpc, const char *pa
                                        .api_key = xmtp_rpc_call_api_key(rpc)};
     xmtp_node_admission admission =
         xmtp_node_access_admit(c->listener->node->access, &origin, path, request, uv_hrtime());
+    xmtp_node_metrics *metrics = &c->listener->node->metrics;
+    xmtp_node_count(&metrics->calls[admission.rate], 1);
+    xmtp_node_count(&metrics->denied, admission.is_denied ? 1 : 0);
     if (admission.is_denied) {
         xmtp_rpc_call_end(rpc, XMTP_GRPC_PERMISSION_DENIED, "request blocked", "BLOCKED");
         return false;
@@ -57,6 +60,7 @@ bool xmtp_node_admit(xmtp_node_connection *c, xmtp_rpc_call *rpc, const char *pa
         xmtp_rpc_call_trailer(rpc, "x-ratelimit-remaining", admission.verdict.remaining);
     }
     if (!admission.verdict.is_allowed) {
+        xmtp_node_count(&metrics->rate_refused, 1);
         refuse_rate(rpc, &admission.verdict);
     }
     return admission.verdict.is_allowed;

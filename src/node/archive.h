@@ -95,6 +95,17 @@ bool xmtp_node_archive_inbox_of(xmtp_node_archive *archive, uint8_t identifier_k
 /* The newest id of a kind, 0 when there is none. */
 uint64_t xmtp_node_archive_last_id(xmtp_node_archive *archive, xmtp_node_kind kind);
 
+/* ---- how much there is */
+
+typedef struct xmtp_node_archive_figures {
+    uint32_t segments;
+    uint64_t log_len;
+    size_t topics;
+    size_t identifiers;
+} xmtp_node_archive_figures;
+
+void xmtp_node_archive_measure(xmtp_node_archive *archive, xmtp_node_archive_figures *figures);
+
 /* ---- dropping what is old */
 
 /* For how long records are kept, by class; 0: for ever. Commits, identity updates and commit logs are

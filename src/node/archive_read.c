@@ -261,3 +261,17 @@ uint64_t xmtp_node_archive_last_id(xmtp_node_archive *archive, xmtp_node_kind ki
     (void)pthread_rwlock_unlock(&archive->lock);
     return id;
 }
+
+void xmtp_node_archive_measure(xmtp_node_archive *archive, xmtp_node_archive_figures *figures)
+{
+    uint64_t len;
+    *figures = (xmtp_node_archive_figures){.segments = 0};
+    while (xmtp_node_log_segment_size(archive->log, figures->segments, &len) == XMTP_OK) {
+        figures->log_len += len;
+        figures->segments++;
+    }
+    (void)pthread_rwlock_rdlock(&archive->lock);
+    figures->topics = archive->newest.count;
+    figures->identifiers = archive->addresses.count;
+    (void)pthread_rwlock_unlock(&archive->lock);
+}

@@ -44,6 +44,9 @@ typedef struct xmtp_node_config {
     const char *grpc;
     const char *web;
     const char *history;
+    const char *admin;
+    const char *log_format;
+    const char *log_level;
     xmtp_node_config_list listen;
     const char *tls_cert;
     const char *tls_key;

@@ -54,6 +54,8 @@ const xmtp_node_setting xmtp_node_settings[] = {
     TEXT("history", history, NULL, "ADDR:PORT",
          "files of device sync (127.0.0.1:5558, [::1]:5558); each of these four may be \"off\", "
          "port 0 takes a free one"),
+    TEXT("admin", admin, NULL, "ADDR:PORT",
+         "pages /status and /metrics, for operators only: keep it away from clients (off)"),
     LIST("listen", listen, "ADDR:PORT",
          "all of them on one port, and nothing by default; may be given several times, and name "
          "what it serves: grpc+web=0.0.0.0:443"),
@@ -73,6 +75,10 @@ const xmtp_node_setting xmtp_node_settings[] = {
 
     BYTES("index-bytes-max", LIMIT(index_len), 256 * GIB, 16 * MIB, 16384 * GIB,
           "up to where index/data.mdb may grow until the next start; address space, not memory"),
+
+    SECTION("What is logged, to standard error"),
+    TEXT("log-format", log_format, "text", "text|json", "lines for people, or an object a line"),
+    TEXT("log-level", log_level, "info", "info|warning|error", "the least that is written"),
 
     SECTION("How much one client address may ask for; 0: no limit"),
     COUNT("rate-reads", AT(rates.reads), 0, 0, 1000000000,

@@ -41,6 +41,7 @@ static void on_closed(uv_handle_t *handle)
 {
     xmtp_node_connection *c = handle->data;
     xmtp_node_listener *listener = c->listener;
+    xmtp_node_count(&listener->node->metrics.connections_ended, 1);
     *c->previous = c->next;
     if (c->next != NULL) {
         c->next->previous = c->previous;
@@ -275,6 +276,7 @@ void xmtp_node_connection_accept(xmtp_node_listener *listener, xmtp_node_socket 
     c->tcp.data = c;
     xmtp_list_init(&c->silent_link);
     link_connection(c);
+    xmtp_node_count(&listener->node->metrics.connections, 1);
     if (start(c, socket, fd) != XMTP_OK) {
         xmtp_node_connection_close(c);
         return;

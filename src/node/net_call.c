@@ -54,6 +54,7 @@ static void answer(xmtp_node_net_call *net)
 {
     xmtp_node_call *call = &net->call;
     xmtp_node_connection_touch(connection_of(net->rpc));
+    xmtp_node_count(&net->listener->node->metrics.ended[call->grpc_status], 1);
     if (call->grpc_status != XMTP_GRPC_OK) {
         xmtp_rpc_call_end(net->rpc, call->grpc_status, call->error.text,
                           xmtp_status_name(call->error.status));

@@ -85,6 +85,7 @@ static void destroy(xmtp_node_net_stream *stream)
     xmtp_node_feed_free(stream->feed); /* ready is not called after this */
     leave_ready_list(stream);
     xmtp_list_remove(&stream->link);
+    xmtp_node_count(&listener->node->metrics.streams_ended, 1);
     xmtp_writer_free(&stream->batch);
     xmtp_writer_free(&stream->inbox);
     xmtp_writer_free(&stream->working);
@@ -311,6 +312,7 @@ void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc
     xmtp_writer_init(&stream->batch, &listener->node->env->alloc, XMTP_WRITER_MAX);
     stream->deadline_ms = xmtp_node_net_deadline_ms(listener, rpc, UINT64_MAX);
     xmtp_list_append(&listener->streams, &stream->link);
+    xmtp_node_count(&listener->node->metrics.streams, 1);
     *xmtp_rpc_call_data(rpc) = stream;
     go_away(stream);
 }

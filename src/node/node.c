@@ -8,6 +8,7 @@
 #include "rpc/tls.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Most of their time they wait for the disk, so more than there are cores. */
 enum { WORKERS = 8 };
@@ -21,8 +22,9 @@ static void publish(void *context, const xmtp_node_entry *entry)
 /* Clients are told too, but only an operator can do something about it. */
 static void storing_changed(void *context, xmtp_status status, const xmtp_error *error)
 {
-    const xmtp_node *node = context;
+    xmtp_node *node = context;
     char line[320];
+    __atomic_store_n(&node->cannot_store, status != XMTP_OK, __ATOMIC_RELAXED);
     if (node->notice == NULL) {
         return;
     }
@@ -116,7 +118,8 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
                                                      .archive = services->archive,
                                                      .context = node,
                                                      .publish = publish,
-                                                     .changed = storing_changed};
+                                                     .changed = storing_changed,
+                                                     .metrics = &node->metrics};
     XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
     XMTP_TRY(xmtp_node_workers_new(&services->workers, env, WORKERS));
     XMTP_TRY(xmtp_node_chains_open(
@@ -128,6 +131,17 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
         return XMTP_OK;
     }
     return xmtp_node_listener_open(&node->listener, node, options->listen, options->loops, error);
+}
+
+static xmtp_status keep_data_dir(xmtp_node *node, const char *dir)
+{
+    const xmtp_alloc *alloc = &node->env->alloc;
+    size_t n = dir == NULL ? 0 : strlen(dir) + 1;
+    XMTP_ENSURE(n > 0, XMTP_OK);
+    node->data_dir = alloc->reallocate(alloc->context, NULL, n);
+    XMTP_ENSURE(node->data_dir != NULL, XMTP_E_NOMEM);
+    memcpy(node->data_dir, dir, n);
+    return XMTP_OK;
 }
 
 xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xmtp_error *error)
@@ -142,7 +156,10 @@ xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xm
                         .notice_context = options->notice_context,
                         .notice = options->notice};
     xmtp_node_limits_fill(&node->services.limits);
-    xmtp_status status = open_parts(node, options, error);
+    node->rates = options->rates;
+    node->started_ns = env->now_ns(env->context);
+    xmtp_status status = keep_data_dir(node, options->data_dir);
+    status = status == XMTP_OK ? open_parts(node, options, error) : status;
     if (status != XMTP_OK) {
         xmtp_node_close(node);
         return xmtp_fail_default(error, status, "starting the node");
@@ -167,6 +184,7 @@ void xmtp_node_close(xmtp_node *node)
     xmtp_node_history_close(node->history);
     xmtp_tls_server_close(node->tls);
     xmtp_node_access_free(node->access);
+    (void)node->env->alloc.reallocate(node->env->alloc.context, node->data_dir, 0);
     (void)node->env->alloc.reallocate(node->env->alloc.context, node, 0);
 }
 

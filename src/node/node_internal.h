@@ -7,6 +7,7 @@
 
 #include "node/access.h"
 #include "node/dispatcher.h"
+#include "node/metrics.h"
 #include "node/retention.h"
 #include "node/service.h"
 
@@ -24,6 +25,11 @@ struct xmtp_node {
     struct xmtp_node_history *history;
     xmtp_node_retainer *retainer; /* NULL: everything is kept */
     xmtp_node_access *access;
+    xmtp_node_metrics metrics;
+    xmtp_node_rates rates; /* as they were given, to be shown */
+    char *data_dir;        /* NULL: in memory */
+    uint64_t started_ns;
+    bool cannot_store;            /* atomic */
     xmtp_node_listener *listener; /* NULL: no addresses */
     bool no_bidi;                 /* MlsApi/Subscribe is not served */
     void *notice_context;

@@ -4,6 +4,7 @@
 #include "base/status.h"
 
 #include <pthread.h>
+#include <time.h>
 
 struct xmtp_node_sequencer {
     xmtp_node_sequencer_options options;
@@ -68,6 +69,13 @@ static void tell(xmtp_node_job *job, xmtp_status status, const xmtp_error *error
     }
 }
 
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void run_jobs(xmtp_node_sequencer *s, xmtp_node_job *jobs)
 {
     xmtp_error error = {.status = XMTP_OK};
@@ -75,7 +83,11 @@ static void run_jobs(xmtp_node_sequencer *s, xmtp_node_job *jobs)
     for (xmtp_node_job *job = jobs; job != NULL; job = job->next) {
         s->batches[count++] = &job->batch;
     }
+    uint64_t began_ns = clock_ns();
     xmtp_status status = xmtp_node_archive_append(s->options.archive, s->batches, count, &error);
+    if (s->options.metrics != NULL) {
+        xmtp_node_count_append(s->options.metrics, count, status != XMTP_OK, clock_ns() - began_ns);
+    }
     if (status == XMTP_OK) {
         publish(s, jobs);
     }

@@ -11,6 +11,7 @@
 #define XMTP_NODE_SEQUENCER_H
 
 #include "node/archive.h"
+#include "node/metrics.h"
 
 typedef struct xmtp_node_sequencer xmtp_node_sequencer;
 
@@ -37,6 +38,7 @@ typedef struct xmtp_node_sequencer_options {
     void *context;
     void (*publish)(void *context, const xmtp_node_entry *entry);
     void (*changed)(void *context, xmtp_status status, const xmtp_error *error);
+    xmtp_node_metrics *metrics; /* counted up; may be NULL */
 } xmtp_node_sequencer_options;
 
 /* XMTP_E_NOMEM, XMTP_E_INTERNAL: no thread. */

@@ -11,6 +11,7 @@
 
 #include "node/gateway.h"
 #include "node/history.h"
+#include "node/metrics.h"
 #include "rpc/cors.h"
 #include "rpc/web_call.h"
 
@@ -53,7 +54,9 @@ static void begin(void *context, xmtp_http_exchange *x)
 {
     xmtp_node_connection *connection = context;
     xmtp_node_connection_touch(connection);
-    if (method_is(x, "OPTIONS")) {
+    if ((connection->protocols & XMTP_NODE_ADMIN) != 0) {
+        xmtp_node_admin_begin(connection->listener->node, x);
+    } else if (method_is(x, "OPTIONS")) {
         xmtp_cors_preflight(x);
     } else if ((connection->protocols & XMTP_NODE_WEB) != 0 && xmtp_web_call_is_for(x)) {
         begin_web(connection, x);
