@@ -68,33 +68,38 @@ static void announce_loop(const scene *s)
 
 static void measure_key_package(scene *s)
 {
-    row *r = row_new("create KeyPackage", "-", s->n);
+    row *r;
+    int attempts = 0;
     person *newcomer = &s->people[s->n];
-    r->in_a_row = MESSAGES_IN_A_ROW;
-    row_set_floor(r, counts_key_package());
-    while (row_wants_more(r)) {
-        row_sample_prices(r);
-        for (size_t i = 0; i < r->in_a_row; i++) {
-            row_begin(r);
-            person_key_package(newcomer);
-            row_middle(r);
-            row_end(r);
+    do {
+        r = row_new("create KeyPackage", "-", s->n);
+        r->in_a_row = MESSAGES_IN_A_ROW;
+        row_set_floor(r, counts_key_package());
+        while (row_wants_more(r)) {
+            row_sample_prices(r);
+            for (size_t i = 0; i < r->in_a_row; i++) {
+                row_begin(r);
+                person_key_package(newcomer);
+                row_middle(r);
+                row_end(r);
+            }
+            row_end_several(r);
         }
-        row_end_several(r);
-    }
+    } while (!rows_settle(r, NULL, &attempts));
     row_done(r);
 }
 
 static void create_once(scene *s, row *r, const xmtp_bytes *add)
 {
     person *creator = &s->people[0];
+    const bool is_first = s->welcome == NULL; /* the one that others join */
     row_begin(r);
     person_create(creator);
     row_middle(r);
     xmtp_mls_pending *pending = person_commit(
         creator,
         &(xmtp_mls_commit_options){.add = add, .add_count = s->n - 1, .without_path = true});
-    if (s->welcome == NULL) {
+    if (is_first) {
         person_store(creator);
         xmtp_bytes welcome = xmtp_mls_pending_welcome(pending);
         s->welcome = must_have(malloc(welcome.n));
@@ -103,8 +108,10 @@ static void create_once(scene *s, row *r, const xmtp_bytes *add)
     }
     person_confirm(creator, pending);
     row_end(r);
-    if (!r->has_floor) {
+    if (is_first) {
         person_store(creator);
+    }
+    if (!r->has_floor) {
         counts floor =
             counts_add_without_path(&(step){.added = s->n - 1,
                                             .message = xmtp_mls_pending_message(pending).n,
@@ -118,19 +125,23 @@ static void create_once(scene *s, row *r, const xmtp_bytes *add)
 
 static void measure_create(scene *s)
 {
-    row *r = row_new("create group, add N-1", "new", s->n);
+    row *r;
+    int attempts = 0;
     xmtp_bytes *add = must_have(calloc(s->n, sizeof *add));
     for (uint32_t i = 1; i < s->n; i++) {
         add[i - 1] = xmtp_bytes_of(s->people[i].key_package, s->people[i].key_package_len);
     }
-    r->in_a_row = s->n <= SHORT_MAX ? SHORT_IN_A_ROW : 1;
-    while (row_wants_more(r)) {
-        row_sample_prices(r);
-        for (size_t i = 0; i < r->in_a_row; i++) {
-            create_once(s, r, add);
+    do {
+        r = row_new("create group, add N-1", "new", s->n);
+        r->in_a_row = s->n <= SHORT_MAX ? SHORT_IN_A_ROW : 1;
+        while (row_wants_more(r)) {
+            row_sample_prices(r);
+            for (size_t i = 0; i < r->in_a_row; i++) {
+                create_once(s, r, add);
+            }
+            row_end_several(r);
         }
-        row_end_several(r);
-    }
+    } while (!rows_settle(r, NULL, &attempts));
     s->joined[0] = true;
     free(add);
     row_done(r);
@@ -148,22 +159,26 @@ static void join_stored(scene *s, uint32_t leaf)
 static void measure_joins(const char *tree, scene *s, person *who, xmtp_bytes welcome,
                           const counts *floor)
 {
-    row *r = row_new("join from Welcome", tree, s->n);
-    row_set_floor(r, *floor);
-    if (options.loop != NULL && row_is_wanted(r)) {
-        announce_loop(s);
-    }
-    r->in_a_row = s->n <= SHORT_MAX ? SHORT_IN_A_ROW : 1;
-    while (row_wants_more(r)) {
-        row_sample_prices(r);
-        for (size_t i = 0; i < r->in_a_row; i++) {
-            row_begin(r);
-            person_join(who, welcome);
-            row_middle(r);
-            row_end(r);
+    row *r;
+    int attempts = 0;
+    do {
+        r = row_new("join from Welcome", tree, s->n);
+        row_set_floor(r, *floor);
+        if (options.loop != NULL && row_is_wanted(r)) {
+            announce_loop(s);
         }
-        row_end_several(r);
-    }
+        r->in_a_row = s->n <= SHORT_MAX ? SHORT_IN_A_ROW : 1;
+        while (row_wants_more(r)) {
+            row_sample_prices(r);
+            for (size_t i = 0; i < r->in_a_row; i++) {
+                row_begin(r);
+                person_join(who, welcome);
+                row_middle(r);
+                row_end(r);
+            }
+            row_end_several(r);
+        }
+    } while (!rows_settle(r, NULL, &attempts));
     row_done(r);
 }
 
@@ -281,23 +296,28 @@ static void measure_commit(scene *s, const commit_case *c)
         }
         return;
     }
-    row *create = row_new(c->create_name, s->tree, s->n);
-    row *process = row_new(c->process_name, s->tree, s->n);
+    row *create;
+    row *process;
+    int attempts = 0;
     shape grown;
     shape_grown(&s->shape, &grown);
-    while (row_wants_more(create)) {
-        xmtp_mls_pending *pending;
-        create_commit(s, c, create, &pending);
-        if (!create->has_floor) {
-            step p = step_of(s, c, &grown, pending);
-            bool has_path = !c->options.without_path;
-            row_set_floor(create, has_path ? counts_commit(&p) : counts_add_without_path(&p));
-            row_set_floor(process, has_path ? counts_process(&p, c->receiver)
-                                            : counts_process_add_without_path(&p));
+    do {
+        create = row_new(c->create_name, s->tree, s->n);
+        process = row_new(c->process_name, s->tree, s->n);
+        while (row_wants_more(create)) {
+            xmtp_mls_pending *pending;
+            create_commit(s, c, create, &pending);
+            if (!create->has_floor) {
+                step p = step_of(s, c, &grown, pending);
+                bool has_path = !c->options.without_path;
+                row_set_floor(create, has_path ? counts_commit(&p) : counts_add_without_path(&p));
+                row_set_floor(process, has_path ? counts_process(&p, c->receiver)
+                                                : counts_process_add_without_path(&p));
+            }
+            process_commit(s, c, process, xmtp_mls_pending_message(pending));
+            xmtp_mls_pending_free(pending);
         }
-        process_commit(s, c, process, xmtp_mls_pending_message(pending));
-        xmtp_mls_pending_free(pending);
-    }
+    } while (!rows_settle(create, process, &attempts));
     row_done(create);
     row_done(process);
     free(grown.filled);
@@ -421,29 +441,34 @@ static void one_message(scene *s, xmtp_bytes text, row *sending, row *receiving)
 static void measure_messages(scene *s, size_t length, const char *sending, const char *receiving)
 {
     static const uint8_t text[1024] = {'m'};
-    row *send = row_new(sending, s->tree, s->n);
-    row *receive = row_new(receiving, s->tree, s->n);
-    send->in_a_row = receive->in_a_row = MESSAGES_IN_A_ROW;
-    row_set_floor(send, counts_message(true, length));
-    row_set_floor(receive, counts_message(false, length));
-    person_load(&s->people[COMMITTER]);
-    person_load(&s->people[receiver_of_commits(s)]);
-    /* The first message of an epoch walks down the secret tree, and makes the buffers. */
-    row *first = row_new(sending, s->tree, s->n);
-    one_message(s, xmtp_bytes_of(text, length), first, first);
-    free(first);
-    if (options.loop != NULL && row_is_wanted(send)) {
-        announce_loop(s);
-    }
-    while (row_wants_more(send)) {
-        row_sample_prices(send);
-        receive->now = send->now;
-        for (int i = 0; i < MESSAGES_IN_A_ROW; i++) {
-            one_message(s, xmtp_bytes_of(text, length), send, receive);
+    row *send;
+    row *receive;
+    int attempts = 0;
+    do {
+        send = row_new(sending, s->tree, s->n);
+        receive = row_new(receiving, s->tree, s->n);
+        send->in_a_row = receive->in_a_row = MESSAGES_IN_A_ROW;
+        row_set_floor(send, counts_message(true, length));
+        row_set_floor(receive, counts_message(false, length));
+        person_load(&s->people[COMMITTER]);
+        person_load(&s->people[receiver_of_commits(s)]);
+        /* The first message of an epoch walks down the secret tree, and makes the buffers. */
+        row *first = row_new(sending, s->tree, s->n);
+        one_message(s, xmtp_bytes_of(text, length), first, first);
+        free(first);
+        if (options.loop != NULL && row_is_wanted(send)) {
+            announce_loop(s);
         }
-        row_end_several(send);
-        row_end_several(receive);
-    }
+        while (row_wants_more(send)) {
+            row_sample_prices(send);
+            receive->now = send->now;
+            for (int i = 0; i < MESSAGES_IN_A_ROW; i++) {
+                one_message(s, xmtp_bytes_of(text, length), send, receive);
+            }
+            row_end_several(send);
+            row_end_several(receive);
+        }
+    } while (!rows_settle(send, receive, &attempts));
     row_done(send);
     row_done(receive);
 }
