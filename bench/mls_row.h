@@ -303,7 +303,7 @@ static void row_done(row *r)
 /* How far above its floor a row may be. Times cannot be told apart better than to 3 %. */
 static const double RATIO_LIGHT = 1.3, RATIO_SMALL = 1.5, RATIO_LARGE = 2.0, RATIO_LEAST = 0.97;
 /* How much the ratio may rise for each ten times as many members: log10. 0.05 is 12 %. */
-static const double RISE_MAX = 0.05;
+static const double RISE_MAX = 0.05, RISE_DECADES_MIN = 2.5;
 enum { SMALL_MAX = 100, MEMORY_MEMBERS_MIN = 1000, MEMORY_MAX = 700 /* bytes a member */ };
 
 static double ratio_max(const verdict *v)
@@ -375,14 +375,18 @@ static bool same_row(const verdict *a, const verdict *b)
     return strcmp(a->name, b->name) == 0 && strcmp(a->tree, b->tree) == 0;
 }
 
-/* Slope of log(ratio) over log(members) through all sizes of one row, by least squares. */
-static double rise_of(const verdict *of, size_t *sizes)
+/* Slope of log(ratio) over log(members) through all sizes of one row, by least squares. Through
+ * sizes that are near each other it says nothing: 0. */
+static double rise_of(const verdict *of)
 {
+    double least = 1e9, most = 0;
     double n = 0, x_sum = 0, y_sum = 0, xx_sum = 0, xy_sum = 0;
     for (size_t i = 0; i < verdict_count; i++) {
         const verdict *v = &verdicts[i];
         if (same_row(v, of)) {
             double x = log10(v->members);
+            least = x < least ? x : least;
+            most = x > most ? x : most;
             double y = log10(lesser(v));
             n += 1;
             x_sum += x;
@@ -391,9 +395,8 @@ static double rise_of(const verdict *of, size_t *sizes)
             xy_sum += x * y;
         }
     }
-    *sizes = (size_t)n;
     double width = n * xx_sum - x_sum * x_sum;
-    return width > 0 ? (n * xy_sum - x_sum * y_sum) / width : 0;
+    return most - least >= RISE_DECADES_MIN ? (n * xy_sum - x_sum * y_sum) / width : 0;
 }
 
 static void judge_rise(size_t i)
@@ -403,9 +406,8 @@ static void judge_rise(size_t i)
             return; /* told with the first of its sizes */
         }
     }
-    size_t sizes;
-    double rise = rise_of(&verdicts[i], &sizes);
-    if (sizes > 1 && rise > RISE_MAX) {
+    double rise = rise_of(&verdicts[i]);
+    if (rise > RISE_MAX) {
         missed(&verdicts[i], "and larger: rise of the ratio with N (log10 a decade)", rise,
                RISE_MAX);
     }
