@@ -176,7 +176,7 @@ static inline void verify_once(const price_keys *k, xmtp_bytes message, const ui
 static inline double price_verify(const price_keys *k, size_t count)
 {
     static size_t next;
-    count = count == 0 ? 1 : count > VERIFIES_MAX ? VERIFIES_MAX : count;
+    count = count == 0 ? 1 : count > AT_ONCE_MAX ? AT_ONCE_MAX : count;
     double (*clock_us)(void) = count > 1 ? cpu_us : now_us;
     double start = clock_us();
     for (size_t i = 0; i < count; i++, next++) {
