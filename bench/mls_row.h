@@ -387,7 +387,7 @@ static double rise_of(const verdict *of)
             double x = log10(v->members);
             least = x < least ? x : least;
             most = x > most ? x : most;
-            double y = log10(lesser(v));
+            double y = log10(lesser(v) < 1 ? 1 : lesser(v));
             n += 1;
             x_sum += x;
             y_sum += y;
