@@ -239,7 +239,7 @@ static void a_parent_lists_whole_leaves(void **state)
 static void labels_have_a_context_of_limited_length(void **state)
 {
     (void)state;
-    uint8_t out[32];
+    uint8_t out[32] = {0};
     const xmtp_bytes long_context = {.p = out, .n = XMTP_WRITER_MAX}; /* never read */
     assert_int_equal(
         xmtp_expand_with_label(suite, xmtp_bytes_of(out, 0), "x", long_context, out, 32),
