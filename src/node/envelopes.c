@@ -300,28 +300,40 @@ static void put_envelope(const xmtp_node_record *record, xmtp_writer *out)
     xmtp_field_put_message(out, 3, record->payload);
 }
 
-static xmtp_status envelopes_next(xmtp_node_feed *base, xmtp_writer *out, xmtp_error *error)
+static xmtp_status write_place(envelopes *e, cursor_watch *watch, const xmtp_node_place *place,
+                               xmtp_writer *out, xmtp_error *error)
 {
-    envelopes *e = (envelopes *)base;
-    cursor_watch *watch = NULL;
-    xmtp_node_place place;
     xmtp_arena arena;
     xmtp_node_record record;
-    xmtp_status status = next_place(e, &watch, &place);
-    if (status == XMTP_E_RETRY && e->is_half_closed) {
-        return XMTP_E_CLOSED;
-    }
-    XMTP_TRY(status);
-    xmtp_arena_init(&arena, &e->env->alloc, (size_t)place.len + 64);
-    status = xmtp_node_archive_read(xmtp_node_dispatcher_archive(e->dispatcher), &place, &arena,
-                                    &record, error);
+    xmtp_arena_init(&arena, &e->env->alloc, (size_t)place->len + 64);
+    xmtp_status status = xmtp_node_archive_read(xmtp_node_dispatcher_archive(e->dispatcher), place,
+                                                &arena, &record, error);
     if (status == XMTP_OK) {
         put_envelope(&record, out);
         status = xmtp_writer_status(out);
-        watch->cursor = place.id;
         xmtp_node_behind_progress(&e->behind);
     }
+    if (status == XMTP_OK || status == XMTP_E_NOT_FOUND) { /* dropped since its place was learnt */
+        watch->cursor = place->id;
+    }
     xmtp_arena_reset(&arena);
+    return status;
+}
+
+static xmtp_status envelopes_next(xmtp_node_feed *base, xmtp_writer *out, xmtp_error *error)
+{
+    envelopes *e = (envelopes *)base;
+    xmtp_status status = XMTP_E_NOT_FOUND;
+    while (status == XMTP_E_NOT_FOUND) {
+        cursor_watch *watch = NULL;
+        xmtp_node_place place;
+        status = next_place(e, &watch, &place);
+        if (status == XMTP_E_RETRY && e->is_half_closed) {
+            return XMTP_E_CLOSED;
+        }
+        XMTP_TRY(status);
+        status = write_place(e, watch, &place, out, error);
+    }
     return status;
 }
 

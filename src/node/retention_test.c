@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "node/retention.h"
+#include "node/subscription.h"
 #include "node/test_folder.h"
 #include "node/wire.h"
 
@@ -255,6 +256,56 @@ static void a_place_in_hand_is_not_found_after_its_record_was_dropped(void **sta
     store_free(&s);
 }
 
+static size_t count_rest(xmtp_node_subscription *subscription)
+{
+    xmtp_writer out;
+    size_t n = 0;
+    xmtp_status status = XMTP_OK;
+    xmtp_writer_init(&out, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    while (status == XMTP_OK) {
+        xmtp_writer_clear(&out);
+        status = xmtp_node_subscription_next(subscription, &out, NULL);
+        n += status == XMTP_OK ? 1 : 0;
+    }
+    assert_int_equal(status, XMTP_E_RETRY);
+    xmtp_writer_free(&out);
+    return n;
+}
+
+static void not_told(void *context)
+{
+    (void)context;
+}
+
+static void a_subscription_steps_over_what_was_dropped_while_it_replays(void **state)
+{
+    (void)state;
+    store s;
+    xmtp_node_dispatcher *dispatcher;
+    xmtp_node_subscription *subscription;
+    xmtp_writer out;
+    store_new(&s);
+    for (int i = 0; i < 60; i++) {
+        put(&s, XMTP_NODE_GROUP_MESSAGE, "group", i % 10 == 9 ? XMTP_NODE_IS_COMMIT : 0);
+    }
+    finish_segment(&s);
+    now_ns += 40 * day_ns;
+    put(&s, XMTP_NODE_GROUP_MESSAGE, "group", 0);
+    assert_int_equal(xmtp_node_dispatcher_new(&dispatcher, &s.env, s.archive), XMTP_OK);
+    xmtp_node_filter filter = {.topic = xmtp_bytes_of_string("group")};
+    xmtp_node_subscription_options options = {
+        .kind = XMTP_NODE_GROUP_MESSAGE, .filters = &filter, .filter_count = 1, .ready = not_told};
+    assert_int_equal(xmtp_node_subscribe(dispatcher, &options, &subscription), XMTP_OK);
+    xmtp_writer_init(&out, &s.env.alloc, XMTP_WRITER_MAX);
+    assert_int_equal(xmtp_node_subscription_next(subscription, &out, NULL), XMTP_OK);
+    xmtp_writer_free(&out); /* the places of a page are in its hands now */
+    assert_true(expire_all(&s, &(xmtp_node_retention){.message_ns = 30 * day_ns}) > 50);
+    assert_int_equal(count_rest(subscription), 6 + 1); /* the commits and the newest */
+    xmtp_node_subscription_free(subscription);
+    xmtp_node_dispatcher_free(dispatcher);
+    store_free(&s);
+}
+
 /* ---- beside readers and a writer */
 
 typedef struct reader {
@@ -352,6 +403,7 @@ int main(void)
         cmocka_unit_test(ids_of_what_was_dropped_are_not_given_again),
         cmocka_unit_test(the_newest_of_a_topic_stays_whatever_its_age),
         cmocka_unit_test(a_place_in_hand_is_not_found_after_its_record_was_dropped),
+        cmocka_unit_test(a_subscription_steps_over_what_was_dropped_while_it_replays),
         cmocka_unit_test(readers_and_a_writer_go_on_while_segments_are_rewritten),
         cmocka_unit_test(the_thread_passes_at_once_and_ends_when_told),
     };

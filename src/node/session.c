@@ -169,10 +169,15 @@ xmtp_status xmtp_session_put_message(session *s, session_topic *t, const xmtp_no
 {
     uint32_t field = xmtp_node_watch_kind(&t->watch) == XMTP_NODE_GROUP_MESSAGE ? 1 : 2;
     xmtp_writer_clear(&s->payload);
-    XMTP_TRY(xmtp_node_archive_payload(xmtp_node_dispatcher_archive(s->dispatcher), place,
-                                       &s->payload, error));
-    xmtp_field_put_message(out, field, xmtp_writer_bytes(&s->payload));
-    XMTP_TRY(xmtp_writer_status(out));
+    xmtp_status status = xmtp_node_archive_payload(xmtp_node_dispatcher_archive(s->dispatcher),
+                                                   place, &s->payload, error);
+    if (status == XMTP_OK) {
+        xmtp_field_put_message(out, field, xmtp_writer_bytes(&s->payload));
+        status = xmtp_writer_status(out);
+    }
+    if (status != XMTP_E_NOT_FOUND) { /* that is: dropped since its place was learnt */
+        XMTP_TRY(status);
+    }
     t->cursor = place->id;
     return XMTP_OK;
 }
