@@ -362,7 +362,7 @@ xmtp_status xmtp_lookup_account(xmtp_client *client, xmtp_identifier_kind kind, 
     Pb__GetInboxIdsRequest__Request item = PB__GET_INBOX_IDS_REQUEST__REQUEST__INIT;
     item.identifier = (char *)(uintptr_t)name;
     item.has_identifier_kind = 1;
-    item.identifier_kind = kind;
+    item.identifier_kind = (int32_t)kind;
     Pb__GetInboxIdsRequest__Request *items[] = {&item};
     Pb__GetInboxIdsRequest request = PB__GET_INBOX_IDS_REQUEST__INIT;
     request.n_requests = 1;

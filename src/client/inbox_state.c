@@ -151,7 +151,7 @@ static xmtp_status get_inbox_ids(xmtp_client *client, const char *const *identif
         items[i] = (Pb__GetInboxIdsRequest__Request)PB__GET_INBOX_IDS_REQUEST__REQUEST__INIT;
         items[i].identifier = (char *)(uintptr_t)identifiers[i];
         items[i].has_identifier_kind = 1;
-        items[i].identifier_kind = kind;
+        items[i].identifier_kind = (int32_t)kind;
         request.requests[i] = &items[i];
     }
     XMTP_TRY(xmtp_call(client, XMTP_IDENTITY_API("GetInboxIds"), &request.base,

@@ -108,7 +108,7 @@ static size_t put_utf8(uint8_t *out, uint32_t c)
         out[i] = (uint8_t)(0x80 | (c & 0x3f));
         c >>= 6;
     }
-    out[0] = (uint8_t)((0xf0 << (4 - n)) | c);
+    out[0] = (uint8_t)((0xf0u << (4 - n)) | c);
     return n;
 }
 

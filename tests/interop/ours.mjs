@@ -45,8 +45,8 @@ const answers = (port) =>
     });
 
 export class OurNode {
-    static async start(program, folder) {
-        const node = new OurNode(program, folder);
+    static async start(program, folder, settings = []) {
+        const node = new OurNode(program, folder, settings);
         if (await answers(5556)) {
             throw new Error("port 5556 is taken by another process");
         }
@@ -54,13 +54,14 @@ export class OurNode {
         return node;
     }
 
-    constructor(program, folder) {
+    constructor(program, folder, settings) {
         this.program = program;
         this.folder = folder;
+        this.settings = settings;
     }
 
     async start() {
-        this.process = new Process(this.program, ["node", "--data", this.folder]);
+        this.process = new Process(this.program, ["node", "--data", this.folder, ...this.settings]);
         this.process.child.stdout.resume();
         await until("our node listens on 5556", async () => {
             if (!this.process.alive()) {

@@ -6,11 +6,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 import { Page } from "./browser.mjs";
+import { Chain, chainId } from "./chain.mjs";
 import { holds, numbered, runScenarios, same, scenario, until } from "./check.mjs";
 import { Official, OfficialAgent } from "./official.mjs";
 import { OurNode } from "./ours.mjs";
 import { officials, ours, sameViews, texts, turns, unique, viewsOf } from "./people.mjs";
 import "./group-scenarios.mjs";
+import "./wallet-scenarios.mjs";
 
 const historyUrl = "http://localhost:5558";
 
@@ -394,15 +396,20 @@ const [program, ...rest] = process.argv.slice(2);
 const nodeIsRunning = rest.includes("--node-running");
 const names = rest.filter((argument) => !argument.startsWith("--"));
 const folder = mkdtempSync(path.join(os.tmpdir(), "xmtp-interop-"));
+let chain;
 let node;
 let tally = { passed: 0, failed: 1, skipped: 0 };
 try {
-    node = nodeIsRunning ? undefined : await OurNode.start(program, path.join(folder, "node"));
-    tally = await runScenarios(names, { program, folder, node });
+    if (!nodeIsRunning) {
+        chain = await Chain.start();
+        node = await OurNode.start(program, path.join(folder, "node"), ["--chain-rpc", `${chainId}=${chain.url}`]);
+    }
+    tally = await runScenarios(names, { program, folder, node, chain });
 } catch (error) {
     console.log(`FAIL  ${error.message}`);
 }
 await node?.stop();
+await chain?.stop();
 rmSync(folder, { recursive: true, force: true });
 console.log(`${tally.passed} passed, ${tally.failed} failed, ${tally.skipped} skipped`);
 // The SDK keeps connections and workers; they end with the process.
