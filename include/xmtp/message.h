@@ -63,6 +63,13 @@ XMTP_API XMTP_MUST_CHECK xmtp_status
 xmtp_client_send_reply(xmtp_client *client, const xmtp_conversation_id *id,
                        const uint8_t reference[XMTP_MESSAGE_ID_LEN], const char *text,
                        uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+/* Any content type of content.h; notifies receivers when its type is meant to. XMTP_E_CONTENT,
+ * XMTP_E_LIMIT as xmtp_content_encode. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send(xmtp_client *client,
+                                                      const xmtp_conversation_id *id,
+                                                      const xmtp_content *content,
+                                                      uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                                                      xmtp_error *error);
 /* Any encoded EncodedContent. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_content(
     xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,

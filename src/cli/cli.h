@@ -42,6 +42,9 @@ typedef struct cli_options {
     const char *image_url;
     const char *app_data;
     const char *permissions;
+    const char *type;
+    const char *to;
+    const char *mime;
     long timeout_s;
     /* what is no option */
     char **rest;

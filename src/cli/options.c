@@ -25,6 +25,9 @@ enum {
     OPTION_APP_DATA,
     OPTION_PERMISSIONS,
     OPTION_TIMEOUT,
+    OPTION_TYPE,
+    OPTION_TO,
+    OPTION_MIME,
     OPTION_HELP
 };
 
@@ -42,6 +45,9 @@ static const struct option long_options[] = {
     {"app-data", required_argument, NULL, OPTION_APP_DATA},
     {"permissions", required_argument, NULL, OPTION_PERMISSIONS},
     {"timeout", required_argument, NULL, OPTION_TIMEOUT},
+    {"type", required_argument, NULL, OPTION_TYPE},
+    {"to", required_argument, NULL, OPTION_TO},
+    {"mime", required_argument, NULL, OPTION_MIME},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -129,6 +135,15 @@ static int take_option(cli_options *options, int option)
         return -1;
     case OPTION_PERMISSIONS:
         options->permissions = optarg;
+        return -1;
+    case OPTION_TYPE:
+        options->type = optarg;
+        return -1;
+    case OPTION_TO:
+        options->to = optarg;
+        return -1;
+    case OPTION_MIME:
+        options->mime = optarg;
         return -1;
     case OPTION_TIMEOUT:
         return parse_timeout(options, optarg);

@@ -1,6 +1,6 @@
 /* output.c - messages for people and for programs. */
 #include "base/bytes.h"
-#include "cli/cli.h"
+#include "cli/content.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -61,6 +61,7 @@ cJSON *cli_message_json(const xmtp_message *message)
     if (message->reference != NULL) {
         cJSON_AddStringToObject(object, "reference", message->reference);
     }
+    cli_content_json(object, message);
     cli_add_u64(object, "sent_ns", message->sent_ns);
     cli_add_u64(object, "sequence", message->sequence);
     return object;

@@ -32,7 +32,8 @@ void xmtp_sender_encode(xmtp_writer *w, const xmtp_sender *sender)
 
 /* ---- content ---- */
 
-xmtp_status xmtp_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *arena, xmtp_content *out)
+xmtp_status xmtp_mls_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *arena,
+                                    xmtp_content *out)
 {
     const xmtp_reader start = *r;
     out->type = type;
@@ -53,7 +54,7 @@ xmtp_status xmtp_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *arena,
     return XMTP_OK;
 }
 
-void xmtp_content_encode(xmtp_writer *w, const xmtp_content *content)
+void xmtp_mls_content_encode(xmtp_writer *w, const xmtp_content *content)
 {
     xmtp_writer_put(w, content->raw);
 }
@@ -69,7 +70,7 @@ xmtp_status xmtp_framed_content_decode(xmtp_reader *r, xmtp_arena *arena, xmtp_f
     XMTP_TRY(xmtp_sender_decode(r, &out->sender));
     XMTP_TRY(xmtp_reader_vec(r, &out->authenticated_data));
     XMTP_TRY(xmtp_reader_u8(r, &type));
-    XMTP_TRY(xmtp_content_decode(r, type, arena, &out->content));
+    XMTP_TRY(xmtp_mls_content_decode(r, type, arena, &out->content));
     out->raw = xmtp_reader_since(r, &start);
     return XMTP_OK;
 }
@@ -81,7 +82,7 @@ void xmtp_framed_content_encode(xmtp_writer *w, const xmtp_framed_content *conte
     xmtp_sender_encode(w, &content->sender);
     xmtp_writer_vec(w, content->authenticated_data);
     xmtp_writer_u8(w, content->content.type);
-    xmtp_content_encode(w, &content->content);
+    xmtp_mls_content_encode(w, &content->content);
 }
 
 /* ---- FramedContentAuthData ---- */
@@ -213,7 +214,7 @@ xmtp_status xmtp_private_content_decode(xmtp_bytes plaintext, uint8_t content_ty
                                         xmtp_content_auth *auth)
 {
     xmtp_reader r = xmtp_reader_of(plaintext);
-    XMTP_TRY(xmtp_content_decode(&r, content_type, arena, content));
+    XMTP_TRY(xmtp_mls_content_decode(&r, content_type, arena, content));
     XMTP_TRY(xmtp_content_auth_decode(&r, content_type, auth));
     return padding_check(&r);
 }
@@ -221,7 +222,7 @@ xmtp_status xmtp_private_content_decode(xmtp_bytes plaintext, uint8_t content_ty
 void xmtp_private_content_encode(xmtp_writer *w, const xmtp_content *content,
                                  const xmtp_content_auth *auth, size_t padding_len)
 {
-    xmtp_content_encode(w, content);
+    xmtp_mls_content_encode(w, content);
     xmtp_content_auth_encode(w, content->type, auth);
     uint8_t *padding = xmtp_writer_extend(w, padding_len);
     if (padding != NULL) {

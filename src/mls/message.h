@@ -55,10 +55,10 @@ typedef struct xmtp_content {
     xmtp_commit commit;
 } xmtp_content;
 
-xmtp_status xmtp_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *arena,
-                                xmtp_content *out) XMTP_MUST_CHECK;
+xmtp_status xmtp_mls_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *arena,
+                                    xmtp_content *out) XMTP_MUST_CHECK;
 /* Copies raw. */
-void xmtp_content_encode(xmtp_writer *w, const xmtp_content *content);
+void xmtp_mls_content_encode(xmtp_writer *w, const xmtp_content *content);
 
 /* FramedContent, section 6. */
 typedef struct xmtp_framed_content {

@@ -12,6 +12,7 @@ import { Official, OfficialAgent } from "./official.mjs";
 import { OurNode } from "./ours.mjs";
 import { officials, ours, sameViews, texts, turns, unique, viewsOf } from "./people.mjs";
 import "./group-scenarios.mjs";
+import "./content-scenarios.mjs";
 import "./wallet-scenarios.mjs";
 
 const historyUrl = "http://localhost:5558";
