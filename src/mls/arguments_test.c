@@ -306,6 +306,42 @@ static void external_commits_need_sane_options(void **state)
     arrival_close(&a);
 }
 
+/* Self-removals that an external commit brings along must be those of members of this group. */
+static void only_self_removals_are_brought_along(void **state)
+{
+    (void)state;
+    arrival a;
+    blob info, update;
+    xmtp_mls_ref ref;
+    arrival_open(&a);
+    member *bob = &a.p.bob;
+    bob->config.public_handshakes = a.p.alice.config.public_handshakes = true;
+    assert_ok(bob, member_load(bob));
+    assert_ok(&a.p.alice, member_load(&a.p.alice));
+    assert_ok(&a.p.alice,
+              xmtp_mls_group_info(a.p.alice.group, true, &info.p, &info.n, &a.p.alice.error));
+    xmtp_mls_writes_clear(bob->writes);
+    assert_ok(bob, xmtp_mls_group_propose(
+                       bob->group, &(xmtp_mls_proposal){.type = XMTP_MLS_PROPOSAL_UPDATE},
+                       (xmtp_bytes){0}, &update.p, &update.n, &ref, bob->writes, &bob->error));
+    xmtp_mls_pending *pending = member_commit(&a.p.alice, NULL);
+    const xmtp_bytes wrong[] = {blob_bytes(update), xmtp_mls_pending_message(pending),
+                                blob_bytes(a.welcome), xmtp_bytes_of("x", 1)};
+    xmtp_mls_external_options o = {.group_info = blob_bytes(info),
+                                   .signer = member_signer(&a.carol),
+                                   .capabilities = world_capabilities(),
+                                   .remove = XMTP_MLS_NO_LEAF,
+                                   .self_remove_count = 1};
+    for (size_t i = 0; i < 4; i++) {
+        o.self_removes = &wrong[i];
+        assert_int_not_equal(enter(&a, &o), XMTP_OK);
+    }
+    xmtp_mls_pending_free(pending);
+    free(update.p);
+    free(info.p);
+    arrival_close(&a);
+}
+
 /* ---- proposals and commits ---- */
 
 static void proposals_from_outside_need_whole_keys(void **state)
@@ -509,6 +545,49 @@ static void staged_messages_and_commits_tell_the_same_things(void **state)
     pair_close(&p);
 }
 
+static void a_commit_without_a_path_brings_no_leaf(void **state)
+{
+    (void)state;
+    arrival a;
+    xmtp_mls_staged *staged;
+    xmtp_mls_member m;
+    arrival_open(&a);
+    const xmtp_bytes add = blob_bytes(a.package);
+    xmtp_mls_pending *pending = member_commit(
+        &a.p.alice, &(xmtp_mls_commit_options){.add = &add, .add_count = 1, .without_path = true});
+    assert_ok(&a.p.bob, xmtp_mls_group_process(a.p.bob.group, xmtp_mls_pending_message(pending),
+                                               &staged, &a.p.bob.error));
+    assert_false(xmtp_mls_staged_path_leaf(staged, &m));
+    assert_int_equal(xmtp_mls_staged_proposal_count(staged), 1);
+    xmtp_mls_staged_free(staged);
+    xmtp_mls_pending_free(pending);
+    arrival_close(&a);
+}
+
+/* Without keep_proposals they are opened and dropped, and none is made. */
+static void proposals_are_dropped_by_who_keeps_none(void **state)
+{
+    (void)state;
+    pair p;
+    blob b;
+    xmtp_mls_ref ref;
+    const xmtp_mls_proposal update = {.type = XMTP_MLS_PROPOSAL_UPDATE};
+    pair_open(&p);
+    p.bob.config.keep_proposals = false;
+    assert_ok(&p.bob, member_load(&p.bob));
+    xmtp_mls_writes_clear(p.alice.writes);
+    assert_ok(&p.alice, xmtp_mls_group_propose(p.alice.group, &update, (xmtp_bytes){0}, &b.p, &b.n,
+                                               &ref, p.alice.writes, &p.alice.error));
+    member_store(&p.alice);
+    assert_ok(&p.bob, member_take(&p.bob, blob_bytes(b)));
+    assert_int_equal(xmtp_mls_group_kept_count(p.bob.group), 0);
+    free(b.p);
+    assert_int_equal(xmtp_mls_group_propose(p.bob.group, &update, (xmtp_bytes){0}, &b.p, &b.n, &ref,
+                                            p.bob.writes, &p.bob.error),
+                     XMTP_E_STATE);
+    pair_close(&p);
+}
+
 static void what_was_staged_for_another_state_is_not_merged(void **state)
 {
     (void)state;
@@ -704,6 +783,7 @@ int main(void)
         cmocka_unit_test(joining_with_other_keys_is_refused),
         cmocka_unit_test(a_welcome_of_another_suite_is_refused),
         cmocka_unit_test(external_commits_need_sane_options),
+        cmocka_unit_test(only_self_removals_are_brought_along),
         cmocka_unit_test(proposals_from_outside_need_whole_keys),
         cmocka_unit_test(commits_of_too_many_proposals_are_refused),
         cmocka_unit_test(only_new_groups_of_the_same_suite_continue_another),
@@ -711,6 +791,8 @@ int main(void)
         cmocka_unit_test(a_removed_member_does_nothing_more),
         cmocka_unit_test(an_ended_group_takes_no_handshake),
         cmocka_unit_test(staged_messages_and_commits_tell_the_same_things),
+        cmocka_unit_test(a_commit_without_a_path_brings_no_leaf),
+        cmocka_unit_test(proposals_are_dropped_by_who_keeps_none),
         cmocka_unit_test(what_was_staged_for_another_state_is_not_merged),
         cmocka_unit_test(messages_are_inspected_whatever_they_hold),
         cmocka_unit_test(a_group_is_asked_for_what_it_has_not),

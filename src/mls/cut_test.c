@@ -72,6 +72,21 @@ static xmtp_status tree(xmtp_reader *r, xmtp_arena *arena)
     return status;
 }
 
+static xmtp_status see(void *context, const xmtp_mls_member *m)
+{
+    (void)context;
+    (void)m;
+    return XMTP_OK;
+}
+
+/* As those see it who are no members. */
+static xmtp_status tree_of_strangers(xmtp_reader *r, xmtp_arena *arena)
+{
+    xmtp_error error;
+    (void)arena;
+    return xmtp_mls_ratchet_tree_each(xmtp_bytes_of(r->p, r->n), NULL, see, &error);
+}
+
 static size_t cuts;
 
 /* In a block of exactly n bytes. */
@@ -264,16 +279,35 @@ static void lists_that_are_cut_are_refused(void **state)
         xmtp_writer_init(&v, &s.world.env.alloc, XMTP_WRITER_MAX);
         xmtp_writer_vec(&v, xmtp_bytes_of(nodes.p, n));
         (void)!decode(tree, v.p, v.n);
+        (void)!decode(tree_of_strangers, v.p, v.n);
         xmtp_writer_free(&v);
     }
     xmtp_writer_u8(&w, 0);
     assert_int_equal(decode(tree, w.p, w.n), XMTP_E_TRAILING);
+    assert_int_equal(decode(tree_of_strangers, w.p, w.n), XMTP_E_TRAILING);
     xmtp_reader wr = xmtp_reader_of(xmtp_bytes_of(s.welcome.p + 6, s.welcome.n - 6));
     xmtp_bytes entry;
     assert_int_equal(xmtp_reader_vec(&wr, &entry), XMTP_OK);
     cut(encrypted_group_secrets, entry);
     xmtp_writer_free(&w);
     samples_close(&s);
+}
+
+static void strangers_see_trees_within_limits(void **state)
+{
+    (void)state;
+    enum { TOO_MANY = 2 * XMTP_MLS_LEAVES_MAX };
+    static const uint8_t parent_first[] = {5, 1, 2, 0, 0, 0};
+    xmtp_writer w;
+    xmtp_writer_init(&w, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    size_t mark = xmtp_writer_vec_open(&w);
+    uint8_t *nodes = xmtp_writer_extend(&w, TOO_MANY);
+    assert_non_null(nodes);
+    memset(nodes, 0, TOO_MANY); /* blanks */
+    xmtp_writer_vec_close(&w, mark);
+    assert_int_equal(decode(tree_of_strangers, w.p, w.n), XMTP_E_LIMIT);
+    assert_int_equal(decode(tree_of_strangers, parent_first, sizeof parent_first), XMTP_E_TREE);
+    xmtp_writer_free(&w);
 }
 
 static int print_cuts(void **state)
@@ -291,6 +325,7 @@ int main(void)
         cmocka_unit_test(proposals_that_are_cut_are_refused),
         cmocka_unit_test(bad_kinds_are_refused),
         cmocka_unit_test(lists_that_are_cut_are_refused),
+        cmocka_unit_test(strangers_see_trees_within_limits),
     };
     return cmocka_run_group_tests(tests, NULL, print_cuts);
 }

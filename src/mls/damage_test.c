@@ -78,6 +78,11 @@ static void pair_open(pair *p)
             &(xmtp_mls_proposal){
                 .type = XMTP_MLS_PROPOSAL_PSK,
                 .psk = {.type = XMTP_MLS_PSK_EXTERNAL, .id = xmtp_bytes_of("psk", 3)}});
+    uint8_t once[32];
+    xmtp_mls_writes_clear(p->bob.writes);
+    assert_ok(&p->bob, xmtp_mls_group_export_once(p->bob.group, 0x8001, once, 32, p->bob.writes,
+                                                  &p->bob.error));
+    member_store(&p->bob);
     free(one.p);
     free(two.p);
 }
@@ -164,6 +169,8 @@ static void change_value(pair *p, size_t i)
             changed[at] ^= changes[k];
             (void)!load_with(p, i, changed, r->value_len);
         }
+        changed[at] = 0;
+        (void)!load_with(p, i, changed, r->value_len);
     }
 }
 

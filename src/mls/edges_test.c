@@ -11,6 +11,7 @@
 #include "mls/kept.h"
 #include "mls/label.h"
 #include "mls/message.h"
+#include "mls/treekem.h"
 
 static const xmtp_suite *const suite = &xmtp_suite_x25519_chacha;
 
@@ -190,7 +191,88 @@ static void leaves_and_packages_have_whole_keys(void **state)
     member_free(&m);
 }
 
+static void nothing_is_signed_for_half_a_key(void **state)
+{
+    (void)state;
+    static const uint8_t sk[32] = {1}, pk[32] = {2};
+    xmtp_writer scratch = writer_new(), w = writer_new();
+    const xmtp_leaf_node leaf = {.signature_key = xmtp_bytes_of(pk, 31),
+                                 .source = XMTP_LEAF_NODE_KEY_PACKAGE};
+    const xmtp_key_package package = {.leaf_node = leaf};
+    assert_int_equal(xmtp_leaf_node_sign(suite, sk, &leaf, (xmtp_bytes){0}, 0, &scratch, &w),
+                     XMTP_E_KEY);
+    assert_int_equal(xmtp_key_package_sign(suite, sk, &package, &scratch, &w), XMTP_E_KEY);
+    xmtp_writer_free(&scratch);
+    xmtp_writer_free(&w);
+}
+
+/* ---- trees and paths ---- */
+
+static void large_leaves_are_hashed(void **state)
+{
+    (void)state;
+    static uint8_t data[20000];
+    world_env world;
+    member m;
+    world_env_init(&world, 1);
+    member_init(&m, &world, "m");
+    const xmtp_mls_extension extension = {.type = 0xff00, .data = {data, sizeof data}};
+    const xmtp_mls_create_options options = {.suite = 3,
+                                             .group_id = xmtp_bytes_of("g", 1),
+                                             .signer = member_signer(&m),
+                                             .capabilities = world_capabilities(),
+                                             .leaf_extensions = &extension,
+                                             .leaf_extension_count = 1};
+    assert_ok(&m, xmtp_mls_group_create(&m.group, &m.config, &options, m.writes, &m.error));
+    member_store(&m);
+    member_confirm(&m, member_commit(&m, NULL));
+    member_check_store(&m);
+    member_free(&m);
+}
+
+static void paths_are_of_members_and_for_members(void **state)
+{
+    (void)state;
+    static const uint32_t far[] = {99};
+    world_env world;
+    member m;
+    xmtp_tree next;
+    xmtp_treekem_path path = {0};
+    xmtp_leaf_node leaf;
+    xmtp_arena arena = arena_new();
+    xmtp_writer w = writer_new();
+    world_env_init(&world, 1);
+    member_init(&m, &world, "m");
+    member_create(&m);
+    const xmtp_tree *tree = &m.group->tree;
+    assert_int_equal(xmtp_tree_leaf(tree, 0, &leaf), XMTP_OK);
+    xmtp_tree_overlay(&next, tree);
+    assert_int_equal(
+        xmtp_treekem_begin(&next, 5, &leaf, m.sk, xmtp_bytes_of("g", 1), &world.env, &path),
+        XMTP_E_NOT_FOUND);
+    assert_int_equal(
+        xmtp_treekem_begin(&next, 0, &leaf, m.sk, xmtp_bytes_of("g", 1), &world.env, &path),
+        XMTP_OK);
+    assert_int_equal(
+        xmtp_treekem_encrypt(&next, &path, xmtp_bytes_of("c", 1), far, 1, &world.env, &arena, &w),
+        XMTP_E_ARGUMENT);
+    xmtp_treekem_path_wipe(&path);
+    xmtp_tree_free(&next);
+    xmtp_writer_free(&w);
+    xmtp_arena_reset(&arena);
+    member_free(&m);
+}
+
 /* ---- kinds that are none ---- */
+
+static void a_broken_list_of_secrets_holds_nothing(void **state)
+{
+    (void)state;
+    static const uint8_t cut[] = {4, 1, 2};
+    const xmtp_welcome welcome = {.secrets = xmtp_bytes_of(cut, sizeof cut), .secret_count = 1};
+    xmtp_encrypted_group_secrets out;
+    assert_int_not_equal(xmtp_welcome_find(&welcome, xmtp_bytes_of("x", 1), &out), XMTP_OK);
+}
 
 static void nothing_is_written_for_an_unknown_wire_format(void **state)
 {
@@ -337,6 +419,14 @@ static void data_is_found_in_whole_dictionaries_only(void **state)
     assert_false(xmtp_mls_app_data_find(xmtp_bytes_of(whole, sizeof whole), 0x8003, &data));
     assert_false(xmtp_mls_app_data_find(xmtp_bytes_of(whole, 4), 0x8002, &data));
     assert_false(xmtp_mls_app_data_find(xmtp_bytes_of(cut, sizeof cut), 0x8001, &data));
+    assert_false(xmtp_mls_app_data_find(xmtp_bytes_of("\1\x80", 2), 0x8001, &data));
+    const xmtp_mls_app_data items[] = {{.component_id = 1, .data = xmtp_bytes_of("a", 1)},
+                                       {.component_id = 2, .data = xmtp_bytes_of("b", 1)}};
+    uint8_t *made;
+    size_t n;
+    assert_int_equal(xmtp_mls_app_data_encode(xmtp_env_system(), items, 2, &made, &n), XMTP_OK);
+    assert_true(xmtp_mls_app_data_find(xmtp_bytes_of(made, n), 2, &data));
+    free(made);
 }
 
 static void exporting_once_needs_a_place_of_the_right_size(void **state)
@@ -369,6 +459,10 @@ int main(void)
         cmocka_unit_test(a_commit_names_a_limited_number_of_psks),
         cmocka_unit_test(kept_proposals_have_a_limited_size_together),
         cmocka_unit_test(leaves_and_packages_have_whole_keys),
+        cmocka_unit_test(nothing_is_signed_for_half_a_key),
+        cmocka_unit_test(large_leaves_are_hashed),
+        cmocka_unit_test(paths_are_of_members_and_for_members),
+        cmocka_unit_test(a_broken_list_of_secrets_holds_nothing),
         cmocka_unit_test(nothing_is_written_for_an_unknown_wire_format),
         cmocka_unit_test(only_members_send_private_messages),
         cmocka_unit_test(a_parent_lists_whole_leaves),

@@ -423,11 +423,23 @@ static void lifetimes_are_looked_at_when_asked(void **state)
     letter_close(&l);
 }
 
+static void welcomes_with_psks_are_refused_when_asked(void **state)
+{
+    (void)state;
+    letter l;
+    letter_open(&l);
+    has_an_application_psk(&l);
+    l.s.dave.config.refuse_psks = true;
+    assert_int_equal(arrive(&l, NULL), XMTP_E_PSK);
+    letter_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(welcomes_keep_the_rules),
         cmocka_unit_test(continued_groups_are_like_their_parents),
+        cmocka_unit_test(welcomes_with_psks_are_refused_when_asked),
         cmocka_unit_test(lifetimes_are_looked_at_when_asked),
     };
     return cmocka_run_group_tests(tests, NULL, print_count);
