@@ -88,6 +88,29 @@ extern "C" {
     X(E_PROPOSAL_UNSUPPORTED, -247, "a member does not support proposals of this type")            \
     X(E_CERTIFICATE, -248, "certificates of a credential do not hold together")                    \
     X(E_CERTIFICATE_KEY, -249, "certificate is not for the signature key of its leaf")             \
+    X(E_LEAF_SIGNATURE, -250, "signature of a leaf node does not verify")                          \
+    X(E_KEY_PACKAGE_SIGNATURE, -251, "signature of a key package does not verify")                 \
+    X(E_GROUP_INFO_SIGNATURE, -252, "signature of a group info does not verify")                   \
+    X(E_DUPLICATE_SIGNATURE_KEY, -253, "a signature key appears twice in the tree")                \
+    X(E_DUPLICATE_INIT_KEY, -254, "init key of an added key package is in use")                    \
+    X(E_KEY_KEPT, -255, "a new leaf keeps the encryption key of the one before")                   \
+    X(E_LEAF_SOURCE, -256, "leaf node was made for another place")                                 \
+    X(E_EXTENSION_TWICE, -257, "an extension type stands twice in a list")                         \
+    X(E_EXTENSION_PLACE, -258, "extension does not belong into a leaf node")                       \
+    X(E_EXTENSION_UNLISTED, -259, "extension is not in the capabilities of its leaf node")         \
+    X(E_VERSION_UNSUPPORTED, -260, "leaf node does not list the version or suite of its group")    \
+    X(E_EXTENSION_UNSUPPORTED, -261, "a member does not support an extension of the group")        \
+    X(E_CREDENTIAL_UNLISTED, -262, "credential type is not in the capabilities of its leaf node")  \
+    X(E_CREDENTIAL_UNSUPPORTED, -263, "a member does not support the credential type of another")  \
+    X(E_PATH_LENGTH, -264, "update path does not have the nodes of its direct path")               \
+    X(E_PATH_SECRET, -265, "update path holds no secret for this member, or a wrong one")          \
+    X(E_SENDER_TYPE, -266, "this type of sender may not send this")                                \
+    X(E_EXTERNAL_SENDER, -267, "the group has no such external sender")                            \
+    X(E_PUBLIC_APPLICATION, -268, "application data in a public message")                          \
+    X(E_NO_TREE, -269, "group info comes without its ratchet tree")                                \
+    X(E_OWN_LEAF, -270, "leaf of the key package is not in the tree of the welcome")               \
+    X(E_LINEAGE, -271, "group does not continue the one that it names")                            \
+    X(E_EXTERNAL_PUB, -272, "group info lacks a usable external_pub")                              \
     /* identity */                                                                                 \
     X(E_ASSOCIATION, -300, "identity update breaks an association rule")                           \
     X(E_REPLAY, -301, "signature was used in an earlier identity update")                          \

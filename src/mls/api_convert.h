@@ -7,7 +7,7 @@
 
 #include <xmtp/mls.h>
 
-/* The content of an extensions vector, in the arena. XMTP_E_EXTENSION when a type appears twice. */
+/* The content of an extensions vector, in the arena. XMTP_E_EXTENSION_TWICE when a type appears twice. */
 xmtp_status xmtp_convert_extensions(xmtp_arena *arena, const xmtp_mls_extension *items,
                                     size_t count, xmtp_extensions *out) XMTP_MUST_CHECK;
 

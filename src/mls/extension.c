@@ -95,7 +95,7 @@ xmtp_status xmtp_extensions_of(xmtp_bytes raw, xmtp_extensions *out)
         XMTP_TRY(extension_decode(&r, &extension));
         XMTP_ENSURE(count < XMTP_MLS_EXTENSIONS_MAX, XMTP_E_LIMIT);
         for (size_t i = 0; i < count; i++) { /* section 13.4: at most one of each type */
-            XMTP_ENSURE(seen[i] != extension.type, XMTP_E_EXTENSION);
+            XMTP_ENSURE(seen[i] != extension.type, XMTP_E_EXTENSION_TWICE);
         }
         seen[count++] = extension.type;
     }

@@ -65,7 +65,7 @@ typedef struct xmtp_extensions {
     size_t count;
 } xmtp_extensions;
 
-/* XMTP_E_EXTENSION when a type appears twice, XMTP_E_LIMIT above XMTP_MLS_EXTENSIONS_MAX. */
+/* XMTP_E_EXTENSION_TWICE when a type appears twice, XMTP_E_LIMIT above XMTP_MLS_EXTENSIONS_MAX. */
 xmtp_status xmtp_extensions_decode(xmtp_reader *r, xmtp_extensions *out) XMTP_MUST_CHECK;
 void xmtp_extensions_encode(xmtp_writer *w, const xmtp_extensions *list);
 

@@ -9,6 +9,7 @@
 
 #include "mls/group_dump.h"
 #include "mls/label.h"
+#include "mls/protect.h"
 
 enum { COMPONENT = 0x8001, OTHER = 0x8002, UNKNOWN = 0x9999 };
 
@@ -204,7 +205,40 @@ static void self_remove_is_no_proposal_from_outside(void **state)
                                                  .signer = member_signer(&t.bob),
                                                  .proposal = self_remove};
     assert_int_equal(xmtp_mls_propose_from_outside(&t.world.env, &o, &b.p, &b.n, &t.bob.error),
-                     XMTP_E_SENDER);
+                     XMTP_E_SENDER_TYPE);
+    trio_close(&t);
+}
+
+/* Signed and sealed by bob's library, in the wire format that it would not choose. */
+static void a_private_self_remove_is_refused(void **state)
+{
+    (void)state;
+    trio t;
+    uint8_t signature[XMTP_SIGNATURE_MAX], before[32], after[32];
+    static const uint8_t type[] = {0, 10};
+    xmtp_secret_tree_change change;
+    xmtp_mls_staged *staged;
+    xmtp_writer w;
+    trio_open(&t);
+    xmtp_authenticated_content c = {.wire_format = XMTP_WIRE_PRIVATE_MESSAGE,
+                                    .content = xmtp_group_frame(t.bob.group, (xmtp_bytes){0}),
+                                    .auth = {.signature = {.p = signature}}};
+    c.content.content = (xmtp_content){.type = XMTP_CONTENT_PROPOSAL,
+                                       .raw = xmtp_bytes_of(type, sizeof type),
+                                       .proposal = {.type = XMTP_PROPOSAL_SELF_REMOVE}};
+    assert_int_equal(
+        xmtp_group_sign_as(t.bob.group, c.wire_format, &c.content, signature, &c.auth.signature.n),
+        XMTP_OK);
+    xmtp_writer_init(&w, t.bob.group->alloc, 1 << 16);
+    assert_int_equal(xmtp_group_seal_handshake(t.bob.group, &c, &change, &w), XMTP_OK);
+    group_digest(t.alice.group, before);
+    assert_int_equal(
+        xmtp_mls_group_process(t.alice.group, xmtp_writer_bytes(&w), &staged, &t.alice.error),
+        XMTP_E_SELF_REMOVE);
+    group_digest(t.alice.group, after);
+    assert_memory_equal(before, after, 32);
+    xmtp_secret_tree_change_free(&change);
+    xmtp_writer_free(&w);
     trio_close(&t);
 }
 
@@ -551,6 +585,7 @@ int main(void)
         cmocka_unit_test(a_member_asks_once_in_an_epoch),
         cmocka_unit_test(self_remove_and_remove_of_one_leaf_do_not_go_together),
         cmocka_unit_test(self_remove_is_no_proposal_from_outside),
+        cmocka_unit_test(a_private_self_remove_is_refused),
         cmocka_unit_test(an_external_commit_carries_self_removes),
         cmocka_unit_test(a_joiner_checks_self_removes),
         cmocka_unit_test(updates_of_one_component_are_applied_in_order),

@@ -86,12 +86,12 @@ static xmtp_status read_external_pub(entering *e)
 {
     xmtp_bytes data;
     if (!xmtp_extensions_find(&e->info.extensions, XMTP_EXTENSION_EXTERNAL_PUB, &data)) {
-        return xmtp_fail(e->error, XMTP_E_EXTENSION, "group info lacks external_pub");
+        return xmtp_fail(e->error, XMTP_E_EXTERNAL_PUB, "group info lacks external_pub");
     }
     xmtp_reader r = xmtp_reader_of(data);
     if (xmtp_reader_vec(&r, &e->external_pub) != XMTP_OK || xmtp_reader_end(&r) != XMTP_OK ||
         e->external_pub.n != e->suite->kem->pk_len) {
-        return xmtp_fail(e->error, XMTP_E_KEY, "external_pub is not a key of the suite");
+        return xmtp_fail(e->error, XMTP_E_EXTERNAL_PUB, "external_pub is not a key of the suite");
     }
     return XMTP_OK;
 }

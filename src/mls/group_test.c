@@ -432,7 +432,7 @@ static void a_member_can_be_readded_in_one_commit(void **state)
     assert_int_equal(xmtp_mls_group_commit(p.alice.group,
                                            &(xmtp_mls_commit_options){.add = &add, .add_count = 1},
                                            &pending, &p.alice.error),
-                     XMTP_E_DUPLICATE_KEY);
+                     XMTP_E_DUPLICATE_SIGNATURE_KEY);
     pending = member_commit(&p.alice,
                             &(xmtp_mls_commit_options){
                                 .add = &add, .add_count = 1, .remove = &leaf, .remove_count = 1});
@@ -496,7 +496,7 @@ static void commits_against_the_rules_are_refused(void **state)
                    (xmtp_mls_commit_options){.context_extensions = double_type,
                                              .context_extension_count = 2,
                                              .set_context_extensions = true},
-                   XMTP_E_EXTENSION);
+                   XMTP_E_EXTENSION_TWICE);
     pair_close(&p);
 }
 
@@ -524,7 +524,7 @@ static void an_init_key_may_not_appear_twice(void **state)
         xmtp_key_package_sign(&xmtp_suite_x25519_chacha, dave.sk, &second, &scratch, &w), XMTP_OK);
     const xmtp_bytes add[] = {blob_bytes(packages[0]), xmtp_writer_bytes(&w)};
     commit_refused(&p.alice, (xmtp_mls_commit_options){.add = add, .add_count = 2},
-                   XMTP_E_DUPLICATE_KEY);
+                   XMTP_E_DUPLICATE_INIT_KEY);
     /* nor be the encryption key of a member */
     xmtp_mls_member bob;
     assert_true(xmtp_mls_group_member(p.alice.group, 1, &bob));
@@ -534,7 +534,7 @@ static void an_init_key_may_not_appear_twice(void **state)
         xmtp_key_package_sign(&xmtp_suite_x25519_chacha, dave.sk, &second, &scratch, &w), XMTP_OK);
     const xmtp_bytes other = xmtp_writer_bytes(&w);
     commit_refused(&p.alice, (xmtp_mls_commit_options){.add = &other, .add_count = 1},
-                   XMTP_E_DUPLICATE_KEY);
+                   XMTP_E_DUPLICATE_INIT_KEY);
     xmtp_writer_free(&w);
     xmtp_writer_free(&scratch);
     free(packages[0].p);

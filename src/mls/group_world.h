@@ -219,8 +219,8 @@ static inline xmtp_mls_capabilities world_capabilities(void)
                                    .credentials = {world_credentials, 1}};
 }
 
-/* required_capabilities: extensions ff00 and ff01 */
-static const uint8_t world_required[] = {0x04, 0xff, 0x00, 0xff, 0x01, 0x00, 0x00};
+/* required_capabilities: extensions ff00, ff01 and 10, which the group itself does not have */
+static const uint8_t world_required[] = {0x06, 0xff, 0x00, 0xff, 0x01, 0x00, 0x0a, 0x00, 0x00};
 
 static inline void member_init(member *m, world_env *world, const char *name)
 {

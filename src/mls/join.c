@@ -104,7 +104,7 @@ static xmtp_status check_psks(joining *j)
             continue;
         }
         if (j->lineage != NULL) {
-            return xmtp_fail(j->error, XMTP_E_PSK, "welcome continues more than one group");
+            return xmtp_fail(j->error, XMTP_E_LINEAGE, "welcome continues more than one group");
         }
         j->lineage = id;
     }
@@ -120,7 +120,7 @@ static xmtp_status check_lineage(joining *j)
         return XMTP_OK;
     }
     if (context->epoch != 1) {
-        return xmtp_fail(j->error, XMTP_E_WELCOME, "continued group is at epoch %" PRIu64,
+        return xmtp_fail(j->error, XMTP_E_LINEAGE, "continued group is at epoch %" PRIu64,
                          context->epoch);
     }
     if (parent == NULL || !xmtp_bytes_equal(parent->context.group_id, j->lineage->psk_group_id)) {
@@ -133,7 +133,7 @@ static xmtp_status check_lineage(joining *j)
                        : xmtp_fail(j->error, XMTP_E_SUITE, "branch has another version or suite");
     }
     if (j->lineage->psk_epoch != parent->context.epoch) {
-        return xmtp_fail(j->error, XMTP_E_WELCOME, "group continues epoch %" PRIu64,
+        return xmtp_fail(j->error, XMTP_E_LINEAGE, "group continues epoch %" PRIu64,
                          j->lineage->psk_epoch);
     }
     return xmtp_reinit_check(parent, context, j->error);
@@ -216,7 +216,7 @@ xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *i
     uint8_t hash[XMTP_HASH_MAX];
     if (!xmtp_extensions_find(&info->extensions, XMTP_EXTENSION_RATCHET_TREE, &data) &&
         data.n == 0) {
-        return xmtp_fail(error, XMTP_E_WELCOME, "group info comes without its ratchet tree");
+        return xmtp_fail(error, XMTP_E_NO_TREE, "group info comes without its ratchet tree");
     }
     XMTP_TRY(xmtp_tree_decode(tree, data));
     XMTP_TRY(xmtp_tree_hash(tree, hash));
@@ -268,7 +268,7 @@ static xmtp_status find_own_leaf(joining *j, uint32_t *leaf_index)
     const xmtp_leaf_node *own = &j->key_package.leaf_node;
     if (!xmtp_tree_find_signature_key(&j->group->tree, own->signature_key, leaf_index) ||
         !xmtp_bytes_equal(xmtp_tree_leaf_raw(&j->group->tree, *leaf_index), own->raw)) {
-        return xmtp_fail(j->error, XMTP_E_WELCOME, "our leaf is not in the tree");
+        return xmtp_fail(j->error, XMTP_E_OWN_LEAF, "our leaf is not in the tree");
     }
     return XMTP_OK;
 }

@@ -154,7 +154,7 @@ xmtp_status xmtp_proposal_check_sender(const xmtp_sender *sender, const xmtp_pro
         break;
     }
     if (!is_allowed) {
-        return xmtp_fail(error, XMTP_E_SENDER,
+        return xmtp_fail(error, XMTP_E_SENDER_TYPE,
                          "a sender of type %u may not propose a proposal of type %u",
                          (unsigned)sender->type, (unsigned)type);
     }

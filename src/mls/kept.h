@@ -34,7 +34,7 @@ xmtp_status xmtp_kept_open(const xmtp_kept_proposal *kept, xmtp_arena *arena,
                            xmtp_authenticated_content **out) XMTP_MUST_CHECK;
 
 /* What section 12.1.8 lets a sender propose: members everything, external senders no Update, no
- * ExternalInit and no SelfRemove, new members their own Add. XMTP_E_SENDER. */
+ * ExternalInit and no SelfRemove, new members their own Add. XMTP_E_SENDER_TYPE. */
 xmtp_status xmtp_proposal_check_sender(const xmtp_sender *sender, const xmtp_proposal *proposal,
                                        xmtp_error *error) XMTP_MUST_CHECK;
 

@@ -65,8 +65,10 @@ xmtp_status xmtp_key_package_verify(const xmtp_suite *suite, const xmtp_key_pack
                                     xmtp_writer *scratch)
 {
     XMTP_TRY(xmtp_leaf_node_verify(suite, &key_package->leaf_node, (xmtp_bytes){0}, 0, scratch));
-    return xmtp_verify_with_label(suite, key_package->leaf_node.signature_key, "KeyPackageTBS",
-                                  key_package->tbs, key_package->signature, scratch);
+    xmtp_status status =
+        xmtp_verify_with_label(suite, key_package->leaf_node.signature_key, "KeyPackageTBS",
+                               key_package->tbs, key_package->signature, scratch);
+    return status == XMTP_E_SIGNATURE ? XMTP_E_KEY_PACKAGE_SIGNATURE : status;
 }
 
 xmtp_status xmtp_key_package_validate(const xmtp_key_package *key_package,

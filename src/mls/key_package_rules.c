@@ -16,7 +16,7 @@ xmtp_status xmtp_key_package_check_extensions(const xmtp_key_package *key_packag
     while (xmtp_extensions_next(&r, &extension)) {
         if (!xmtp_capabilities_has_extension(&key_package->leaf_node.capabilities,
                                              extension.type)) {
-            return xmtp_fail(error, XMTP_E_EXTENSION,
+            return xmtp_fail(error, XMTP_E_EXTENSION_UNLISTED,
                              "extension 0x%04x of the key package is not in its capabilities",
                              (unsigned)extension.type);
         }
@@ -62,7 +62,8 @@ xmtp_status xmtp_check_init_keys(const xmtp_proposal_or_ref *proposals, size_t c
     }
     xmtp_key_index_free(&seen, next->alloc);
     if (!is_unique) {
-        return xmtp_fail(error, XMTP_E_DUPLICATE_KEY, "init key of an added key package is in use");
+        return xmtp_fail(error, XMTP_E_DUPLICATE_INIT_KEY,
+                         "init key of an added key package is in use");
     }
     return XMTP_OK;
 }

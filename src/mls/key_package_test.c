@@ -164,10 +164,10 @@ static void each_rule_of_a_key_package_has_its_refusal(void **state)
     assert_int_equal(make(&m, NULL), XMTP_E_LIFETIME);
     m.leaf.not_after = 200;
     m.leaf.credential.type = XMTP_CREDENTIAL_X509;
-    assert_int_equal(make(&m, NULL), XMTP_E_CREDENTIAL);
+    assert_int_equal(make(&m, NULL), XMTP_E_CREDENTIAL_UNLISTED);
     m.leaf.credential.type = XMTP_CREDENTIAL_BASIC;
     m.leaf.source = XMTP_LEAF_NODE_UPDATE; /* signed for leaf 0 of a group without a name */
-    assert_int_equal(make(&m, NULL), XMTP_E_LEAF_NODE);
+    assert_int_equal(make(&m, NULL), XMTP_E_LEAF_SOURCE);
     m.leaf.source = XMTP_LEAF_NODE_KEY_PACKAGE;
     assert_int_equal(make(&m, NULL), XMTP_OK);
     maker_close(&m);
@@ -188,11 +188,11 @@ static void leaf_extensions_must_be_listed_and_be_for_leaves(void **state)
     maker_open(&m);
     assert_int_equal(with_leaf_extension(&m, XMTP_EXTENSION_APPLICATION_ID), XMTP_OK);
     assert_int_equal(with_leaf_extension(&m, 0xff01), XMTP_OK);
-    assert_int_equal(with_leaf_extension(&m, 0xff02), XMTP_E_EXTENSION);
-    assert_int_equal(with_leaf_extension(&m, XMTP_EXTENSION_RATCHET_TREE), XMTP_E_EXTENSION);
+    assert_int_equal(with_leaf_extension(&m, 0xff02), XMTP_E_EXTENSION_UNLISTED);
+    assert_int_equal(with_leaf_extension(&m, XMTP_EXTENSION_RATCHET_TREE), XMTP_E_EXTENSION_PLACE);
     assert_int_equal(with_leaf_extension(&m, XMTP_EXTENSION_REQUIRED_CAPABILITIES),
-                     XMTP_E_EXTENSION);
-    assert_int_equal(with_leaf_extension(&m, XMTP_EXTENSION_LAST_RESORT), XMTP_E_EXTENSION);
+                     XMTP_E_EXTENSION_PLACE);
+    assert_int_equal(with_leaf_extension(&m, XMTP_EXTENSION_LAST_RESORT), XMTP_E_EXTENSION_PLACE);
     maker_close(&m);
 }
 
@@ -219,7 +219,7 @@ static void the_group_decides_what_a_leaf_must_support(void **state)
     maker m;
     maker_open(&m);
     assert_int_equal(in_group(&m, 0xff01, (xmtp_bytes){0}), XMTP_OK);
-    assert_int_equal(in_group(&m, 0xff02, (xmtp_bytes){0}), XMTP_E_CAPABILITIES);
+    assert_int_equal(in_group(&m, 0xff02, (xmtp_bytes){0}), XMTP_E_EXTENSION_UNSUPPORTED);
     assert_int_equal(in_group(&m, required, xmtp_bytes_of(fine, sizeof fine)), XMTP_OK);
     assert_int_equal(in_group(&m, required, xmtp_bytes_of(defaults, sizeof defaults)), XMTP_OK);
     assert_int_equal(in_group(&m, required, xmtp_bytes_of(extension, sizeof extension)),
@@ -229,7 +229,7 @@ static void the_group_decides_what_a_leaf_must_support(void **state)
     assert_int_equal(in_group(&m, required, xmtp_bytes_of(credential, sizeof credential)),
                      XMTP_E_CAPABILITIES);
     m.leaf.capabilities.cipher_suites.raw = xmtp_bytes_of(VERSIONS, 2); /* suite 1 */
-    assert_int_equal(in_group(&m, 0xff01, (xmtp_bytes){0}), XMTP_E_CAPABILITIES);
+    assert_int_equal(in_group(&m, 0xff01, (xmtp_bytes){0}), XMTP_E_VERSION_UNSUPPORTED);
     m.leaf.capabilities.cipher_suites.raw = xmtp_bytes_of(SUITES, 2);
     xmtp_required_capabilities ignored;
     assert_int_equal(
@@ -270,9 +270,9 @@ static void a_leaf_is_signed_for_its_place(void **state)
     assert_int_equal(xmtp_leaf_node_of(xmtp_writer_bytes(&m.leaf_raw), &leaf), XMTP_OK);
     assert_int_equal(xmtp_leaf_node_verify(SUITE, &leaf, group_id, 7, &m.scratch), XMTP_OK);
     assert_int_equal(xmtp_leaf_node_verify(SUITE, &leaf, group_id, 8, &m.scratch),
-                     XMTP_E_SIGNATURE);
+                     XMTP_E_LEAF_SIGNATURE);
     assert_int_equal(xmtp_leaf_node_verify(SUITE, &leaf, xmtp_bytes_of("other", 5), 7, &m.scratch),
-                     XMTP_E_SIGNATURE);
+                     XMTP_E_LEAF_SIGNATURE);
     maker_close(&m);
 }
 

@@ -128,8 +128,9 @@ xmtp_status xmtp_leaf_node_verify(const xmtp_suite *suite, const xmtp_leaf_node 
 {
     verify_content(scratch, leaf, group_id, leaf_index);
     XMTP_TRY(xmtp_writer_status(scratch));
-    return suite->signature->verify(leaf->signature_key, xmtp_writer_bytes(scratch),
-                                    leaf->signature);
+    xmtp_status status =
+        suite->signature->verify(leaf->signature_key, xmtp_writer_bytes(scratch), leaf->signature);
+    return status == XMTP_E_SIGNATURE ? XMTP_E_LEAF_SIGNATURE : status;
 }
 
 /* ---- rules ---- */
@@ -157,11 +158,11 @@ static xmtp_status check_own_extensions(const xmtp_leaf_node *leaf, xmtp_error *
     xmtp_extension extension;
     while (xmtp_extensions_next(&r, &extension)) {
         if (is_foreign_to_leaves(extension.type)) {
-            return xmtp_fail(error, XMTP_E_EXTENSION, "extension 0x%04x is not one for leaves",
-                             extension.type);
+            return xmtp_fail(error, XMTP_E_EXTENSION_PLACE,
+                             "extension 0x%04x is not one for leaves", extension.type);
         }
         if (!xmtp_capabilities_has_extension(&leaf->capabilities, extension.type)) {
-            return xmtp_fail(error, XMTP_E_EXTENSION,
+            return xmtp_fail(error, XMTP_E_EXTENSION_UNLISTED,
                              "leaf has extension 0x%04x, which its capabilities do not list",
                              extension.type);
         }
@@ -180,20 +181,20 @@ static xmtp_status check_group(const xmtp_leaf_node *leaf, const xmtp_leaf_node_
     if (!xmtp_u16_list_has(leaf->capabilities.versions, XMTP_PROTOCOL_MLS10) ||
         (!rules->suite_unlisted_ok &&
          !xmtp_u16_list_has(leaf->capabilities.cipher_suites, suite->id))) {
-        return xmtp_fail(error, XMTP_E_CAPABILITIES,
+        return xmtp_fail(error, XMTP_E_VERSION_UNSUPPORTED,
                          "leaf does not support MLS 1.0 with suite 0x%04x", suite->id);
-    }
-    XMTP_TRY(xmtp_required_capabilities_of(group, &required));
-    if (xmtp_capabilities_meet(&leaf->capabilities, &required) != XMTP_OK) {
-        return xmtp_fail(error, XMTP_E_CAPABILITIES, "leaf lacks a capability the group requires");
     }
     xmtp_reader r = xmtp_reader_of(group->raw);
     xmtp_extension extension;
     while (xmtp_extensions_next(&r, &extension)) {
         if (!xmtp_capabilities_has_extension(&leaf->capabilities, extension.type)) {
-            return xmtp_fail(error, XMTP_E_CAPABILITIES,
+            return xmtp_fail(error, XMTP_E_EXTENSION_UNSUPPORTED,
                              "leaf does not support extension 0x%04x of the group", extension.type);
         }
+    }
+    XMTP_TRY(xmtp_required_capabilities_of(group, &required));
+    if (xmtp_capabilities_meet(&leaf->capabilities, &required) != XMTP_OK) {
+        return xmtp_fail(error, XMTP_E_CAPABILITIES, "leaf lacks a capability the group requires");
     }
     return XMTP_OK;
 }
@@ -202,7 +203,7 @@ xmtp_status xmtp_leaf_node_validate(const xmtp_leaf_node *leaf, const xmtp_leaf_
                                     xmtp_error *error)
 {
     if (rules->source != 0 && leaf->source != rules->source) {
-        return xmtp_fail(error, XMTP_E_LEAF_NODE, "leaf source is %u, must be %u here",
+        return xmtp_fail(error, XMTP_E_LEAF_SOURCE, "leaf source is %u, must be %u here",
                          leaf->source, rules->source);
     }
     if (leaf->encryption_key.n != rules->suite->kem->pk_len ||
@@ -214,7 +215,7 @@ xmtp_status xmtp_leaf_node_validate(const xmtp_leaf_node *leaf, const xmtp_leaf_
         XMTP_TRY(check_lifetime(leaf, rules->now_s, error));
     }
     if (!xmtp_capabilities_has_credential(&leaf->capabilities, leaf->credential.type)) {
-        return xmtp_fail(error, XMTP_E_CREDENTIAL,
+        return xmtp_fail(error, XMTP_E_CREDENTIAL_UNLISTED,
                          "leaf has a credential of type %u, which its capabilities do not list",
                          leaf->credential.type);
     }

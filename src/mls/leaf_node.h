@@ -53,7 +53,7 @@ xmtp_status xmtp_leaf_node_sign(const xmtp_suite *suite, const uint8_t *signatur
                                 xmtp_writer *w) XMTP_MUST_CHECK;
 
 /* Verifies the signature of a decoded leaf (section 7.3 point 2), and nothing else.
- * XMTP_E_SIGNATURE, XMTP_E_KEY. */
+ * XMTP_E_LEAF_SIGNATURE, XMTP_E_KEY. */
 xmtp_status xmtp_leaf_node_verify(const xmtp_suite *suite, const xmtp_leaf_node *leaf,
                                   xmtp_bytes group_id, uint32_t leaf_index,
                                   xmtp_writer *scratch) XMTP_MUST_CHECK;
@@ -72,13 +72,13 @@ typedef struct xmtp_leaf_node_rules {
 /* The rules of section 7.3 that one leaf can break by itself; signature and uniqueness of keys
  * excepted.
  *
- * XMTP_E_LEAF_NODE     wrong source for the place where it came
+ * XMTP_E_LEAF_SOURCE   wrong source for the place where it came
  * XMTP_E_KEY           a public key has the wrong length
  * XMTP_E_LIFETIME      now is outside of the lifetime
- * XMTP_E_CREDENTIAL    its own credential type is not in its capabilities
+ * XMTP_E_CREDENTIAL_UNLISTED  its own credential type is not in its capabilities
  * XMTP_E_CERTIFICATE, XMTP_E_CERTIFICATE_KEY   its X.509 credential does not hold
- * XMTP_E_EXTENSION     one of its extensions is not in its capabilities
- * XMTP_E_CAPABILITIES  lacks a required capability, or the type of an extension of the group
+ * XMTP_E_EXTENSION_UNLISTED, XMTP_E_EXTENSION_PLACE   of its own extensions
+ * XMTP_E_VERSION_UNSUPPORTED, XMTP_E_EXTENSION_UNSUPPORTED, XMTP_E_CAPABILITIES   of the group's
  */
 xmtp_status xmtp_leaf_node_validate(const xmtp_leaf_node *leaf, const xmtp_leaf_node_rules *rules,
                                     xmtp_error *error) XMTP_MUST_CHECK;

@@ -18,7 +18,7 @@ xmtp_status xmtp_sender_decode(xmtp_reader *r, xmtp_sender *out)
     *out = (xmtp_sender){0};
     XMTP_TRY(xmtp_reader_u8(r, &out->type));
     XMTP_ENSURE(out->type >= XMTP_SENDER_MEMBER && out->type <= XMTP_SENDER_NEW_MEMBER_COMMIT,
-                XMTP_E_SENDER);
+                XMTP_E_SENDER_TYPE);
     return sender_has_index(out->type) ? xmtp_reader_u32(r, &out->index) : XMTP_OK;
 }
 

@@ -41,7 +41,7 @@ typedef struct xmtp_sender {
     uint32_t index;
 } xmtp_sender;
 
-/* XMTP_E_SENDER for an unknown type. */
+/* XMTP_E_SENDER_TYPE for an unknown type. */
 xmtp_status xmtp_sender_decode(xmtp_reader *r, xmtp_sender *out) XMTP_MUST_CHECK;
 void xmtp_sender_encode(xmtp_writer *w, const xmtp_sender *sender);
 

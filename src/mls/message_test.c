@@ -278,7 +278,7 @@ static void an_extension_type_appears_once(void **state)
     static const uint8_t twice[] = {6, 0, 10, 0, 0, 10, 0};
     static const uint8_t both[] = {7, 0, 10, 0, 0, 11, 1, 9};
     xmtp_bytes data;
-    assert_int_equal(decode_extensions(twice, sizeof twice, &list), XMTP_E_EXTENSION);
+    assert_int_equal(decode_extensions(twice, sizeof twice, &list), XMTP_E_EXTENSION_TWICE);
     assert_int_equal(decode_extensions(both, sizeof both, &list), XMTP_OK);
     assert_int_equal(list.count, 2);
     assert_true(xmtp_extensions_find(&list, 11, &data));
@@ -422,7 +422,7 @@ static void each_bad_tag_has_its_own_refusal(void **state)
     static const uint8_t content_type[] = {0, 1, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0};
     assert_int_equal(decode_message(version, sizeof version), XMTP_E_VERSION);
     assert_int_equal(decode_message(wire_format, sizeof wire_format), XMTP_E_WIRE_FORMAT);
-    assert_int_equal(decode_message(sender, sizeof sender), XMTP_E_SENDER);
+    assert_int_equal(decode_message(sender, sizeof sender), XMTP_E_SENDER_TYPE);
     assert_int_equal(decode_message(content_type, sizeof content_type), XMTP_E_MALFORMED);
 }
 

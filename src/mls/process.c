@@ -177,7 +177,8 @@ static xmtp_status external_sender(const xmtp_mls_group *group, uint32_t index,
     if (!xmtp_extensions_find(&group->context.extensions, XMTP_EXTENSION_EXTERNAL_SENDERS,
                               &senders) ||
         xmtp_external_sender_at(senders, index, &sender) != XMTP_OK) {
-        return xmtp_fail(error, XMTP_E_SENDER, "the group has no external sender %" PRIu32, index);
+        return xmtp_fail(error, XMTP_E_EXTERNAL_SENDER, "the group has no external sender %" PRIu32,
+                         index);
     }
     leaf->signature_key = sender.signature_key;
     leaf->credential = sender.credential;
@@ -191,7 +192,7 @@ static xmtp_status outside_sender(const xmtp_mls_group *group, const xmtp_framed
     bool is_commit = content->content.type == XMTP_CONTENT_COMMIT;
     *leaf = (xmtp_leaf_node){0};
     if (is_commit != (content->sender.type == XMTP_SENDER_NEW_MEMBER_COMMIT)) {
-        return xmtp_fail(error, XMTP_E_SENDER, "a sender of type %u may not send this",
+        return xmtp_fail(error, XMTP_E_SENDER_TYPE, "a sender of type %u may not send this",
                          (unsigned)content->sender.type);
     }
     if (is_commit) {
@@ -219,7 +220,7 @@ static xmtp_status open_public(xmtp_mls_staged *staged, const xmtp_public_messag
         return xmtp_fail(error, XMTP_E_WIRE_FORMAT, "public messages are not accepted");
     }
     if (content->content.type == XMTP_CONTENT_APPLICATION) { /* section 6.2 */
-        return xmtp_fail(error, XMTP_E_WIRE_FORMAT, "application data in a public message");
+        return xmtp_fail(error, XMTP_E_PUBLIC_APPLICATION, "application data in a public message");
     }
     XMTP_TRY(check_address(group, content->group_id, content->epoch, false, epoch, error));
     out->wire_format = XMTP_WIRE_PUBLIC_MESSAGE;

@@ -334,7 +334,7 @@ static xmtp_status check_updated_leaf(list_check *c, const xmtp_leaf_node *leaf,
     }
     XMTP_TRY(xmtp_leaf_node_validate(leaf, &rules, c->error));
     if (xmtp_bytes_equal(before.encryption_key, leaf->encryption_key)) {
-        return xmtp_fail(c->error, XMTP_E_LEAF_NODE,
+        return xmtp_fail(c->error, XMTP_E_KEY_KEPT,
                          "update keeps the encryption key of leaf %" PRIu32, index);
     }
     xmtp_status status =

@@ -110,13 +110,13 @@ xmtp_status xmtp_reinit_check(const xmtp_mls_group *parent, const xmtp_group_con
     xmtp_proposal reinit;
     xmtp_reader r = xmtp_reader_of(xmtp_buffer_bytes(&parent->reinit));
     if (parent->reinit.n == 0 || xmtp_proposal_decode(&r, &reinit) != XMTP_OK) {
-        return xmtp_fail(error, XMTP_E_WELCOME, "the group was not re-initialised");
+        return xmtp_fail(error, XMTP_E_LINEAGE, "the group was not re-initialised");
     }
     if (context->version != reinit.u.reinit.version ||
         context->cipher_suite != reinit.u.reinit.cipher_suite ||
         !xmtp_bytes_equal(context->group_id, reinit.u.reinit.group_id) ||
         !xmtp_bytes_equal(context->extensions.raw, reinit.u.reinit.extensions.raw)) {
-        return xmtp_fail(error, XMTP_E_WELCOME, "group is not the one that ReInit announced");
+        return xmtp_fail(error, XMTP_E_LINEAGE, "group is not the one that ReInit announced");
     }
     return XMTP_OK;
 }

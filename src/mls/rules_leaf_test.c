@@ -19,8 +19,9 @@ static void version_unlisted(scene *s, xmtp_leaf_node *leaf)
 
 static void required_extension_missing(scene *s, xmtp_leaf_node *leaf)
 {
+    static const uint8_t those_of_the_group[] = {0xff, 0x00, 0xff, 0x01};
     (void)s;
-    leaf->capabilities.extensions.raw = xmtp_bytes_of(other_bytes + 2, 4);
+    leaf->capabilities.extensions.raw = xmtp_bytes_of(those_of_the_group, 4);
 }
 
 static void group_extension_missing(scene *s, xmtp_leaf_node *leaf)
@@ -133,29 +134,32 @@ static void nothing(scene *s, xmtp_leaf_node *leaf)
 }
 
 static const leaf_rule leaf_rules[] = {
-    {"7.2 a leaf lists the group's version", XMTP_E_CAPABILITIES, version_unlisted, false},
+    {"7.2 a leaf lists the group's version", XMTP_E_VERSION_UNSUPPORTED, version_unlisted, false},
     {"11.1 a leaf lists what is required", XMTP_E_CAPABILITIES, required_extension_missing, false},
-    {"7.2 a leaf lists the group's extensions", XMTP_E_CAPABILITIES, group_extension_missing,
+    {"7.2 a leaf lists the group's extensions", XMTP_E_EXTENSION_UNSUPPORTED,
+     group_extension_missing, false},
+    {"7.3 a leaf lists its own credential", XMTP_E_CREDENTIAL_UNLISTED, own_credential_unlisted,
      false},
-    {"7.3 a leaf lists its own credential", XMTP_E_CREDENTIAL, own_credential_unlisted, false},
-    {"7.3 others understand the credential", XMTP_E_CREDENTIAL, foreign_credential, false},
-    {"7.3 the leaf understands others' credentials", XMTP_E_CREDENTIAL,
+    {"7.3 others understand the credential", XMTP_E_CREDENTIAL_UNSUPPORTED, foreign_credential,
+     false},
+    {"7.3 the leaf understands others' credentials", XMTP_E_CREDENTIAL_UNSUPPORTED,
      credential_of_others_unlisted, false},
     {"7.2 capabilities are whole", XMTP_E_MALFORMED, odd_capabilities, false},
-    {"7.2 a leaf's extensions are listed", XMTP_E_EXTENSION, extension_unlisted, false},
-    {"13.4 an extension stands once", XMTP_E_EXTENSION, extension_twice, false},
-    {"17.3 ratchet_tree is not for leaves", XMTP_E_EXTENSION, extension_ratchet_tree, false},
-    {"17.3 required_capabilities is not for leaves", XMTP_E_EXTENSION, extension_required, false},
-    {"17.3 external_pub is not for leaves", XMTP_E_EXTENSION, extension_external_pub, false},
-    {"17.3 external_senders is not for leaves", XMTP_E_EXTENSION, extension_external_senders,
+    {"7.2 a leaf's extensions are listed", XMTP_E_EXTENSION_UNLISTED, extension_unlisted, false},
+    {"13.4 an extension stands once", XMTP_E_EXTENSION_TWICE, extension_twice, false},
+    {"17.3 ratchet_tree is not for leaves", XMTP_E_EXTENSION_PLACE, extension_ratchet_tree, false},
+    {"17.3 required_capabilities is not for leaves", XMTP_E_EXTENSION_PLACE, extension_required,
      false},
-    {"last_resort is not for leaves", XMTP_E_EXTENSION, extension_last_resort, false},
+    {"17.3 external_pub is not for leaves", XMTP_E_EXTENSION_PLACE, extension_external_pub, false},
+    {"17.3 external_senders is not for leaves", XMTP_E_EXTENSION_PLACE, extension_external_senders,
+     false},
+    {"last_resort is not for leaves", XMTP_E_EXTENSION_PLACE, extension_last_resort, false},
     {"5.1.1 a key is as long as the suite says", XMTP_E_KEY, short_key, false},
     {"5.1.1 a key is not empty", XMTP_E_KEY, no_key, false},
     {"7.3 encryption keys differ: leaf", XMTP_E_DUPLICATE_KEY, key_of_carol, false},
     {"7.2 the source is known", XMTP_E_LEAF_NODE, source_unknown, false},
     {"7.2 the source is not reserved", XMTP_E_LEAF_NODE, source_none, false},
-    {"7.3 the leaf is signed", XMTP_E_SIGNATURE, nothing, true},
+    {"7.3 the leaf is signed", XMTP_E_LEAF_SIGNATURE, nothing, true},
 };
 
 static void path_leaf_case(const leaf_rule *rule)
@@ -224,9 +228,9 @@ static void leaves_of_updates_keep_the_rules(void **state)
 {
     (void)state;
     static const leaf_rule own[] = {
-        {"12.1.2 an Update has source update", XMTP_E_LEAF_NODE, is_of_a_key_package, false},
-        {"12.1.2 an Update is no path leaf", XMTP_E_LEAF_NODE, is_of_a_commit, false},
-        {"12.1.2 an Update changes the key", XMTP_E_LEAF_NODE, key_of_carol, false},
+        {"12.1.2 an Update has source update", XMTP_E_LEAF_SOURCE, is_of_a_key_package, false},
+        {"12.1.2 an Update is no path leaf", XMTP_E_LEAF_SOURCE, is_of_a_commit, false},
+        {"12.1.2 an Update changes the key", XMTP_E_KEY_KEPT, key_of_carol, false},
         {"7.3 encryption keys differ: parent", XMTP_E_DUPLICATE_KEY, key_of_a_parent, false},
     };
     for (size_t i = 0; i < sizeof leaf_rules / sizeof leaf_rules[0]; i++) {
@@ -302,10 +306,10 @@ static void key_packages_keep_the_rules(void **state)
         {"10.1 the version is the group's", XMTP_E_VERSION, package_version, false},
         {"10.1 the suite is the group's", XMTP_E_SUITE, package_suite, false},
         {"10.1 init_key is not encryption_key", XMTP_E_KEY_PACKAGE, package_init_is_leaf, false},
-        {"10.1 the package is signed", XMTP_E_SIGNATURE, package_fine, true},
+        {"10.1 the package is signed", XMTP_E_KEY_PACKAGE_SIGNATURE, package_fine, true},
         {"7.2 the lifetime is not over", XMTP_E_LIFETIME, package_expired, false},
         {"7.2 the lifetime has begun", XMTP_E_LIFETIME, package_early, false},
-        {"13.4 an extension stands once", XMTP_E_EXTENSION, package_extension_twice, false},
+        {"13.4 an extension stands once", XMTP_E_EXTENSION_TWICE, package_extension_twice, false},
         {"5.1.1 init_key is as long as the suite says", XMTP_E_KEY, package_init_short, false},
     };
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
@@ -321,7 +325,7 @@ static void key_packages_keep_the_rules(void **state)
     const package_rule used = {"", XMTP_OK, package_init_in_tree, false};
     const xmtp_proposal add = add_of(&s, &s.dave, NULL, &used);
     by_value(&s, &add);
-    expect_commit(&s, "an init key is not one of the tree", XMTP_E_DUPLICATE_KEY);
+    expect_commit(&s, "an init key is not one of the tree", XMTP_E_DUPLICATE_INIT_KEY);
     scene_close(&s);
 }
 
@@ -329,8 +333,9 @@ static void leaves_of_adds_keep_the_rules(void **state)
 {
     (void)state;
     static const leaf_rule own[] = {
-        {"10.1 a package's leaf has source key_package", XMTP_E_LEAF_NODE, is_of_an_update, false},
-        {"10.1 a package's leaf is no path leaf", XMTP_E_LEAF_NODE, is_of_a_commit, false},
+        {"10.1 a package's leaf has source key_package", XMTP_E_LEAF_SOURCE, is_of_an_update,
+         false},
+        {"10.1 a package's leaf is no path leaf", XMTP_E_LEAF_SOURCE, is_of_a_commit, false},
     };
     const size_t count = sizeof leaf_rules / sizeof leaf_rules[0];
     for (size_t i = 0; i < count + 2; i++) {

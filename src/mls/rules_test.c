@@ -280,6 +280,63 @@ static void cut_proposal(scene *s)
     xmtp_writer_u8(&s->list, 0);
 }
 
+/* draft-ietf-mls-extensions-10, sections 4.7 and 6.3 */
+
+static const xmtp_proposal self_remove = {.type = XMTP_PROPOSAL_SELF_REMOVE};
+
+static void removes_itself_by_value(scene *s)
+{
+    by_value(s, &self_remove);
+}
+
+static void removes_itself_without_path(scene *s)
+{
+    by_reference_of_carol(s, &self_remove);
+}
+
+static void removes_itself_and_is_removed(scene *s)
+{
+    by_reference_of_carol(s, &self_remove);
+    add_remove(s, 2);
+}
+
+static void updates_data_of_an_unknown_component(scene *s)
+{
+    by_value(s, &(xmtp_proposal){.type = XMTP_PROPOSAL_APP_DATA_UPDATE,
+                                 .u.app_data_update = {.component_id = 0x8001,
+                                                       .operation = XMTP_APP_DATA_UPDATE,
+                                                       .update = s->tag}});
+}
+
+static void app_data_of(scene *s, uint8_t operation)
+{
+    by_value(
+        s, &(xmtp_proposal){.type = XMTP_PROPOSAL_APP_DATA_UPDATE,
+                            .u.app_data_update = {.component_id = 0x8001, .operation = operation}});
+}
+
+static void removes_data_that_is_not_there(scene *s)
+{
+    app_data_of(s, XMTP_APP_DATA_REMOVE);
+}
+
+static void removes_data_twice(scene *s)
+{
+    app_data_of(s, XMTP_APP_DATA_REMOVE);
+    app_data_of(s, XMTP_APP_DATA_REMOVE);
+}
+
+static void does_something_else_with_data(scene *s)
+{
+    app_data_of(s, 3);
+}
+
+static void sets_an_unordered_dictionary(scene *s)
+{
+    static const uint8_t falling[] = {6, 0, 2, 0, 0, 1, 0};
+    extensions_raw(s, XMTP_EXTENSION_APP_DATA_DICTIONARY, falling, sizeof falling);
+}
+
 static void lists_keep_the_rules(void **state)
 {
     (void)state;
@@ -296,11 +353,12 @@ static void lists_keep_the_rules(void **state)
         {"12.2 a leaf is updated once", XMTP_E_CHANGED_TWICE, updates_twice},
         {"12.2 a leaf is updated or removed", XMTP_E_CHANGED_TWICE, updates_and_removes},
         {"12.4 Update needs a path", XMTP_E_PATH_REQUIRED, updates_without_path},
-        {"7.2 an Update is signed for its place", XMTP_E_SIGNATURE, updates_for_another_place},
+        {"7.2 an Update is signed for its place", XMTP_E_LEAF_SIGNATURE, updates_for_another_place},
         {"12.4 a reference is known", XMTP_E_PROPOSAL_REF, refers_to_nothing},
         {"12.4 a reference is not empty", XMTP_E_PROPOSAL_REF, refers_to_an_empty_name},
         {"12.2 extensions are set once", XMTP_E_EXTENSIONS_TWICE, extensions_twice},
-        {"12.1.7 members support new extensions", XMTP_E_CAPABILITIES, extensions_unsupported},
+        {"12.1.7 members support new extensions", XMTP_E_EXTENSION_UNSUPPORTED,
+         extensions_unsupported},
         {"12.1.7 and required ones", XMTP_E_CAPABILITIES, extensions_demanding},
         {"12.1.7 and required proposals", XMTP_E_CAPABILITIES, extensions_demanding_proposals},
         {"12.1.7 and required credentials", XMTP_E_CAPABILITIES, extensions_demanding_credentials},
@@ -323,10 +381,18 @@ static void lists_keep_the_rules(void **state)
         {"12.1 unknown types are refused", XMTP_E_PROPOSAL, unknown_type},
         {"17.4 type 0 is reserved", XMTP_E_PROPOSAL, reserved_type},
         {"12.2 a package is added once", XMTP_E_DUPLICATE_KEY, adds_twice},
-        {"12.2 a client is added once", XMTP_E_DUPLICATE_KEY, adds_one_signer_twice},
-        {"12.2 a member is not added", XMTP_E_DUPLICATE_KEY, adds_a_member},
-        {"12.2 nor the committer", XMTP_E_DUPLICATE_KEY, adds_the_committer},
-        {"12.2 nor we", XMTP_E_DUPLICATE_KEY, adds_us},
+        {"12.2 a client is added once", XMTP_E_DUPLICATE_SIGNATURE_KEY, adds_one_signer_twice},
+        {"12.2 a member is not added", XMTP_E_DUPLICATE_SIGNATURE_KEY, adds_a_member},
+        {"12.2 nor the committer", XMTP_E_DUPLICATE_SIGNATURE_KEY, adds_the_committer},
+        {"12.2 nor we", XMTP_E_DUPLICATE_SIGNATURE_KEY, adds_us},
+        {"draft 6.3 SelfRemove comes by reference", XMTP_E_SELF_REMOVE, removes_itself_by_value},
+        {"draft 6.3 SelfRemove needs a path", XMTP_E_PATH_REQUIRED, removes_itself_without_path},
+        {"draft 6.3 and not with a Remove", XMTP_E_CHANGED_TWICE, removes_itself_and_is_removed},
+        {"draft 4.7 a component is known", XMTP_E_APP_DATA, updates_data_of_an_unknown_component},
+        {"draft 4.7 data to remove is there", XMTP_E_APP_DATA, removes_data_that_is_not_there},
+        {"draft 4.7 data is removed once", XMTP_E_PROPOSAL_LIST, removes_data_twice},
+        {"draft 4.7 data is updated or removed", XMTP_E_MALFORMED, does_something_else_with_data},
+        {"draft 4.6 a dictionary is sorted", XMTP_E_APP_DATA, sets_an_unordered_dictionary},
         {"12.4 a proposal comes by value or reference", XMTP_E_MALFORMED, odd_kind},
         {"12.4 a proposal is whole", XMTP_E_TRUNCATED, cut_proposal},
     };

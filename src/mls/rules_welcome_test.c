@@ -354,9 +354,9 @@ static void welcomes_keep_the_rules(void **state)
         {"ciphertext of the secrets", XMTP_E_LENGTH, has_no_room_for_a_tag_of_secrets},
         {"ciphertext of the group info", XMTP_E_LENGTH, has_no_room_for_a_tag_of_its_group_info},
         {"signer is a member", XMTP_E_SENDER, is_signed_by_a_blank_leaf},
-        {"our leaf is in the tree", XMTP_E_WELCOME, lacks_our_leaf},
-        {"one lineage", XMTP_E_PSK, continues_two_groups},
-        {"continued groups begin at epoch 1", XMTP_E_WELCOME, continues_a_group_at_a_later_epoch},
+        {"our leaf is in the tree", XMTP_E_OWN_LEAF, lacks_our_leaf},
+        {"one lineage", XMTP_E_LINEAGE, continues_two_groups},
+        {"continued groups begin at epoch 1", XMTP_E_LINEAGE, continues_a_group_at_a_later_epoch},
         {"a lineage that the caller answers for", XMTP_OK, continues_a_group_that_we_do_not_have},
         {"an application PSK", XMTP_OK, has_an_application_psk},
         {"length of a PSK's nonce", XMTP_E_PSK_NONCE, has_a_psk_with_a_short_nonce},
@@ -386,8 +386,8 @@ static void continued_groups_are_like_their_parents(void **state)
         bool has_secret; /* the parent knows the epoch */
     } rules[] = {
         {"a branch", XMTP_OK, XMTP_PSK_USAGE_BRANCH, true},
-        {"a re-initialisation that was not announced", XMTP_E_WELCOME, XMTP_PSK_USAGE_REINIT, true},
-        {"a re-initialisation of another epoch", XMTP_E_WELCOME, XMTP_PSK_USAGE_REINIT, false},
+        {"a re-initialisation that was not announced", XMTP_E_LINEAGE, XMTP_PSK_USAGE_REINIT, true},
+        {"a re-initialisation of another epoch", XMTP_E_LINEAGE, XMTP_PSK_USAGE_REINIT, false},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         letter l;

@@ -372,7 +372,7 @@ static void members_must_understand_each_others_credentials(void **state)
     assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_OK); /* mixed, and fine */
     assert_int_equal(
         xmtp_tree_update_leaf(&f.overlay, 1, make_credential_leaf(&f.w, 10, 1, both, 2)), XMTP_OK);
-    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_E_CREDENTIAL);
+    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_E_CREDENTIAL_UNSUPPORTED);
     assert_int_equal(xmtp_tree_check_credentials(&f.tree, NULL), XMTP_OK);
     assert_int_equal(xmtp_tree_remove_leaf(&f.overlay, at), XMTP_OK);
     assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_OK);
@@ -382,7 +382,7 @@ static void members_must_understand_each_others_credentials(void **state)
     assert_int_equal(
         xmtp_tree_add_leaf(&f.overlay, make_credential_leaf(&f.w, 11, 1, both + 2, 2), &at),
         XMTP_OK);
-    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_E_CREDENTIAL);
+    assert_int_equal(xmtp_tree_check_credentials(&f.overlay, NULL), XMTP_E_CREDENTIAL_UNSUPPORTED);
     fixture_close(&f);
 }
 
@@ -405,7 +405,8 @@ static void members_must_support_the_extensions_of_the_group(void **state)
     assert_int_equal(xmtp_extensions_of(xmtp_writer_bytes(&w), &list), XMTP_OK);
     assert_int_equal(xmtp_tree_check_extensions(&f.tree, &list, NULL), XMTP_OK);
     assert_int_equal(xmtp_tree_add_leaf(&f.tree, make_leaf(&f.w, 2), &at), XMTP_OK);
-    assert_int_equal(xmtp_tree_check_extensions(&f.tree, &list, NULL), XMTP_E_CAPABILITIES);
+    assert_int_equal(xmtp_tree_check_extensions(&f.tree, &list, NULL),
+                     XMTP_E_EXTENSION_UNSUPPORTED);
     assert_int_equal(xmtp_tree_remove_leaf(&f.tree, at), XMTP_OK);
     xmtp_writer_clear(&w);
     xmtp_extension_encode(&w, 3, xmtp_bytes_of(too_much, sizeof too_much));

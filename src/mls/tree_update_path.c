@@ -69,11 +69,11 @@ static xmtp_status check_shape(const xmtp_tree *tree, const xmtp_update_path *pa
                                const xmtp_tree_path *filtered, xmtp_error *error)
 {
     if (path->leaf_node.source != XMTP_LEAF_NODE_COMMIT) {
-        return xmtp_fail(error, XMTP_E_UPDATE_PATH, "leaf of update path has source %u",
+        return xmtp_fail(error, XMTP_E_LEAF_SOURCE, "leaf of update path has source %u",
                          path->leaf_node.source);
     }
     if (path->count != filtered->count) {
-        return xmtp_fail(error, XMTP_E_UPDATE_PATH, "update path has %zu nodes, must have %" PRIu32,
+        return xmtp_fail(error, XMTP_E_PATH_LENGTH, "update path has %zu nodes, must have %" PRIu32,
                          path->count, filtered->count);
     }
     for (size_t i = 0; i < path->count; i++) {
@@ -99,7 +99,7 @@ static xmtp_status check_leaf_is_new(const xmtp_tree *tree, uint32_t leaf_index,
                              xmtp_tree_node(tree, xmtp_leaf_to_node(leaf_index))->owns_raw &&
                              xmtp_bytes_equal(xmtp_tree_leaf_raw(tree, leaf_index), leaf->raw);
     if (!is_external && xmtp_bytes_equal(now, leaf->encryption_key)) {
-        return xmtp_fail(error, XMTP_E_UPDATE_PATH,
+        return xmtp_fail(error, XMTP_E_KEY_KEPT,
                          "update path keeps the encryption key of leaf %" PRIu32, leaf_index);
     }
     return XMTP_OK;
@@ -128,7 +128,7 @@ static xmtp_status check_keys(const xmtp_tree *tree, uint32_t leaf_index,
         XMTP_TRY(check_key_is_unique(tree, filtered->steps[i].node, error));
     }
     if (xmtp_tree_find_other(tree, true, xmtp_tree_signature_key(tree, leaf_index), leaf, &other)) {
-        return xmtp_fail(error, XMTP_E_DUPLICATE_KEY,
+        return xmtp_fail(error, XMTP_E_DUPLICATE_SIGNATURE_KEY,
                          "leaves %" PRIu32 " and %" PRIu32 " have the same signature key",
                          leaf_index, xmtp_node_to_leaf(other));
     }

@@ -23,7 +23,7 @@ static xmtp_status check_node_keys(const xmtp_tree *tree, uint32_t node, xmtp_er
     if (xmtp_node_is_leaf(node) &&
         xmtp_tree_find_other(tree, true, xmtp_tree_signature_key(tree, xmtp_node_to_leaf(node)),
                              node, &other)) {
-        return xmtp_fail(error, XMTP_E_DUPLICATE_KEY,
+        return xmtp_fail(error, XMTP_E_DUPLICATE_SIGNATURE_KEY,
                          "leaves %" PRIu32 " and %" PRIu32 " have the same signature key",
                          xmtp_node_to_leaf(node), xmtp_node_to_leaf(other));
     }
@@ -91,7 +91,7 @@ xmtp_status xmtp_tree_check_credentials(const xmtp_tree *tree, xmtp_error *error
         XMTP_TRY(xmtp_tree_leaf(tree, i, &leaf));
         for (size_t t = 0; t < used.count; t++) {
             if (!xmtp_capabilities_has_credential(&leaf.capabilities, used.types[t])) {
-                return xmtp_fail(error, XMTP_E_CREDENTIAL,
+                return xmtp_fail(error, XMTP_E_CREDENTIAL_UNSUPPORTED,
                                  "leaf %" PRIu32 " does not support credentials of type %u", i,
                                  used.types[t]);
             }
@@ -142,10 +142,13 @@ xmtp_status xmtp_tree_check_extensions(const xmtp_tree *tree, const xmtp_extensi
         if (xmtp_bytes_equal(raw, good)) {
             continue;
         }
-        if (!supports_all(&capabilities, extensions) ||
-            xmtp_capabilities_meet(&capabilities, &required) != XMTP_OK) {
-            return xmtp_fail(error, XMTP_E_CAPABILITIES,
+        if (!supports_all(&capabilities, extensions)) {
+            return xmtp_fail(error, XMTP_E_EXTENSION_UNSUPPORTED,
                              "leaf %" PRIu32 " does not support the extensions of the group", i);
+        }
+        if (xmtp_capabilities_meet(&capabilities, &required) != XMTP_OK) {
+            return xmtp_fail(error, XMTP_E_CAPABILITIES,
+                             "leaf %" PRIu32 " lacks a capability the group requires", i);
         }
         good = raw;
     }

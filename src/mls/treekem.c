@@ -300,7 +300,7 @@ static xmtp_status find_own(const xmtp_tree_private *private_keys, const uint32_
             return XMTP_OK;
         }
     }
-    return XMTP_E_UPDATE_PATH;
+    return XMTP_E_PATH_SECRET;
 }
 
 static xmtp_status open_path_secret(const xmtp_tree *tree, const uint8_t *sk, xmtp_bytes pk,
@@ -309,7 +309,7 @@ static xmtp_status open_path_secret(const xmtp_tree *tree, const uint8_t *sk, xm
 {
     const xmtp_suite *suite = tree->suite;
     XMTP_ENSURE(ciphertext->ciphertext.n == suite->hash->len + suite->aead->tag_len,
-                XMTP_E_UPDATE_PATH);
+                XMTP_E_PATH_SECRET);
     XMTP_ENSURE(pk.n == suite->kem->pk_len, XMTP_E_KEY);
     xmtp_writer scratch;
     xmtp_writer_init(&scratch, tree->alloc, XMTP_WRITER_MAX);
@@ -357,7 +357,7 @@ static xmtp_status derive_from(const xmtp_tree *tree, const xmtp_tree_path *path
     XMTP_TRY(status);
     for (size_t i = 0; i < pairs.count; i++) {
         XMTP_ENSURE(has_key(tree, path->steps[from + i].node, pairs.public_keys[i]),
-                    XMTP_E_UPDATE_PATH);
+                    XMTP_E_PATH_SECRET);
     }
     return XMTP_OK;
 }
@@ -409,7 +409,7 @@ static xmtp_status locate(const xmtp_tree *tree, const xmtp_tree_private *privat
     XMTP_TRY(mark_excluded(tree, excluded, excluded_count, arena, &marks));
     XMTP_TRY(recipients(tree, copath, marks, arena, &nodes, &count));
     XMTP_TRY(find_own(private_keys, nodes, count, &position, &out->sk));
-    XMTP_ENSURE(position < node->ciphertext_count, XMTP_E_UPDATE_PATH);
+    XMTP_ENSURE(position < node->ciphertext_count, XMTP_E_PATH_SECRET);
     out->pk = xmtp_tree_encryption_key(tree, nodes[position]);
     return ciphertext_at(node, position, &out->ciphertext);
 }
@@ -426,7 +426,7 @@ xmtp_status xmtp_treekem_decrypt(const xmtp_tree *tree, xmtp_tree_private *priva
     xmtp_tree_filtered_path(tree, sender, &filtered);
     const uint32_t from = common_step(&filtered, private_keys->leaf_index);
     if (from == filtered.count || filtered.count != path->count) {
-        return xmtp_fail(error, XMTP_E_UPDATE_PATH,
+        return xmtp_fail(error, XMTP_E_PATH_SECRET,
                          "update path of leaf %" PRIu32 " has no node above leaf %" PRIu32, sender,
                          private_keys->leaf_index);
     }
@@ -467,5 +467,5 @@ xmtp_status xmtp_treekem_join(const xmtp_tree *tree, xmtp_tree_private *private_
         *commit_secret = secret;
     }
     xmtp_secret_wipe(&secret);
-    return status == XMTP_E_UPDATE_PATH ? XMTP_E_WELCOME : status;
+    return status == XMTP_E_PATH_SECRET ? XMTP_E_WELCOME : status;
 }

@@ -101,7 +101,7 @@ void xmtp_treekem_adopt(const xmtp_treekem_path *path, const xmtp_suite *suite,
  * excluded       as above
  * commit_secret  the path secret one step past the root
  *
- * XMTP_E_UPDATE_PATH  no ciphertext for us, or derived keys are not those of the path
+ * XMTP_E_PATH_SECRET  no ciphertext for us, or derived keys are not those of the path
  * XMTP_E_AUTH         our ciphertext does not open
  * On failure private_keys and commit_secret are as before.
  */

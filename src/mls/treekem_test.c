@@ -325,18 +325,18 @@ static void paths_of_wrong_shape_are_refused(void **state)
 
     xmtp_update_path path = a.path;
     path.count--;
-    assert_int_equal(apply(&a, &path), XMTP_E_UPDATE_PATH);
+    assert_int_equal(apply(&a, &path), XMTP_E_PATH_LENGTH);
     path = a.path;
     path.nodes[path.count] = path.nodes[0];
     path.count++;
-    assert_int_equal(apply(&a, &path), XMTP_E_UPDATE_PATH);
+    assert_int_equal(apply(&a, &path), XMTP_E_PATH_LENGTH);
     path = a.path;
     path.leaf_node.source = XMTP_LEAF_NODE_UPDATE;
-    assert_int_equal(apply(&a, &path), XMTP_E_UPDATE_PATH);
+    assert_int_equal(apply(&a, &path), XMTP_E_LEAF_SOURCE);
     path = a.path;
     path.leaf_node.encryption_key =
         xmtp_tree_encryption_key(&a.w.tree, xmtp_leaf_to_node(a.sender));
-    assert_int_equal(apply(&a, &path), XMTP_E_UPDATE_PATH);
+    assert_int_equal(apply(&a, &path), XMTP_E_KEY_KEPT);
     path = a.path;
     path.nodes[1].encryption_key.n--;
     assert_int_equal(apply(&a, &path), XMTP_E_KEY);
@@ -421,7 +421,7 @@ static void altered_ciphertexts_do_not_open_and_change_nothing(void **state)
             free(copy);
             assert_true((without == XMTP_OK) == (changed == XMTP_OK));
             if (changed != XMTP_OK) {
-                assert_int_equal(without, XMTP_E_UPDATE_PATH);
+                assert_int_equal(without, XMTP_E_PATH_SECRET);
                 assert_int_equal(changed, XMTP_E_AUTH);
                 assert_memory_equal(&member, &a.w.members[i], sizeof member);
             }
@@ -462,7 +462,7 @@ static void derived_keys_must_be_those_of_the_tree(void **state)
         if (a.w.members[i].count > 0 && i != a.sender) {
             assert_int_equal(
                 decrypt(&a.w, &next, i, a.sender, &a.path, NULL, 0, &member, &commit_secret),
-                XMTP_E_UPDATE_PATH);
+                XMTP_E_PATH_SECRET);
             assert_memory_equal(&member, &a.w.members[i], sizeof member);
         }
     }
@@ -531,7 +531,7 @@ static void new_leaves_get_their_secret_by_welcome_only(void **state)
     xmtp_tree_private_init(&w->members[added[1]], w->suite, added[1], sk);
     xmtp_tree_private member;
     assert_int_equal(decrypt(w, &mine, added[1], sender, &path, added, 2, &member, &commit_secret),
-                     XMTP_E_UPDATE_PATH);
+                     XMTP_E_PATH_SECRET);
     xmtp_tree_free(&mine);
     xmtp_writer_free(&out);
     altered_close(&a);

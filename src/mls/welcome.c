@@ -272,6 +272,7 @@ xmtp_status xmtp_welcome_open_group_info(const xmtp_suite *suite, const xmtp_wel
 xmtp_status xmtp_group_info_verify(const xmtp_suite *suite, const xmtp_group_info *info,
                                    xmtp_bytes signature_key, xmtp_writer *scratch)
 {
-    return xmtp_verify_with_label(suite, signature_key, "GroupInfoTBS", info->tbs, info->signature,
-                                  scratch);
+    xmtp_status status = xmtp_verify_with_label(suite, signature_key, "GroupInfoTBS", info->tbs,
+                                                info->signature, scratch);
+    return status == XMTP_E_SIGNATURE ? XMTP_E_GROUP_INFO_SIGNATURE : status;
 }

@@ -49,7 +49,7 @@ xmtp_status xmtp_welcome_open_group_info(const xmtp_suite *suite, const xmtp_wel
                                          const xmtp_secret *welcome_secret, xmtp_arena *arena,
                                          xmtp_group_info *info, xmtp_error *error) XMTP_MUST_CHECK;
 
-/* XMTP_E_SIGNATURE, XMTP_E_KEY. */
+/* XMTP_E_GROUP_INFO_SIGNATURE, XMTP_E_KEY. */
 xmtp_status xmtp_group_info_verify(const xmtp_suite *suite, const xmtp_group_info *info,
                                    xmtp_bytes signature_key, xmtp_writer *scratch) XMTP_MUST_CHECK;
 

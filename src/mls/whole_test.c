@@ -272,7 +272,8 @@ static void a_member_that_lost_its_state_comes_back(void **state)
     trio t;
     blob commit;
     trio_open(&t, false);
-    assert_int_equal(enter(&t.bob, &t.alice, XMTP_MLS_NO_LEAF, &commit), XMTP_E_DUPLICATE_KEY);
+    assert_int_equal(enter(&t.bob, &t.alice, XMTP_MLS_NO_LEAF, &commit),
+                     XMTP_E_DUPLICATE_SIGNATURE_KEY);
     assert_ok(&t.bob, enter(&t.bob, &t.alice, 1, &commit));
     assert_int_equal(xmtp_mls_group_own_leaf(t.bob.group), 1);
     assert_ok(&t.alice, member_take(&t.alice, blob_bytes(commit)));
@@ -450,8 +451,8 @@ static void a_group_is_reinitialised(void **state)
                                            &t.alice.error),
                      XMTP_E_STATE);
     continue_group(&t, "the next", true, XMTP_OK, XMTP_OK);
-    continue_group(&t, "another", true, XMTP_E_WELCOME, XMTP_OK);
-    continue_group(&t, "the next", false, XMTP_E_WELCOME, XMTP_OK);
+    continue_group(&t, "another", true, XMTP_E_LINEAGE, XMTP_OK);
+    continue_group(&t, "the next", false, XMTP_E_LINEAGE, XMTP_OK);
     trio_close(&t);
 }
 
