@@ -70,6 +70,10 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_open(xmtp_client **out,
                                                       const xmtp_client_options *options,
                                                       xmtp_error *error);
 XMTP_API void xmtp_client_close(xmtp_client *client); /* takes NULL */
+/* Reads the whole database and tells whether it is what was written. XMTP_E_CORRUPT with the first
+ * fault. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_check_database(xmtp_client *client,
+                                                                xmtp_error *error);
 
 XMTP_API const char *xmtp_client_inbox_id(const xmtp_client *client);
 XMTP_API const char *xmtp_client_address(const xmtp_client *client);         /* 0x..., lower case */

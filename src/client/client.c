@@ -382,6 +382,11 @@ void xmtp_client_close(xmtp_client *client)
     (void)alloc.reallocate(alloc.context, client, 0);
 }
 
+xmtp_status xmtp_client_check_database(xmtp_client *client, xmtp_error *error)
+{
+    return xmtp_stored(client, xmtp_database_check(client->db), error);
+}
+
 const char *xmtp_client_inbox_id(const xmtp_client *client)
 {
     return client->inbox_id;

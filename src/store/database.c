@@ -211,6 +211,29 @@ void xmtp_database_rollback(xmtp_database *db)
     }
 }
 
+/* Rows of a check are faults, but for one that says "ok". */
+static xmtp_status check_with(xmtp_database *db, const char *sql)
+{
+    xmtp_query q = xmtp_query_start(db, sql);
+    bool has_row;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    if (status == XMTP_OK && has_row) {
+        xmtp_bytes text = xmtp_query_view(&q, 0);
+        if (text.n != 2 || memcmp(text.p, "ok", 2) != 0) {
+            status = xmtp_fail(&db->error, XMTP_E_CORRUPT, "database is damaged: %.*s",
+                               (int)(text.n < 150 ? text.n : 150), (const char *)text.p);
+        }
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
+xmtp_status xmtp_database_check(xmtp_database *db)
+{
+    XMTP_TRY(check_with(db, "PRAGMA cipher_integrity_check")); /* nothing to say about memory */
+    return check_with(db, "PRAGMA quick_check(1)");
+}
+
 void xmtp_database_rest(xmtp_database *db)
 {
     for (size_t i = 0; i < STATEMENT_SLOTS; i++) {

@@ -44,6 +44,10 @@ bool xmtp_database_in_transaction(const xmtp_database *db);
 /* Why the last call failed. Never holds values of rows. */
 const xmtp_error *xmtp_database_error(const xmtp_database *db);
 
+/* Reads the whole file: every page as it was encrypted, and the tables as a whole. Takes long for a
+ * large file. XMTP_E_CORRUPT with the first fault. */
+XMTP_MUST_CHECK xmtp_status xmtp_database_check(xmtp_database *db);
+
 /* Gives back what only makes things faster: prepared statements and cached pages. For clients that
  * have nothing to do. */
 void xmtp_database_rest(xmtp_database *db);

@@ -155,6 +155,35 @@ static void a_truncated_file_is_refused(void **state)
     assert_int_not_equal(open_with(key), XMTP_OK);
 }
 
+static void a_whole_database_passes_the_check(void **state)
+{
+    (void)state;
+    xmtp_database *db = open_file();
+    assert_int_equal(xmtp_database_check(db), XMTP_OK);
+    assert_int_equal(xmtp_database_check(db), XMTP_OK); /* nor is anything left behind */
+    xmtp_database_close(db);
+    assert_int_equal(xmtp_database_open(&db, xmtp_env_system(), NULL, NULL, NULL), XMTP_OK);
+    assert_int_equal(xmtp_database_check(db), XMTP_OK);
+    xmtp_database_close(db);
+}
+
+static void a_flipped_bit_in_the_last_page_is_found(void **state)
+{
+    (void)state;
+    xmtp_database_close(open_file());
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -2000, SEEK_END), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, -2000, SEEK_END), 0);
+    assert_int_not_equal(fputc(byte ^ 1, file), EOF);
+    assert_int_equal(fclose(file), 0);
+    xmtp_database *db = open_file();
+    assert_int_equal(xmtp_database_check(db), XMTP_E_CORRUPT);
+    assert_non_null(strstr(xmtp_database_error(db)->text, "damaged"));
+    xmtp_database_close(db);
+}
+
 static void a_missing_folder_is_an_error(void **state)
 {
     (void)state;
@@ -287,6 +316,8 @@ int main(void)
         WITH_FOLDER(a_wrong_key_is_told_and_the_file_left_alone),
         WITH_FOLDER(a_file_that_is_no_database_is_told_and_left_alone),
         WITH_FOLDER(a_truncated_file_is_refused),
+        WITH_FOLDER(a_whole_database_passes_the_check),
+        WITH_FOLDER(a_flipped_bit_in_the_last_page_is_found),
         cmocka_unit_test(a_missing_folder_is_an_error),
         WITH_FOLDER(a_second_opening_finds_the_file_locked),
         WITH_FOLDER(a_transaction_cut_by_a_kill_leaves_the_state_before_it),

@@ -1,0 +1,285 @@
+/* doctor_test.c - `xmtp doctor` as a program, against a node of this process on a free loopback port. */
+#include "base/bytes.h"
+#include "rpc/transport.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+// cmocka wants the headers above first
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <xmtp/client.h>
+#include <xmtp/node.h>
+
+enum { PATH_LEN = 128, CHECKS_MAX = 16 };
+
+static const char key[] = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
+static const char other_key[] = "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
+
+static xmtp_node *node;
+static char folder[PATH_LEN / 2];
+static char node_url[64];
+
+/* What one run said, by check. */
+static struct {
+    int code;
+    cJSON *checks[CHECKS_MAX];
+    size_t count;
+} said;
+
+static void forget_said(void)
+{
+    for (size_t i = 0; i < said.count; i++) {
+        cJSON_Delete(said.checks[i]);
+    }
+    memset(&said, 0, sizeof said);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    xmtp_error error = {0};
+    const xmtp_node_options options = {.listen = {"127.0.0.1:0"}};
+    if (xmtp_node_open(&node, &options, &error) != XMTP_OK) {
+        fail_msg("node: %s", error.text);
+    }
+    (void)snprintf(node_url, sizeof node_url, "http://127.0.0.1:%u", xmtp_node_port(node, 0));
+    (void)strcpy(folder, "/tmp/xmtp-doctor-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(setenv("WALLET_PRIVATE_KEY", key, 1), 0);
+    return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    (void)status;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    forget_said();
+    xmtp_node_close(node);
+    return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Runs the program with --json on the database folder/inbox.db and takes what it says. */
+static void run_doctor(const char *url)
+{
+    char command[512];
+    char line[8192];
+    forget_said();
+    (void)snprintf(command, sizeof command, "%s doctor --json --node %s --data %s", XMTP_PROGRAM,
+                   url, folder);
+    FILE *out = popen(command, "re"); // NOLINT: all of the command is ours
+    assert_non_null(out);
+    while (fgets(line, sizeof line, out) != NULL) {
+        assert_true(said.count < CHECKS_MAX);
+        cJSON *check = cJSON_Parse(line);
+        if (check == NULL) {
+            fail_msg("not JSON: %s", line);
+        }
+        said.checks[said.count++] = check;
+    }
+    int status = pclose(out);
+    assert_true(WIFEXITED(status));
+    said.code = WEXITSTATUS(status);
+}
+
+static const char *field(const cJSON *check, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItem(check, name));
+}
+
+static const cJSON *check_named(const char *name)
+{
+    for (size_t i = 0; i < said.count; i++) {
+        if (strcmp(field(said.checks[i], "check"), name) == 0) {
+            return said.checks[i];
+        }
+    }
+    fail_msg("no check is named %s", name);
+    return NULL;
+}
+
+static void check_is(const char *name, const char *result, const char *figure_part)
+{
+    const cJSON *check = check_named(name);
+    assert_string_equal(field(check, "result"), result);
+    if (strstr(field(check, "figure"), figure_part) == NULL) {
+        fail_msg("'%s' does not tell '%s'", field(check, "figure"), figure_part);
+    }
+    bool is_fine = strcmp(result, "ok") == 0;
+    assert_int_equal(field(check, "advice") == NULL, is_fine);
+}
+
+/* An installation of the wallet with its database in folder/name. */
+static xmtp_client *client_of(const char *wallet, const char *name, xmtp_transport *transport)
+{
+    char path[PATH_LEN];
+    xmtp_error error = {0};
+    xmtp_client *client;
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(xmtp_node_transport(node, transport), XMTP_OK);
+    const xmtp_client_options options = {
+        .encryption_key = wallet, .database_path = path, .transport = transport};
+    if (xmtp_client_open(&client, &options, &error) != XMTP_OK) {
+        fail_msg("client: %s", error.text);
+    }
+    return client;
+}
+
+static void close_client(xmtp_client *client, xmtp_transport *transport)
+{
+    xmtp_client_close(client);
+    transport->close(transport->context);
+}
+
+static void add_installations(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char name[16];
+        xmtp_transport transport;
+        (void)snprintf(name, sizeof name, "%d.db", i);
+        close_client(client_of(key, name, &transport), &transport);
+    }
+}
+
+/* ---- facts */
+
+static void a_healthy_inbox_is_fine_in_all_checks(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"node",        "database", "seats",  "updates", "recovery",
+                                        "key package", "messages", "paused", "forks"};
+    run_doctor(node_url);
+    assert_int_equal(said.code, 0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        check_is(names[i], "ok", "");
+    }
+    check_is("seats", "ok", "1 of 10 installations");
+    check_is("updates", "ok", "1 of 256 identity updates");
+}
+
+static void a_node_that_is_away_is_a_problem_and_the_rest_is_told_from_the_database(void **state)
+{
+    (void)state;
+    run_doctor(node_url);
+    assert_int_equal(said.code, 0);
+    run_doctor("http://127.0.0.1:1");
+    assert_int_equal(said.code, 1);
+    check_is("node", "problem", "");
+    check_is("database", "ok", "opens");
+    check_is("seats", "ok", "1 of 10 installations");
+}
+
+static void a_new_database_needs_the_node(void **state)
+{
+    (void)state;
+    run_doctor("http://127.0.0.1:1");
+    assert_int_equal(said.code, 1);
+    check_is("node", "problem", "");
+    check_is("registration", "problem", "not registered");
+}
+
+static void nine_installations_of_ten_are_a_warning_and_listed(void **state)
+{
+    (void)state;
+    add_installations(8);
+    run_doctor(node_url);
+    assert_int_equal(said.code, 0);
+    check_is("seats", "warning", "9 of 10 installations");
+    check_is("updates", "ok", "9 of 256");
+    const cJSON *item;
+    int ours = 0;
+    int all = 0;
+    cJSON_ArrayForEach(item, cJSON_GetObjectItem(check_named("seats"), "installations"))
+    {
+        assert_int_equal(strlen(field(item, "id")), 64);
+        assert_true(strtoull(field(item, "added_ns"), NULL, 10) > 0);
+        ours += cJSON_IsTrue(cJSON_GetObjectItem(item, "this"));
+        all++;
+    }
+    assert_int_equal(all, 9);
+    assert_int_equal(ours, 1);
+}
+
+static void a_full_inbox_has_no_seat_for_a_new_database(void **state)
+{
+    (void)state;
+    add_installations(10);
+    run_doctor(node_url);
+    assert_int_equal(said.code, 1);
+    check_is("node", "ok", "");
+    check_is("seats", "problem", "inbox has 10 installations");
+}
+
+static void an_unsent_message_is_a_warning(void **state)
+{
+    (void)state;
+    xmtp_transport transport;
+    xmtp_error error;
+    xmtp_conversation_id dm;
+    close_client(client_of(other_key, "other.db", &transport), &transport);
+    xmtp_client *client = client_of(key, "inbox.db", &transport);
+    const char *other = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc";
+    assert_int_equal(xmtp_client_dm(client, other, &dm, &error), XMTP_OK);
+    assert_int_equal(xmtp_client_send_text(client, &dm, "now", NULL, &error), XMTP_OK);
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    const xmtp_send_options later = {.is_optimistic = true};
+    static const uint8_t content[] = "\x0a\x12\x0a\x08xmtp.org\x12\x04text\x18\x01\x22\x05later";
+    assert_int_equal(xmtp_client_send_with(client, &dm, xmtp_bytes_of(content, sizeof content - 1),
+                                           &later, id, &error),
+                     XMTP_OK);
+    close_client(client, &transport);
+    run_doctor(node_url);
+    assert_int_equal(said.code, 0);
+    check_is("messages", "warning", "1 unsent, 0 failed");
+    check_is("clock", "ok", "ago");
+    check_is("forks", "ok", "0 of 1 conversations");
+}
+
+static void another_wallets_database_is_told(void **state)
+{
+    (void)state;
+    run_doctor(node_url);
+    assert_int_equal(said.code, 0);
+    assert_int_equal(setenv("WALLET_PRIVATE_KEY", other_key, 1), 0);
+    run_doctor(node_url);
+    assert_int_equal(said.code, 1);
+    check_is("database", "problem", "wrong key");
+}
+
+static void without_a_key_there_is_nobody_to_look_at(void **state)
+{
+    (void)state;
+    assert_int_equal(unsetenv("WALLET_PRIVATE_KEY"), 0);
+    int status = system(XMTP_PROGRAM " doctor > /dev/null 2>&1"); // NOLINT: a constant
+    assert_int_equal(WEXITSTATUS(status), 2);
+}
+
+#define FACT(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FACT(a_healthy_inbox_is_fine_in_all_checks),
+        FACT(a_node_that_is_away_is_a_problem_and_the_rest_is_told_from_the_database),
+        FACT(a_new_database_needs_the_node),
+        FACT(nine_installations_of_ten_are_a_warning_and_listed),
+        FACT(a_full_inbox_has_no_seat_for_a_new_database),
+        FACT(an_unsent_message_is_a_warning),
+        FACT(another_wallets_database_is_told),
+        FACT(without_a_key_there_is_nobody_to_look_at),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
