@@ -117,11 +117,19 @@ static xmtp_status store(append *a, xmtp_error *error)
     return status;
 }
 
+xmtp_status xmtp_node_archive_begin(xmtp_node_archive *archive, xmtp_node_index_txn **out)
+{
+    (void)pthread_mutex_lock(&archive->turn);
+    xmtp_status status = xmtp_node_index_begin(archive->index, out);
+    (void)pthread_mutex_unlock(&archive->turn);
+    return status;
+}
+
 static xmtp_status append_batches(append *a, xmtp_node_batch *const *batches, size_t count,
                                   xmtp_error *error)
 {
     XMTP_TRY(xmtp_node_log_prepare(a->archive->log, &a->at, error));
-    xmtp_status status = xmtp_node_index_begin(a->archive->index, &a->txn);
+    xmtp_status status = xmtp_node_archive_begin(a->archive, &a->txn);
     if (status != XMTP_OK) {
         return xmtp_fail(error, status, "cannot write to the index");
     }

@@ -11,9 +11,9 @@
 #include "base/status.h"
 #include "node/archive_internal.h"
 
-enum { MASK_WELCOME = 1, MASK_MESSAGE = 2, MASK_KEY_PACKAGE = 4, TXN_COUNT = 500 };
+enum { MASK_WELCOME = 1, MASK_MESSAGE = 2, MASK_KEY_PACKAGE = 4, TXN_COUNT = 256 };
 
-static const uint64_t pause_ns = 5000000;
+static const uint64_t pause_ns = 2000000;
 
 typedef struct expiry {
     xmtp_node_archive *archive;
@@ -54,18 +54,23 @@ static uint8_t due_classes(const xmtp_node_retention *retention, uint64_t time_n
                      (is_older(time_ns, retention->key_package_ns, now_ns) ? MASK_KEY_PACKAGE : 0));
 }
 
+/* The pause is the sequencer's turn. */
 static xmtp_status end_txn(expiry *e)
 {
+    const xmtp_env *env = e->archive->env;
     xmtp_node_index_txn *txn = e->txn;
     e->txn = NULL;
     e->txn_count = 0;
-    return txn == NULL ? XMTP_OK : xmtp_node_index_commit_removed(txn, e->error);
+    XMTP_ENSURE(txn != NULL, XMTP_OK);
+    xmtp_status status = xmtp_node_index_commit_removed(txn, e->error);
+    env->sleep_ns(env->context, pause_ns);
+    return status;
 }
 
 static xmtp_status remove_entry(expiry *e, const xmtp_node_record *record)
 {
     if (e->txn == NULL) {
-        XMTP_TRY(xmtp_node_index_begin(e->archive->index, &e->txn));
+        XMTP_TRY(xmtp_node_archive_begin(e->archive, &e->txn));
     }
     XMTP_TRY(xmtp_node_index_remove(e->txn, record));
     return ++e->txn_count == TXN_COUNT ? end_txn(e) : XMTP_OK;

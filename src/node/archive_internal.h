@@ -15,6 +15,8 @@ struct xmtp_node_archive {
     xmtp_node_index *index;
     bool is_broken; /* the tables miss something that is stored */
 
+    pthread_mutex_t turn; /* see xmtp_node_archive_begin */
+
     /* Of the appending thread: buffers kept from one append to the next. */
     xmtp_writer records;
     xmtp_writer payload;
@@ -38,6 +40,10 @@ typedef struct xmtp_node_associations {
     xmtp_node_association *items;
     size_t count;
 } xmtp_node_associations;
+
+/* Begins a transaction of the index. The index lets in whoever asks at the right moment, and a busy
+ * sequencer asks again at once; here it waits behind whoever waits already. */
+xmtp_status xmtp_node_archive_begin(xmtp_node_archive *archive, xmtp_node_index_txn **out);
 
 /* Makes one stored entry visible in the tables. The caller holds the lock. */
 xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, const xmtp_node_entry *entry);

@@ -194,6 +194,7 @@ xmtp_status xmtp_node_archive_open(xmtp_node_archive **out,
     XMTP_ENSURE(archive != NULL, XMTP_E_NOMEM);
     *archive = (xmtp_node_archive){.env = options->env, .lock_fd = -1};
     (void)pthread_rwlock_init(&archive->lock, NULL);
+    (void)pthread_mutex_init(&archive->turn, NULL);
     xmtp_writer_init(&archive->records, alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&archive->payload, alloc, XMTP_WRITER_MAX);
     xmtp_status status = open_parts(archive, options, error);
@@ -218,6 +219,7 @@ void xmtp_node_archive_close(xmtp_node_archive *archive)
     xmtp_writer_free(&archive->records);
     xmtp_writer_free(&archive->payload);
     (void)pthread_rwlock_destroy(&archive->lock);
+    (void)pthread_mutex_destroy(&archive->turn);
     if (archive->lock_fd >= 0) {
         (void)close(archive->lock_fd); /* releases the lock */
     }

@@ -20,7 +20,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { WRITE_LEN = 1024 * 1024, SYNC_LEN = 4 * 1024 * 1024, MASK_OFFSET = 7 };
+enum { WRITE_LEN = 256 * 1024, SYNC_LEN = 1024 * 1024, MASK_OFFSET = 7 };
 
 /* Adjacent dropped records, gaps among them. */
 typedef struct run {
