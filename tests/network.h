@@ -79,7 +79,7 @@ static void test_sleep_ns(void *context, uint64_t ns)
     ((network *)context)->clock_ns += ns;
 }
 
-static void network_open(network *net)
+static inline void network_open(network *net)
 {
     memset(net, 0, sizeof(*net));
     net->clock_ns = xmtp_env_system()->now_ns(xmtp_env_system()->context);
@@ -97,7 +97,7 @@ static void network_open(network *net)
     assert_non_null(mkdtemp(net->folder));
 }
 
-static void network_close(network *net)
+static inline void network_close(network *net)
 {
     xmtp_node_close(net->node);
     (void)rmdir(net->folder);

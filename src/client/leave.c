@@ -180,7 +180,6 @@ static xmtp_status remove_leavers(group_work *work, xmtp_arena *arena, xmtp_erro
         return XMTP_OK;
     }
     XMTP_TRY(who_goes(work, arena, super_admins, &leavers, error));
-    fprintf(stderr, "leavers %zu\n", leavers.count);
     if (leavers.count == 0) {
         return XMTP_OK;
     }
