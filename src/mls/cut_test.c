@@ -82,7 +82,7 @@ static xmtp_status see(void *context, const xmtp_mls_member *m)
 /* As those see it who are no members. */
 static xmtp_status tree_of_strangers(xmtp_reader *r, xmtp_arena *arena)
 {
-    xmtp_error error;
+    xmtp_error error = {0};
     (void)arena;
     return xmtp_mls_ratchet_tree_each(xmtp_bytes_of(r->p, r->n), NULL, see, &error);
 }
