@@ -275,8 +275,7 @@ static void check_updates(doctor *d, const xmtp_inbox_state *state)
 {
     uint32_t n = state->update_count;
     verdict how = n >= XMTP_INBOX_UPDATES_MAX ? PROBLEM : n >= UPDATES_WARN ? WARNING : FINE;
-    tell(d, found("updates", how,
-                  "save them: they can never be had back; a full log means a new inbox",
+    tell(d, found("updates", how, "save them, none comes back: a full log takes revocations only",
                   "%" PRIu32 " of %d identity updates", n, XMTP_INBOX_UPDATES_MAX));
 }
 

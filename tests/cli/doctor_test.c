@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <xmtp/client.h>
+#include <xmtp/identity.h>
 #include <xmtp/node.h>
 
 enum { PATH_LEN = 128, CHECKS_MAX = 16 };
@@ -144,13 +144,20 @@ static void close_client(xmtp_client *client, xmtp_transport *transport)
     transport->close(transport->context);
 }
 
+/* Installations that live in memory; closing them leaves their seats taken. */
 static void add_installations(int count)
 {
+    const xmtp_account_signer wallet = {.kind = XMTP_ACCOUNT_WALLET, .private_key = key};
+    xmtp_transport transport;
+    const xmtp_client_options options = {.account = &wallet, .transport = &transport};
     for (int i = 0; i < count; i++) {
-        char name[16];
-        xmtp_transport transport;
-        (void)snprintf(name, sizeof name, "%d.db", i);
-        close_client(client_of(key, name, &transport), &transport);
+        xmtp_error error = {0};
+        xmtp_client *client;
+        assert_int_equal(xmtp_node_transport(node, &transport), XMTP_OK);
+        if (xmtp_client_open(&client, &options, &error) != XMTP_OK) {
+            fail_msg("client: %s", error.text);
+        }
+        close_client(client, &transport);
     }
 }
 
