@@ -19,8 +19,8 @@
 static const char help[] =
     "usage: xmtp doctor [options]\n\n"
     "Checks node, clock, database, identity and conversations of the key, and says what to do.\n"
-    "Sends no message and syncs nothing; a key that is new here is registered. Exit code 0: no\n"
-    "problem (there may be warnings), 1: problems.\n\n" CLI_CLIENT_HELP;
+    "Needs a key; one that is new here is registered. Sends no message and syncs nothing. Exit\n"
+    "code 0: no problem (there may be warnings), 1: problems.\n\n" CLI_CLIENT_HELP;
 
 enum {
     SEATS_WARN = 8,
