@@ -40,11 +40,6 @@ static const xmtp_codec *codec_of(xmtp_content_type type)
     return NULL;
 }
 
-static const char *or_empty(const char *text)
-{
-    return text == NULL ? "" : text;
-}
-
 static bool is_named(const xmtp_codec *codec, const char *authority, const char *type)
 {
     return strcmp(codec->authority, authority) == 0 && strcmp(codec->type, type) == 0;
@@ -53,7 +48,7 @@ static bool is_named(const xmtp_codec *codec, const char *authority, const char 
 static const xmtp_codec *codec_of_type(const Pb__ContentTypeId *type)
 {
     for (size_t i = 0; type != NULL && i < CODEC_COUNT; i++) {
-        if (is_named(codecs[i], or_empty(type->authority_id), or_empty(type->type_id)) &&
+        if (is_named(codecs[i], xmtp_or_empty(type->authority_id), xmtp_or_empty(type->type_id)) &&
             codecs[i]->version_major == type->version_major) {
             return codecs[i];
         }
@@ -79,8 +74,8 @@ const char *xmtp_parameter(const Pb__EncodedContent *in, const char *key)
 {
     const char *value = NULL;
     for (size_t i = 0; i < in->n_parameters; i++) {
-        if (strcmp(or_empty(in->parameters[i]->key), key) == 0) {
-            value = or_empty(in->parameters[i]->value);
+        if (strcmp(xmtp_or_empty(in->parameters[i]->key), key) == 0) {
+            value = xmtp_or_empty(in->parameters[i]->value);
         }
     }
     return value;
@@ -290,13 +285,13 @@ static xmtp_status decode_custom(xmtp_codec_call *call, const Pb__EncodedContent
     XMTP_TRY(xmtp_arena_take_array(call->arena, in->n_parameters, sizeof(xmtp_pair), &memory));
     xmtp_pair *pairs = memory;
     for (size_t i = 0; i < in->n_parameters; i++) {
-        pairs[i] = (xmtp_pair){.key = or_empty(in->parameters[i]->key),
-                               .value = or_empty(in->parameters[i]->value)};
+        pairs[i] = (xmtp_pair){.key = xmtp_or_empty(in->parameters[i]->key),
+                               .value = xmtp_or_empty(in->parameters[i]->value)};
     }
     out->type = XMTP_CONTENT_UNKNOWN;
     out->custom = (xmtp_custom){
-        .authority = or_empty(type->authority_id),
-        .type = or_empty(type->type_id),
+        .authority = xmtp_or_empty(type->authority_id),
+        .type = xmtp_or_empty(type->type_id),
         .version_major = type->version_major,
         .version_minor = type->version_minor,
         .parameters = pairs,

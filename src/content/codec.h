@@ -58,6 +58,17 @@ extern const xmtp_codec xmtp_codec_text, xmtp_codec_markdown, xmtp_codec_reactio
     xmtp_codec_transaction_reference, xmtp_codec_wallet_send_calls, xmtp_codec_actions,
     xmtp_codec_intent;
 
+/* protobuf-c's structs have pointers without const, and NULL for texts that are not there. */
+static inline char *xmtp_no_const(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+static inline const char *xmtp_or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
 /* Appends a parameter. */
 void xmtp_body_parameter(xmtp_content_body *body, const char *key, const char *value);
 

@@ -9,16 +9,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-static char *no_const(const char *text)
-{
-    return (char *)(uintptr_t)text;
-}
-
-static const char *or_empty(const char *text)
-{
-    return text == NULL ? "" : text;
-}
-
 static const char *shown_name(const char *filename)
 {
     return filename == NULL ? "this content" : filename;
@@ -147,7 +137,7 @@ static xmtp_status decode_remote(xmtp_codec_call *call, const Pb__EncodedContent
     char *url;
     XMTP_TRY(xmtp_arena_string(call->arena, xmtp_proto_bytes(in->content), &url));
     remote->url = url;
-    remote->scheme = or_empty(xmtp_parameter(in, "scheme"));
+    remote->scheme = xmtp_or_empty(xmtp_parameter(in, "scheme"));
     remote->content_digest = xmtp_parameter(in, "contentDigest");
     remote->filename = xmtp_parameter(in, "filename");
     XMTP_TRY(get_hex(call, in, "secret", XMTP_ATTACHMENT_SECRET_LEN, &remote->secret));
@@ -178,18 +168,18 @@ static xmtp_status encode_info(xmtp_codec_call *call, const xmtp_remote_attachme
                          in->content_length);
     }
     *out = (Pb__RemoteAttachmentInfo)PB__REMOTE_ATTACHMENT_INFO__INIT;
-    out->content_digest = no_const(in->content_digest);
+    out->content_digest = xmtp_no_const(in->content_digest);
     out->has_secret = 1;
     out->secret = xmtp_proto_data(in->secret);
     out->has_nonce = 1;
     out->nonce = xmtp_proto_data(in->nonce);
     out->has_salt = 1;
     out->salt = xmtp_proto_data(in->salt);
-    out->scheme = no_const(in->scheme);
-    out->url = no_const(in->url);
+    out->scheme = xmtp_no_const(in->scheme);
+    out->url = xmtp_no_const(in->url);
     out->has_content_length = in->content_length > 0;
     out->content_length = (uint32_t)in->content_length;
-    out->filename = no_const(in->filename);
+    out->filename = xmtp_no_const(in->filename);
     return XMTP_OK;
 }
 
@@ -228,9 +218,9 @@ static xmtp_status decode_multi(xmtp_codec_call *call, const Pb__EncodedContent 
     for (size_t i = 0; i < count; i++) {
         const Pb__RemoteAttachmentInfo *info = message->attachments[i];
         remotes[i] = (xmtp_remote_attachment){
-            .url = or_empty(info->url),
-            .scheme = or_empty(info->scheme),
-            .content_digest = or_empty(info->content_digest),
+            .url = xmtp_or_empty(info->url),
+            .scheme = xmtp_or_empty(info->scheme),
+            .content_digest = xmtp_or_empty(info->content_digest),
             .secret = xmtp_proto_bytes(info->secret),
             .salt = xmtp_proto_bytes(info->salt),
             .nonce = xmtp_proto_bytes(info->nonce),

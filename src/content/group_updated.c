@@ -5,11 +5,6 @@
 #include "base/status.h"
 #include "proto/message.h"
 
-static const char *or_empty(const char *text)
-{
-    return text == NULL ? "" : text;
-}
-
 /* ---- encoding */
 
 static xmtp_status put_inboxes(xmtp_codec_call *call, const xmtp_strings *in, size_t *count,
@@ -86,7 +81,7 @@ static xmtp_status get_inboxes(xmtp_codec_call *call, size_t count, Pb__InboxRef
     XMTP_TRY(xmtp_arena_take_array(call->arena, count, sizeof(const char *), &memory));
     const char **names = memory;
     for (size_t i = 0; i < count; i++) {
-        names[i] = or_empty(in[i]->inbox_id);
+        names[i] = xmtp_or_empty(in[i]->inbox_id);
     }
     *out = (xmtp_strings){.p = names, .count = count};
     return XMTP_OK;
@@ -101,7 +96,7 @@ static xmtp_status get_changes(xmtp_codec_call *call, const Pb__GroupUpdated *in
     xmtp_metadata_change *changes = memory;
     for (size_t i = 0; i < count; i++) {
         const Pb__GroupUpdated__MetadataFieldChange *change = in->metadata_field_changes[i];
-        changes[i] = (xmtp_metadata_change){.field = or_empty(change->field_name),
+        changes[i] = (xmtp_metadata_change){.field = xmtp_or_empty(change->field_name),
                                             .old_value = change->old_value,
                                             .new_value = change->new_value};
     }
@@ -118,7 +113,7 @@ static xmtp_status decode(xmtp_codec_call *call, const Pb__EncodedContent *in,
     XMTP_TRY(xmtp_codec_decode_proto(call, &pb__group_updated__descriptor,
                                      xmtp_proto_bytes(in->content), &decoded));
     const Pb__GroupUpdated *m = decoded;
-    out->initiated_by = or_empty(m->initiated_by_inbox_id);
+    out->initiated_by = xmtp_or_empty(m->initiated_by_inbox_id);
     XMTP_TRY(get_inboxes(call, m->n_added_inboxes, m->added_inboxes, &out->added));
     XMTP_TRY(get_inboxes(call, m->n_removed_inboxes, m->removed_inboxes, &out->removed));
     XMTP_TRY(get_inboxes(call, m->n_left_inboxes, m->left_inboxes, &out->left));

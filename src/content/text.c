@@ -10,16 +10,6 @@
 
 enum { FALLBACK_TEXT_MAX = 4096 };
 
-static char *no_const(const char *text)
-{
-    return (char *)(uintptr_t)text; /* protobuf-c's structs have none; it never writes */
-}
-
-static const char *or_empty(const char *text)
-{
-    return text == NULL ? "" : text;
-}
-
 /* ---- text, markdown */
 
 static xmtp_status encode_text(xmtp_codec_call *call, const xmtp_content *in,
@@ -74,11 +64,11 @@ static xmtp_status encode_reaction(xmtp_codec_call *call, const xmtp_content *in
                          reaction->schema);
     }
     Pb__ReactionV2 message = PB__REACTION_V2__INIT;
-    message.reference = no_const(reaction->reference);
-    message.reference_inbox_id = no_const(reaction->reference_inbox);
+    message.reference = xmtp_no_const(reaction->reference);
+    message.reference_inbox_id = xmtp_no_const(reaction->reference_inbox);
     message.has_action = 1;
     message.action = (int32_t)reaction->action;
-    message.content = no_const(reaction->content);
+    message.content = xmtp_no_const(reaction->content);
     message.has_schema = 1;
     message.schema = (int32_t)reaction->schema;
     XMTP_TRY(xmtp_codec_encode_proto(call, &message.base, &out->content));
@@ -96,11 +86,11 @@ static xmtp_status decode_reaction(xmtp_codec_call *call, const Pb__EncodedConte
                                      xmtp_proto_bytes(in->content), &decoded));
     const Pb__ReactionV2 *message = decoded;
     out->reaction = (xmtp_reaction){
-        .reference = or_empty(message->reference),
+        .reference = xmtp_or_empty(message->reference),
         .reference_inbox = message->reference_inbox_id,
         .action = (xmtp_reaction_action)message->action,
         .schema = (xmtp_reaction_schema)message->schema,
-        .content = or_empty(message->content),
+        .content = xmtp_or_empty(message->content),
     };
     if (message->action < XMTP_REACTION_ADDED || message->action > XMTP_REACTION_REMOVED ||
         message->schema < XMTP_REACTION_UNICODE || message->schema > XMTP_REACTION_CUSTOM) {
@@ -245,7 +235,7 @@ static xmtp_status encode_delete(xmtp_codec_call *call, const xmtp_content *in,
 {
     XMTP_TRY(xmtp_codec_required(call, in->delete_message.message_id, "message_id"));
     Pb__DeleteMessage message = PB__DELETE_MESSAGE__INIT;
-    message.message_id = no_const(in->delete_message.message_id);
+    message.message_id = xmtp_no_const(in->delete_message.message_id);
     return xmtp_codec_encode_proto(call, &message.base, &out->content);
 }
 
@@ -255,7 +245,8 @@ static xmtp_status decode_delete(xmtp_codec_call *call, const Pb__EncodedContent
     const void *decoded;
     XMTP_TRY(xmtp_codec_decode_proto(call, &pb__delete_message__descriptor,
                                      xmtp_proto_bytes(in->content), &decoded));
-    out->delete_message.message_id = or_empty(((const Pb__DeleteMessage *)decoded)->message_id);
+    out->delete_message.message_id =
+        xmtp_or_empty(((const Pb__DeleteMessage *)decoded)->message_id);
     return XMTP_OK;
 }
 
@@ -296,7 +287,7 @@ static xmtp_status decode_edit(xmtp_codec_call *call, const Pb__EncodedContent *
     XMTP_TRY(xmtp_codec_decode_proto(call, &pb__edit_message__descriptor,
                                      xmtp_proto_bytes(in->content), &decoded));
     const Pb__EditMessage *message = decoded;
-    out->edit_message.message_id = or_empty(message->message_id);
+    out->edit_message.message_id = xmtp_or_empty(message->message_id);
     if (message->edited_content == NULL) {
         return xmtp_fail(call->error, XMTP_E_CONTENT, "an edit holds no content");
     }
