@@ -22,6 +22,8 @@ enum { PATH_LEN = 128, CHECKS_MAX = 16 };
 static const char key[] = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 static const char other_key[] = "5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a";
 
+static const char other_address[] = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc";
+
 static xmtp_node *node;
 static char folder[PATH_LEN / 2];
 static char node_url[64];
@@ -230,6 +232,71 @@ static void a_full_inbox_has_no_seat_for_a_new_database(void **state)
     check_is("seats", "problem", "inbox has 10 installations");
 }
 
+static void a_revoked_installation_is_a_problem(void **state)
+{
+    (void)state;
+    const xmtp_account_signer wallet = {.kind = XMTP_ACCOUNT_WALLET, .private_key = key};
+    xmtp_transport transport;
+    xmtp_error error = {0};
+    run_doctor(node_url);
+    assert_int_equal(said.code, 0);
+    xmtp_client *other = client_of(key, "other.db", &transport);
+    assert_int_equal(xmtp_client_revoke_other_installations(other, &wallet, NULL, &error), XMTP_OK);
+    close_client(other, &transport);
+    run_doctor(node_url);
+    assert_int_equal(said.code, 1);
+    check_is("seats", "problem", "1 of 10 installations, this one is not among them");
+}
+
+static void a_recovery_identifier_elsewhere_is_a_warning(void **state)
+{
+    (void)state;
+    const xmtp_account_signer wallet = {.kind = XMTP_ACCOUNT_WALLET, .private_key = key};
+    xmtp_transport transport;
+    xmtp_error error = {0};
+    xmtp_client *client = client_of(key, "inbox.db", &transport);
+    assert_int_equal(
+        xmtp_client_change_recovery(client, &wallet, XMTP_ACCOUNT_WALLET, other_address, &error),
+        XMTP_OK);
+    close_client(client, &transport);
+    run_doctor(node_url);
+    assert_int_equal(said.code, 0);
+    check_is("recovery", "warning", other_address);
+}
+
+static void a_damaged_database_is_a_problem(void **state)
+{
+    (void)state;
+    char path[PATH_LEN];
+    run_doctor(node_url);
+    (void)snprintf(path, sizeof path, "%s/inbox.db", folder);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -2000, SEEK_END), 0);
+    int byte = fgetc(file);
+    assert_int_equal(fseek(file, -2000, SEEK_END), 0);
+    assert_int_not_equal(fputc(byte ^ 1, file), EOF);
+    assert_int_equal(fclose(file), 0);
+    run_doctor(node_url);
+    assert_int_equal(said.code, 1);
+    check_is("database", "problem", "damaged");
+}
+
+static void without_json_it_is_a_table_that_marks_this_installation(void **state)
+{
+    (void)state;
+    char command[512];
+    char text[8192] = "";
+    (void)snprintf(command, sizeof command, "%s doctor --node %s --data %s", XMTP_PROGRAM, node_url,
+                   folder);
+    FILE *out = popen(command, "re"); // NOLINT: all of the command is ours
+    assert_non_null(out);
+    assert_true(fread(text, 1, sizeof text - 1, out) > 0);
+    assert_int_equal(pclose(out), 0);
+    assert_non_null(strstr(text, "seats         ok       1 of 10 installations"));
+    assert_non_null(strstr(text, "(this one)"));
+}
+
 static void an_unsent_message_is_a_warning(void **state)
 {
     (void)state;
@@ -238,8 +305,7 @@ static void an_unsent_message_is_a_warning(void **state)
     xmtp_conversation_id dm;
     close_client(client_of(other_key, "other.db", &transport), &transport);
     xmtp_client *client = client_of(key, "inbox.db", &transport);
-    const char *other = "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc";
-    assert_int_equal(xmtp_client_dm(client, other, &dm, &error), XMTP_OK);
+    assert_int_equal(xmtp_client_dm(client, other_address, &dm, &error), XMTP_OK);
     assert_int_equal(xmtp_client_send_text(client, &dm, "now", NULL, &error), XMTP_OK);
     uint8_t id[XMTP_MESSAGE_ID_LEN];
     const xmtp_send_options later = {.is_optimistic = true};
@@ -284,6 +350,10 @@ int main(void)
         FACT(a_new_database_needs_the_node),
         FACT(nine_installations_of_ten_are_a_warning_and_listed),
         FACT(a_full_inbox_has_no_seat_for_a_new_database),
+        FACT(a_revoked_installation_is_a_problem),
+        FACT(a_recovery_identifier_elsewhere_is_a_warning),
+        FACT(a_damaged_database_is_a_problem),
+        FACT(without_json_it_is_a_table_that_marks_this_installation),
         FACT(an_unsent_message_is_a_warning),
         FACT(another_wallets_database_is_told),
         FACT(without_a_key_there_is_nobody_to_look_at),
