@@ -22,6 +22,10 @@ endif()
 
 set(XMTP_VECTORS_DEFAULT "${CMAKE_SOURCE_DIR}/../shared/vectors")
 
+# mls.forgotten reads all memory of its process, valgrind's own too; mls.faults would take minutes; the constant-time
+# tests start valgrind by themselves.
+set(XMTP_NOT_UNDER_VALGRIND mls.forgotten mls.faults mls.constant_time crypto.constant_time)
+
 # xmtp_test(<name> <file> <library>...): one cmocka executable, known to CTest as <name>.
 function(xmtp_test name file)
   string(REPLACE "." "_" target "test_${name}")
@@ -31,6 +35,9 @@ function(xmtp_test name file)
   target_link_libraries(${target} PRIVATE ${ARGN} PkgConfig::CMOCKA PkgConfig::CJSON Threads::Threads m)
   add_test(NAME ${name} COMMAND ${target})
   set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  if(name IN_LIST XMTP_NOT_UNDER_VALGRIND)
+    set_tests_properties(${name} PROPERTIES LABELS not_under_valgrind)
+  endif()
 endfunction()
 
 # Unit tests lie beside what they test: src/<room>/<file>_test.c.
