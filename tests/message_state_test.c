@@ -402,6 +402,32 @@ static void a_pushed_message_is_taken_in_with_those_before_it(void **state)
     scene_close(&s);
 }
 
+static void two_megabytes_arrive_and_more_than_24_are_refused_with_the_numbers(void **state)
+{
+    (void)state;
+    scene s;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    xmtp_message message;
+    enum { LONG = 2 << 20, TOO_LONG = 24 << 20 };
+    uint8_t *bytes = calloc(1, TOO_LONG + 1);
+    assert_non_null(bytes);
+    memset(bytes, 'x', LONG);
+    scene_open(&s);
+    xmtp_bytes content = content_of(&s, "text", xmtp_bytes_of(bytes, LONG));
+    assert_ok(&s.p[0],
+              xmtp_client_send_content(s.p[0].client, &s.dm, content, true, id, &s.p[0].error));
+    sync_all(&s.p[1]);
+    assert_ok(&s.p[1], xmtp_client_message(s.p[1].client, id, &message, &s.p[1].error));
+    assert_int_equal(message.text_len, LONG);
+    assert_int_equal(xmtp_client_send_content(s.p[0].client, &s.dm,
+                                              xmtp_bytes_of(bytes, TOO_LONG + 1), true, id,
+                                              &s.p[0].error),
+                     XMTP_E_LIMIT);
+    assert_non_null(strstr(s.p[0].error.text, "25165825 bytes, at most 25165824"));
+    scene_close(&s);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +441,7 @@ int main(void)
         cmocka_unit_test(three_keys_a_conversation_follow_the_periods),
         cmocka_unit_test(topics_are_those_of_welcomes_and_of_what_is_not_denied),
         cmocka_unit_test(a_pushed_message_is_taken_in_with_those_before_it),
+        cmocka_unit_test(two_megabytes_arrive_and_more_than_24_are_refused_with_the_numbers),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
