@@ -11,7 +11,7 @@
  *     active devices     same epoch, members with their ranks, and name, and are members
  *     other devices      know that they are not active
  *     messages           same order everywhere, none twice; one whose send returned OK is at everyone
- *                        who was a member before and was never told to go since
+ *                        whom the sender knew as a member and who was never told to go
  *     queue              each message of others exactly once, in order
  *
  * Decisions, clock and the clients' randomness come from the seed. Threads of the node do not: how
@@ -518,6 +518,25 @@ static void do_dm(device *d)
     s.place_count++;
 }
 
+static xmtp_status note_devices(void *context, const xmtp_member *member)
+{
+    for (int i = 0; i < PEOPLE; i++) {
+        if (strcmp(inbox_of(i), member->inbox_id) == 0) {
+            *(uint32_t *)context |= devices_of(i);
+        }
+    }
+    return XMTP_OK;
+}
+
+/* Devices that are in for sure and that this one knows of: who was added by a commit that the sender
+ * has not seen cannot read what is sealed for the epoch before. */
+static uint32_t members_known_to(device *d, const place *g)
+{
+    uint32_t known = 0;
+    assert_ok(&d->p, xmtp_client_members(d->p.client, &g->id, note_devices, &known, &d->p.error));
+    return known & g->members;
+}
+
 static void do_send(device *d, bool is_reply)
 {
     place *g = any_place(d);
@@ -528,6 +547,7 @@ static void do_send(device *d, bool is_reply)
     int number = s.send_count++;
     sent *m = &s.sends[number];
     *m = (sent){.place = (int)(g - s.places), .by = d->number, .step = s.step};
+    uint32_t members = members_known_to(d, g);
     (void)snprintf(text, sizeof(text), "s%d", number);
     const sent *earlier = number > 0 ? &s.sends[choose((unsigned)number)] : NULL;
     bool has_reference = is_reply && earlier != NULL && earlier->is_ok;
@@ -536,7 +556,7 @@ static void do_send(device *d, bool is_reply)
             ? xmtp_client_send_reply(d->p.client, &g->id, earlier->id, text, m->id, &d->p.error)
             : xmtp_client_send_text(d->p.client, &g->id, text, m->id, &d->p.error);
     m->is_ok = is_done(d, "send", status);
-    m->members = g->members;
+    m->members = members;
 }
 
 static void do_rename(device *d)
@@ -797,6 +817,19 @@ static void check_faces(const place *g)
     }
 }
 
+/* Who has a message, and as what, for whoever looks for the reason. */
+static void tell_who_has(const sent *m)
+{
+    for (unsigned i = 0; i < DEVICES; i++) {
+        xmtp_message message;
+        device *d = &s.devices[i];
+        if (xmtp_client_message(d->p.client, m->id, &message, &d->p.error) == XMTP_OK) {
+            (void)fprintf(stderr, "device %u has it: sequence %llu, delivery %d\n", i,
+                          (unsigned long long)message.sequence, (int)message.delivery);
+        }
+    }
+}
+
 static void check_messages(int number, list *lists)
 {
     const place *g = &s.places[number];
@@ -811,6 +844,7 @@ static void check_messages(int number, list *lists)
         for (unsigned i = 0; m->place == number && i < DEVICES; i++) {
             bool must_have = m->is_ok && (m->members & (1u << i)) != 0;
             if (must_have && find(&s.devices[i], &lists[i], k) < 0) {
+                tell_who_has(m);
                 violation("device %u lacks s%d, sent by device %u at step %u to place %d (%s)", i,
                           k, m->by, m->step, number, g->is_dm ? "DM" : "group");
             }
