@@ -15,6 +15,7 @@ int cmd_inbox(int argc, char **argv);
 int cmd_group(int argc, char **argv);
 int cmd_whoami(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_revoke(int argc, char **argv);
 
 /* ---- options that all client commands take ---- */
 

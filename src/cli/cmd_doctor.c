@@ -156,7 +156,7 @@ static finding not_opened(const doctor *d, xmtp_status status)
     case XMTP_E_INSTALLATIONS:
         return found("seats", PROBLEM,
                      "revoke installations that are no longer used, with the wallet that is the "
-                     "recovery identifier (xmtp_client_revoke_of_inbox)",
+                     "recovery identifier: xmtp revoke ADDRESS INSTALLATION",
                      "no seat for this database: %s", text);
     case XMTP_E_DATABASE_KEY:
         return found("database", PROBLEM, "give the key that it was made with; keep the file", "%s",

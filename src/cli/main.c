@@ -16,6 +16,7 @@ static const struct {
     {"inbox", cmd_inbox, "show messages, --follow waits for more"},
     {"group", cmd_group, "create, add, remove, rename, members, list"},
     {"whoami", cmd_whoami, "show the address and inbox of the key, registering it if it is new"},
+    {"revoke", cmd_revoke, "end installations of an inbox, also of one that is full"},
     {"doctor", cmd_doctor, "check node, database, identity and conversations of the key"},
 };
 

@@ -74,14 +74,13 @@ static int tear_down(void **state)
     return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* Runs the program with --json on the database folder/inbox.db and takes what it says. */
-static void run_doctor(const char *url)
+/* Runs a command of the program with --json and takes what it says. */
+static void run_program(const char *command_line)
 {
-    char command[512];
+    char command[1024];
     char line[8192];
     forget_said();
-    (void)snprintf(command, sizeof command, "%s doctor --json --node %s --data %s", XMTP_PROGRAM,
-                   url, folder);
+    (void)snprintf(command, sizeof command, "%s %s --json", XMTP_PROGRAM, command_line);
     FILE *out = popen(command, "re"); // NOLINT: all of the command is ours
     assert_non_null(out);
     while (fgets(line, sizeof line, out) != NULL) {
@@ -95,6 +94,14 @@ static void run_doctor(const char *url)
     int status = pclose(out);
     assert_true(WIFEXITED(status));
     said.code = WEXITSTATUS(status);
+}
+
+/* On the database folder/inbox.db. */
+static void run_doctor(const char *url)
+{
+    char command[512];
+    (void)snprintf(command, sizeof command, "doctor --node %s --data %s", url, folder);
+    run_program(command);
 }
 
 static const char *field(const cJSON *check, const char *name)
@@ -232,6 +239,31 @@ static void a_full_inbox_has_no_seat_for_a_new_database(void **state)
     check_is("seats", "problem", "inbox has 10 installations");
 }
 
+/* Lists the installations of the wallet's inbox, then ends the first of them. */
+static void a_full_inbox_gets_a_seat_by_revoking(void **state)
+{
+    (void)state;
+    char command[512];
+    xmtp_transport transport;
+    add_installations(9);
+    xmtp_client *tenth = client_of(key, "tenth", &transport);
+    const char *address = xmtp_client_address(tenth);
+    (void)snprintf(command, sizeof command, "revoke %s --node %s", address, node_url);
+    run_program(command);
+    assert_int_equal(said.code, 0);
+    const cJSON *list = cJSON_GetObjectItem(said.checks[0], "installations");
+    assert_int_equal(cJSON_GetArraySize(list), 10);
+    (void)snprintf(command, sizeof command, "revoke %s %s --node %s", address,
+                   cJSON_GetStringValue(cJSON_GetArrayItem(list, 0)), node_url);
+    run_program(command);
+    assert_int_equal(said.code, 0);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(said.checks[0], "installations")), 9);
+    run_program(command);
+    assert_int_equal(said.code, 1); /* it is gone already */
+    xmtp_client_close(tenth);
+    transport.close(transport.context);
+}
+
 static void a_revoked_installation_is_a_problem(void **state)
 {
     (void)state;
@@ -350,6 +382,7 @@ int main(void)
         FACT(a_new_database_needs_the_node),
         FACT(nine_installations_of_ten_are_a_warning_and_listed),
         FACT(a_full_inbox_has_no_seat_for_a_new_database),
+        FACT(a_full_inbox_gets_a_seat_by_revoking),
         FACT(a_revoked_installation_is_a_problem),
         FACT(a_recovery_identifier_elsewhere_is_a_warning),
         FACT(a_damaged_database_is_a_problem),
