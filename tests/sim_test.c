@@ -5,8 +5,8 @@
  * Each step a random device does a random thing: sends, replies, renames, adds, removes, promotes,
  * demotes, leaves, syncs, polls, answers its queue, is killed at a write, or the clock moves, or the
  * node starts anew. Meanwhile calls get lost before or after the node acted, arrive twice, arrive long
- * after the caller has given up, and people are cut off for a while; two get another device. At the end the network is whole,
- * all sync, and what they see is compared:
+ * after the caller has given up, and people are cut off for a while; two get another device. At the
+ * end the network is whole, all sync, and what they see is compared:
  *
  *     active devices     same epoch, members with their ranks, and name, and are members
  *     other devices      know that they are not active
