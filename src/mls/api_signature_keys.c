@@ -41,7 +41,8 @@ xmtp_status xmtp_mls_signature_keys_create(const xmtp_env *env, uint16_t suite,
     }
     if (status != XMTP_OK) {
         xmtp_mls_signature_keys_wipe(out);
-        return xmtp_fail_default(error, status, "making a signature key pair");
+        return xmtp_fail(error, status, "making a signature key pair: %s",
+                         xmtp_status_text(status));
     }
     out->sk_len = found->signature->sk_len;
     out->pk_len = found->signature->pk_len;
