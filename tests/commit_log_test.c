@@ -1,24 +1,8 @@
 /* commit_log_test.c - the log of commits: who writes it, who reads it, and how a fork shows. */
 #include "client/commit_log.h"
 #include "crypto/crypto.h"
-#include "network.h"
+#include "one_network.h"
 #include "store/commit_log_store.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
 
 static xmtp_debug_info info_of(person *p, const xmtp_conversation_id *id)
 {

@@ -1,22 +1,6 @@
 /* consent_test.c - what is unknown, allowed and denied, by itself and by decision; and DMs that exist
  * twice. */
-#include "network.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
+#include "one_network.h"
 
 static void dm_with(person *p, const person *peer, xmtp_conversation_id *out)
 {

@@ -1,24 +1,8 @@
 /* conversation_test.c - people talk: DMs, groups, devices, races, crashes, cut wires. */
 #include "identity/update.h"
-#include "network.h"
+#include "one_network.h"
 #include "proto/identity.pb-c.h"
 #include "proto/message.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
 
 static xmtp_status count_conversation(void *context, const xmtp_conversation *conversation)
 {

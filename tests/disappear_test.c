@@ -1,21 +1,5 @@
 /* disappear_test.c - messages that disappear when their time has come, on each client's own clock. */
-#include "network.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
+#include "one_network.h"
 
 static const uint64_t MINUTE_NS = UINT64_C(60000000000);
 

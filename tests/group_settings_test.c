@@ -1,21 +1,5 @@
 /* group_settings_test.c - what groups are called, who administers them, who may do what. */
-#include "network.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
+#include "one_network.h"
 
 static xmtp_conversation_details details_of(person *p, const xmtp_conversation_id *id)
 {

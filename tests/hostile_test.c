@@ -1,26 +1,10 @@
 /* hostile_test.c - a node that doubles, replays, reorders, alters and mixes up what it was given.
  * Nothing is stored twice, nothing that was not said is shown, and the conversation goes on. */
-#include "network.h"
+#include "one_network.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
 
 enum { MESSAGES_MAX = 400 };
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
 
 /* ---- ways to lie: each gets the decoded answer and a list to fill */
 

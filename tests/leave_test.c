@@ -1,23 +1,7 @@
 /* leave_test.c - leaving a group: asked by a message, carried out by a super admin's client. */
 #include "client/content.h"
-#include "network.h"
+#include "one_network.h"
 #include "proto/message.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
 
 /* The newest change that a person was told of. */
 typedef struct told {

@@ -1,21 +1,5 @@
 /* message_query_test.c - what is asked for is what is listed: bounds, kinds, types, senders, order. */
-#include "network.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
+#include "one_network.h"
 
 /* Ann and Bob in a DM; the node's clock gives the times of sending, ours those of arrival. */
 typedef struct scene {

@@ -1,24 +1,8 @@
 /* message_state_test.c - messages sent later, sent once, answered, read; keys and topics for push. */
 #include "client/state.h"
-#include "network.h"
+#include "one_network.h"
 #include "proto/message_contents.pb-c.h"
 #include "proto/mls_api.pb-c.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
 
 /* Ann and Bob, and a DM of theirs that both know. */
 typedef struct scene {

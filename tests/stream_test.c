@@ -1,21 +1,5 @@
 /* stream_test.c - poll and the exactly-once queue. */
-#include "network.h"
-
-static network net;
-
-static int set_up(void **state)
-{
-    (void)state;
-    network_open(&net);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    network_close(&net);
-    return 0;
-}
+#include "one_network.h"
 
 /* Polls until nothing comes any more. */
 static void poll_all(person *p)
