@@ -99,6 +99,24 @@ static void put_behind(test_node *t, uint64_t first_number)
     }
 }
 
+/* A node and a feed of topic "a" which has more messages before it than are kept live. */
+static xmtp_node_feed *open_behind(test_node *t, xmtp_writer *w)
+{
+    test_node_open(t, NULL);
+    xmtp_writer_init(w, &test_env()->alloc, XMTP_WRITER_MAX);
+    put_filter(w, "a", 0);
+    xmtp_node_feed *feed = open_feed(t, w);
+    put_behind(t, 1);
+    return feed;
+}
+
+static void close_behind(test_node *t, xmtp_writer *w, xmtp_node_feed *feed)
+{
+    xmtp_node_feed_free(feed);
+    xmtp_writer_free(w);
+    test_node_close(t);
+}
+
 static const uint64_t second_ns = 1000000000U;
 
 static void a_reader_that_takes_nothing_for_a_minute_while_behind_is_given_up(void **state)
@@ -106,20 +124,14 @@ static void a_reader_that_takes_nothing_for_a_minute_while_behind_is_given_up(vo
     (void)state;
     test_node t;
     xmtp_writer w;
-    test_node_open(&t, NULL);
-    xmtp_writer_init(&w, &test_env()->alloc, XMTP_WRITER_MAX);
-    put_filter(&w, "a", 0);
-    xmtp_node_feed *feed = open_feed(&t, &w);
-    put_behind(&t, 1);
+    xmtp_node_feed *feed = open_behind(&t, &w);
     assert_false(xmtp_node_feed_is_quick(feed)); /* what it missed is on the disk */
     for (uint64_t s = 100; s < 160; s++) {
         assert_int_equal(xmtp_node_feed_tick(feed, s * second_ns, &t.error), XMTP_E_RETRY);
     }
     assert_int_equal(xmtp_node_feed_tick(feed, 160 * second_ns, &t.error), XMTP_E_ABORTED);
     assert_non_null(strstr(t.error.text, "60 s"));
-    xmtp_node_feed_free(feed);
-    xmtp_writer_free(&w);
-    test_node_close(&t);
+    close_behind(&t, &w, feed);
 }
 
 static void a_reader_that_takes_something_now_and_then_is_never_given_up(void **state)
@@ -127,19 +139,13 @@ static void a_reader_that_takes_something_now_and_then_is_never_given_up(void **
     (void)state;
     test_node t;
     xmtp_writer w;
-    test_node_open(&t, NULL);
-    xmtp_writer_init(&w, &test_env()->alloc, XMTP_WRITER_MAX);
-    put_filter(&w, "a", 0);
-    xmtp_node_feed *feed = open_feed(&t, &w);
-    put_behind(&t, 1);
+    xmtp_node_feed *feed = open_behind(&t, &w);
     for (uint64_t s = 100; s < 1000; s += 50) {
         assert_int_equal(xmtp_node_feed_tick(feed, s * second_ns, &t.error), XMTP_E_RETRY);
         xmtp_writer_clear(&w);
         assert_int_equal(xmtp_node_feed_next(feed, &w, &t.error), XMTP_OK);
     }
-    xmtp_node_feed_free(feed);
-    xmtp_writer_free(&w);
-    test_node_close(&t);
+    close_behind(&t, &w, feed);
 }
 
 /* Idle is not behind: a stream on which nothing happens stays for ever. */
@@ -148,11 +154,7 @@ static void a_reader_that_caught_up_may_be_idle(void **state)
     (void)state;
     test_node t;
     xmtp_writer w;
-    test_node_open(&t, NULL);
-    xmtp_writer_init(&w, &test_env()->alloc, XMTP_WRITER_MAX);
-    put_filter(&w, "a", 0);
-    xmtp_node_feed *feed = open_feed(&t, &w);
-    put_behind(&t, 1);
+    xmtp_node_feed *feed = open_behind(&t, &w);
     assert_int_equal(xmtp_node_feed_tick(feed, second_ns, &t.error), XMTP_E_RETRY);
     xmtp_writer_clear(&w);
     while (xmtp_node_feed_next(feed, &w, &t.error) == XMTP_OK) {
@@ -161,9 +163,7 @@ static void a_reader_that_caught_up_may_be_idle(void **state)
     assert_true(xmtp_node_feed_is_quick(feed));
     assert_int_equal(xmtp_node_feed_tick(feed, 1000 * second_ns, &t.error), XMTP_E_RETRY);
     assert_int_equal(xmtp_node_feed_tick(feed, 2000 * second_ns, &t.error), XMTP_E_RETRY);
-    xmtp_node_feed_free(feed);
-    xmtp_writer_free(&w);
-    test_node_close(&t);
+    close_behind(&t, &w, feed);
 }
 
 int main(void)
