@@ -177,3 +177,16 @@ xmtp_status xmtp_writer_detach(xmtp_writer *w, uint8_t **p, size_t *n)
     w->capacity = 0;
     return XMTP_OK;
 }
+
+xmtp_status xmtp_writer_to_arena(xmtp_writer *w, xmtp_status status, xmtp_arena *arena,
+                                 xmtp_bytes *out)
+{
+    if (status == XMTP_OK) {
+        status = xmtp_writer_status(w);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_arena_copy(arena, xmtp_writer_bytes(w), out);
+    }
+    xmtp_writer_free(w);
+    return status;
+}

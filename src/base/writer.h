@@ -7,6 +7,8 @@
 #ifndef XMTP_BASE_WRITER_H
 #define XMTP_BASE_WRITER_H
 
+#include "base/arena.h"
+
 #include <xmtp/base.h>
 
 typedef struct xmtp_writer {
@@ -69,5 +71,11 @@ void xmtp_writer_vec_close(xmtp_writer *w, size_t mark);
 
 /* Hands the buffer to the caller, who frees it with alloc; the writer is empty afterwards. */
 xmtp_status xmtp_writer_detach(xmtp_writer *w, uint8_t **p, size_t *n);
+
+/* Ends a writer that was filled for an arena: copies its bytes there when status, which is that of
+ * the filling, and the sticky error are XMTP_OK, and frees the writer in any case. Gives the first
+ * failure. */
+xmtp_status xmtp_writer_to_arena(xmtp_writer *w, xmtp_status status, xmtp_arena *arena,
+                                 xmtp_bytes *out);
 
 #endif

@@ -113,26 +113,12 @@ xmtp_status xmtp_codec_format(xmtp_codec_call *call, const char **out, const cha
     return XMTP_OK;
 }
 
-/* The writer's bytes go to the arena, so that nobody has to free them. */
-static xmtp_status keep_writer(xmtp_arena *arena, xmtp_writer *w, xmtp_status status,
-                               xmtp_bytes *out)
-{
-    if (status == XMTP_OK) {
-        status = xmtp_writer_status(w);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(arena, xmtp_writer_bytes(w), out);
-    }
-    xmtp_writer_free(w);
-    return status;
-}
-
 xmtp_status xmtp_codec_encode_proto(xmtp_codec_call *call, const ProtobufCMessage *message,
                                     xmtp_bytes *out)
 {
     xmtp_writer w;
     xmtp_writer_init(&w, call->arena->alloc, XMTP_CONTENT_LEN_MAX);
-    return keep_writer(call->arena, &w, xmtp_proto_encode(message, &w), out);
+    return xmtp_writer_to_arena(&w, xmtp_proto_encode(message, &w), call->arena, out);
 }
 
 xmtp_status xmtp_codec_decode_proto(xmtp_codec_call *call, const ProtobufCMessageDescriptor *type,
@@ -238,7 +224,7 @@ xmtp_status xmtp_codec_encode_inner(xmtp_codec_call *call, const xmtp_content *i
     call->depth++;
     xmtp_status status = encode(call, in, &w);
     call->depth--;
-    return keep_writer(call->arena, &w, status, out);
+    return xmtp_writer_to_arena(&w, status, call->arena, out);
 }
 
 xmtp_status xmtp_codec_type_name(xmtp_codec_call *call, const xmtp_content *content,

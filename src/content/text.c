@@ -272,12 +272,7 @@ static xmtp_status encode_edit(xmtp_codec_call *call, const xmtp_content *in,
     xmtp_writer_init(&w, call->arena->alloc, XMTP_CONTENT_LEN_MAX);
     xmtp_field_put_bytes(&w, 1, xmtp_bytes_of_string(edit->message_id));
     xmtp_field_put_message(&w, 2, inner);
-    xmtp_status status = xmtp_writer_status(&w);
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(call->arena, xmtp_writer_bytes(&w), &out->content);
-    }
-    xmtp_writer_free(&w);
-    return status;
+    return xmtp_writer_to_arena(&w, XMTP_OK, call->arena, &out->content);
 }
 
 static xmtp_status decode_edit(xmtp_codec_call *call, const Pb__EncodedContent *in,

@@ -4,16 +4,6 @@
 #include "base/status.h"
 #include "mls/limits.h"
 
-static xmtp_status into_arena(xmtp_arena *arena, xmtp_writer *w, xmtp_bytes *out)
-{
-    xmtp_status status = xmtp_writer_status(w);
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(arena, xmtp_writer_bytes(w), out);
-    }
-    xmtp_writer_free(w);
-    return status;
-}
-
 xmtp_status xmtp_convert_extensions(xmtp_arena *arena, const xmtp_mls_extension *items,
                                     size_t count, xmtp_extensions *out)
 {
@@ -23,7 +13,7 @@ xmtp_status xmtp_convert_extensions(xmtp_arena *arena, const xmtp_mls_extension 
     for (size_t i = 0; i < count; i++) {
         xmtp_extension_encode(&w, items[i].type, items[i].data);
     }
-    XMTP_TRY(into_arena(arena, &w, &raw));
+    XMTP_TRY(xmtp_writer_to_arena(&w, XMTP_OK, arena, &raw));
     return xmtp_extensions_of(raw, out);
 }
 
@@ -35,7 +25,7 @@ static xmtp_status convert_list(xmtp_arena *arena, xmtp_mls_u16_list in, xmtp_u1
     for (size_t i = 0; i < in.count; i++) {
         xmtp_writer_u16(&w, in.items[i]);
     }
-    return into_arena(arena, &w, &out->raw);
+    return xmtp_writer_to_arena(&w, XMTP_OK, arena, &out->raw);
 }
 
 xmtp_status xmtp_convert_capabilities(xmtp_arena *arena, const xmtp_mls_capabilities *in,

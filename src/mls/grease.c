@@ -28,19 +28,6 @@ xmtp_status xmtp_grease_extension_encode(const xmtp_env *env, uint16_t type, xmt
     return xmtp_writer_status(w);
 }
 
-static xmtp_status into_arena(xmtp_arena *arena, xmtp_writer *w, xmtp_status status,
-                              xmtp_bytes *out)
-{
-    if (status == XMTP_OK) {
-        status = xmtp_writer_status(w);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(arena, xmtp_writer_bytes(w), out);
-    }
-    xmtp_writer_free(w);
-    return status;
-}
-
 /* A list that has it already stays as it is. */
 static xmtp_status grease_list(const xmtp_env *env, xmtp_arena *arena, xmtp_u16_list *list)
 {
@@ -59,7 +46,7 @@ static xmtp_status grease_list(const xmtp_env *env, xmtp_arena *arena, xmtp_u16_
     if (before < list->raw.n) {
         xmtp_writer_put(&w, xmtp_bytes_of(list->raw.p + before, list->raw.n - before));
     }
-    return into_arena(arena, &w, XMTP_OK, &list->raw);
+    return xmtp_writer_to_arena(&w, XMTP_OK, arena, &list->raw);
 }
 
 static bool has_extension(const xmtp_extensions *list, uint16_t type)
@@ -80,7 +67,8 @@ xmtp_status xmtp_grease_extensions(const xmtp_env *env, xmtp_arena *arena, xmtp_
         }
         xmtp_writer_init(&w, arena->alloc, XMTP_WRITER_MAX);
         xmtp_writer_put(&w, list->raw);
-        XMTP_TRY(into_arena(arena, &w, xmtp_grease_extension_encode(env, type, &w), &raw));
+        XMTP_TRY(
+            xmtp_writer_to_arena(&w, xmtp_grease_extension_encode(env, type, &w), arena, &raw));
         return xmtp_extensions_of(raw, list);
     }
     return XMTP_OK;

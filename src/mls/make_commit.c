@@ -162,14 +162,7 @@ static xmtp_status encode_commit(making *m, xmtp_bytes *out)
         status = xmtp_treekem_encrypt(&m->next, &m->path, m->provisional.raw, m->applied.added,
                                       m->applied.added_count, m->group->env, &m->arena, &w);
     }
-    if (status == XMTP_OK) {
-        status = xmtp_writer_status(&w);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(&m->arena, xmtp_writer_bytes(&w), out);
-    }
-    xmtp_writer_free(&w);
-    return status;
+    return xmtp_writer_to_arena(&w, status, &m->arena, out);
 }
 
 /* ---- content ---- */

@@ -114,12 +114,7 @@ static xmtp_status frame_raw(xmtp_mls_staged *staged, xmtp_framed_content *conte
     xmtp_writer_reserve(&w, content->content.raw.n + content->group_id.n +
                                 content->authenticated_data.n + 64);
     xmtp_framed_content_encode(&w, content);
-    xmtp_status status = xmtp_writer_status(&w);
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(&staged->arena, xmtp_writer_bytes(&w), &content->raw);
-    }
-    xmtp_writer_free(&w);
-    return status;
+    return xmtp_writer_to_arena(&w, XMTP_OK, &staged->arena, &content->raw);
 }
 
 static xmtp_status open_private(xmtp_mls_staged *staged, const xmtp_private_message *message,
@@ -250,12 +245,7 @@ static xmtp_status take_proposal(xmtp_mls_staged *staged, const xmtp_authenticat
     }
     xmtp_writer_init(&w, staged->alloc, XMTP_WRITER_MAX);
     xmtp_authenticated_content_encode(&w, content);
-    xmtp_status status = xmtp_writer_status(&w);
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(&staged->arena, xmtp_writer_bytes(&w), &staged->proposal_content);
-    }
-    xmtp_writer_free(&w);
-    XMTP_TRY(status);
+    XMTP_TRY(xmtp_writer_to_arena(&w, XMTP_OK, &staged->arena, &staged->proposal_content));
     staged->proposal_ref = xmtp_kept_ref(group->suite, staged->proposal_content);
     staged->proposal =
         xmtp_proposal_info_of(group, &content->content.sender, &content->content.content.proposal);

@@ -23,12 +23,7 @@ xmtp_status xmtp_proposal_settle(const xmtp_proposal *fields, xmtp_arena *arena,
     xmtp_bytes bytes;
     xmtp_writer_init(&w, arena->alloc, XMTP_WRITER_MAX);
     xmtp_proposal_encode(&w, fields);
-    xmtp_status status = xmtp_writer_status(&w);
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(arena, xmtp_writer_bytes(&w), &bytes);
-    }
-    xmtp_writer_free(&w);
-    XMTP_TRY(status);
+    XMTP_TRY(xmtp_writer_to_arena(&w, XMTP_OK, arena, &bytes));
     xmtp_reader r = xmtp_reader_of(bytes);
     XMTP_TRY(xmtp_proposal_decode(&r, out));
     return xmtp_reader_end(&r);

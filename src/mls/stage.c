@@ -46,12 +46,7 @@ xmtp_status xmtp_next_context(const xmtp_mls_group *group, const xmtp_extensions
     fields.extensions = *extensions;
     xmtp_writer_init(&w, group->alloc, XMTP_WRITER_MAX);
     xmtp_group_context_encode(&w, &fields);
-    xmtp_status status = xmtp_writer_status(&w);
-    if (status == XMTP_OK) {
-        status = xmtp_arena_copy(arena, xmtp_writer_bytes(&w), &encoded);
-    }
-    xmtp_writer_free(&w);
-    XMTP_TRY(status);
+    XMTP_TRY(xmtp_writer_to_arena(&w, XMTP_OK, arena, &encoded));
     return xmtp_group_context_of(encoded, out);
 }
 
