@@ -25,6 +25,9 @@ static const char *const paths[] = {
     "/xmtp.identity.api.v1.IdentityApi/VerifySmartContractWalletSignatures",
     "/grpc.health.v1.Health/Check",
     "/grpc.health.v1.Health/Watch",
+    "/xmtp.mls_validation.v1.ValidationApi/ValidateGroupMessages",
+    "/xmtp.mls_validation.v1.ValidationApi/ValidateInboxIdKeyPackages",
+    "/xmtp.mls_validation.v1.ValidationApi/GetAssociationState",
 };
 
 enum { PATH_COUNT = sizeof paths / sizeof paths[0], MESSAGES_MAX = 64, RUNS_PER_NODE = 20000 };

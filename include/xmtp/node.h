@@ -80,7 +80,7 @@ typedef struct xmtp_node_options {
      *     gateway   HTTP with protobuf or JSON bodies, one path a method
      *     history   files of device sync: POST /upload, GET /files/<id>
      *     admin     pages /status and /metrics for operators; never unless named
-     *     admin     pages /status and /metrics for operators; never unless named
+     *     validation  gRPC of xmtp.mls_validation.v1.ValidationApi; never unless named
      *     proxy     connections begin with a PROXY header, version 1 or 2; others are refused
      *     clear     clear text besides TLS, where there is a certificate
      * Port 0 takes any free one, see xmtp_node_port. Ended by NULL; none at all: the node is

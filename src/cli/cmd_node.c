@@ -29,14 +29,14 @@ static const char usage[] =
     "  --print-config                  all settings and where they come from, as such a file\n"
     "  --help                          this text\n";
 
-enum { SERVICE_COUNT = 5, ADDRESS_LEN_MAX = 128 };
+enum { SERVICE_COUNT = 6, ADDRESS_LEN_MAX = 128 };
 
 /* What has a port of its own unless told otherwise; port 0: off. */
 static const struct {
     const char *name; /* the setting, and the word of xmtp_node_options.listen */
     unsigned port;
-} services[SERVICE_COUNT] = {
-    {"gateway", 5555}, {"grpc", 5556}, {"web", 5557}, {"history", 5558}, {"admin", 0}};
+} services[SERVICE_COUNT] = {{"gateway", 5555}, {"grpc", 5556}, {"web", 5557},
+                             {"history", 5558}, {"admin", 0},   {"validation", 0}};
 
 typedef struct arguments {
     xmtp_node_options options;
@@ -76,8 +76,9 @@ static bool add_address(arguments *a, const char *words, const char *address)
 
 static bool add_service(arguments *a, size_t i)
 {
-    const char *const given[SERVICE_COUNT] = {a->config.gateway, a->config.grpc, a->config.web,
-                                              a->config.history, a->config.admin};
+    const char *const given[SERVICE_COUNT] = {a->config.gateway, a->config.grpc,
+                                              a->config.web,     a->config.history,
+                                              a->config.admin,   a->config.validation};
     char address[32];
     if (given[i] != NULL) {
         return strcmp(given[i], "off") == 0 || add_address(a, services[i].name, given[i]);

@@ -81,6 +81,10 @@ bool xmtp_association_has_installation(const xmtp_association *state,
                                        const uint8_t public_key[XMTP_INSTALLATION_LEN]);
 size_t xmtp_association_installation_count(const xmtp_association *state);
 
+/* What replay protection remembers of the signatures accepted so far, in the order of their bytes. */
+size_t xmtp_association_seen_count(const xmtp_association *state);
+xmtp_bytes xmtp_association_seen_at(const xmtp_association *state, size_t index);
+
 /* Calls visit for every member of one state that is not a member of the other, in member order,
  * until it fails. For what was added: (after, before); for what was removed: (before, after). */
 XMTP_MUST_CHECK xmtp_status

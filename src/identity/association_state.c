@@ -232,6 +232,16 @@ xmtp_association_member xmtp_association_member_at(const xmtp_association *state
     return state->members[index];
 }
 
+size_t xmtp_association_seen_count(const xmtp_association *state)
+{
+    return state->seen_count;
+}
+
+xmtp_bytes xmtp_association_seen_at(const xmtp_association *state, size_t index)
+{
+    return state->seen[index];
+}
+
 bool xmtp_association_find(const xmtp_association *state, const xmtp_identifier *identifier,
                            xmtp_association_member *out)
 {

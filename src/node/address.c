@@ -13,9 +13,10 @@ static const struct {
     const char *name;
     unsigned bit;
 } words[] = {
-    {"grpc", XMTP_NODE_GRPC},       {"web", XMTP_NODE_WEB},     {"gateway", XMTP_NODE_GATEWAY},
-    {"history", XMTP_NODE_HISTORY}, {"admin", XMTP_NODE_ADMIN}, {"proxy", XMTP_NODE_PROXY},
-    {"clear", XMTP_NODE_CLEAR},
+    {"grpc", XMTP_NODE_GRPC},       {"web", XMTP_NODE_WEB},
+    {"gateway", XMTP_NODE_GATEWAY}, {"history", XMTP_NODE_HISTORY},
+    {"admin", XMTP_NODE_ADMIN},     {"proxy", XMTP_NODE_PROXY},
+    {"clear", XMTP_NODE_CLEAR},     {"validation", XMTP_NODE_VALIDATION},
 };
 
 static unsigned bit_of(const char *name, size_t n)
@@ -39,13 +40,14 @@ static xmtp_status parse_protocols(const char **text, unsigned *out, xmtp_error 
         if (bit == 0) {
             return xmtp_fail(error, XMTP_E_ARGUMENT,
                              "%.80s: before the = there may be grpc, web, gateway, history, admin, "
-                             "proxy, clear",
+                             "validation, proxy, clear",
                              *text);
         }
         *out |= bit;
         *text += n + 1;
     }
-    *out |= (*out & (XMTP_NODE_ALL | XMTP_NODE_ADMIN)) == 0 ? XMTP_NODE_ALL : 0;
+    unsigned services = XMTP_NODE_ALL | XMTP_NODE_ADMIN | XMTP_NODE_VALIDATION;
+    *out |= (*out & services) == 0 ? XMTP_NODE_ALL : 0;
     return XMTP_OK;
 }
 
@@ -67,6 +69,15 @@ static bool parse_socket(const char *text, struct sockaddr_storage *out)
     int code = is_v6 ? uv_ip6_addr(host, (int)port, (struct sockaddr_in6 *)out)
                      : uv_ip4_addr(host, (int)port, (struct sockaddr_in *)out);
     return code == 0;
+}
+
+bool xmtp_node_address_is_loopback(const xmtp_node_address *address)
+{
+    if (address->socket.ss_family == AF_INET6) {
+        return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)&address->socket)->sin6_addr);
+    }
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->socket;
+    return ntohl(v4->sin_addr.s_addr) >> 24 == 127;
 }
 
 xmtp_status xmtp_node_address_parse(xmtp_node_address *out, const char *text, xmtp_error *error)

@@ -45,6 +45,7 @@ typedef struct xmtp_node_config {
     const char *web;
     const char *history;
     const char *admin;
+    const char *validation;
     const char *log_format;
     const char *log_level;
     xmtp_node_config_list listen;

@@ -56,6 +56,9 @@ const xmtp_node_setting xmtp_node_settings[] = {
          "port 0 takes a free one"),
     TEXT("admin", admin, NULL, "ADDR:PORT",
          "pages /status and /metrics, for operators only: keep it away from clients (off)"),
+    TEXT("validation", validation, NULL, "ADDR:PORT",
+         "gRPC of xmtp.mls_validation.v1.ValidationApi, for another node to ask; it makes this "
+         "node compute, so only that node should get there (off)"),
     LIST("listen", listen, "ADDR:PORT",
          "all of them on one port, and nothing by default; may be given several times, and name "
          "what it serves: grpc+web=0.0.0.0:443"),

@@ -234,7 +234,7 @@ static xmtp_status take_socket(xmtp_node_connection *c, xmtp_node_socket *socket
 
 static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket, int fd)
 {
-    bool has_grpc = (socket->protocols & XMTP_NODE_GRPC) != 0;
+    bool has_grpc = (socket->protocols & (XMTP_NODE_GRPC | XMTP_NODE_VALIDATION)) != 0;
     xmtp_endpoint_options options = {.grpc = has_grpc ? xmtp_node_net_handler(c)
                                                       : (xmtp_rpc_handler){.context = NULL},
                                      .http = xmtp_node_web_server(c),

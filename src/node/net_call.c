@@ -15,6 +15,7 @@
 #include "node/service.h"
 #include "node/stream.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct xmtp_node_net_call {
@@ -221,11 +222,37 @@ void xmtp_node_net_calls_expire(xmtp_node_listener *listener)
 
 /* ---- the handler */
 
+static bool begins_with(const char *path, const char *prefix)
+{
+    return strncmp(path, prefix, strlen(prefix)) == 0;
+}
+
+/* Whether the socket that a connection came to is for this method. */
+static bool is_served(const xmtp_node_connection *connection, const char *path)
+{
+    if (begins_with(path, XMTP_NODE_VALIDATION_PREFIX)) {
+        return (connection->protocols & XMTP_NODE_VALIDATION) != 0;
+    }
+    return (connection->protocols & XMTP_NODE_ALL) != 0 || begins_with(path, "/grpc.health.v1.");
+}
+
+static bool admit(xmtp_node_connection *connection, xmtp_rpc_call *rpc, const char *path,
+                  xmtp_bytes request)
+{
+    char text[XMTP_RPC_PATH_LEN_MAX + 64];
+    xmtp_node_connection_touch(connection);
+    if (!is_served(connection, path)) {
+        (void)snprintf(text, sizeof text, "this port does not serve %s", path);
+        xmtp_rpc_call_end_status(rpc, XMTP_E_UNSUPPORTED, text);
+        return false;
+    }
+    return xmtp_node_admit(connection, rpc, path, request);
+}
+
 static void on_request(void *context, xmtp_rpc_call *rpc, const char *path, xmtp_bytes request)
 {
     xmtp_node_connection *connection = context;
-    xmtp_node_connection_touch(connection);
-    if (!xmtp_node_admit(connection, rpc, path, request)) {
+    if (!admit(connection, rpc, path, request)) {
         return;
     }
     if (xmtp_node_is_stream(path)) {
@@ -258,8 +285,7 @@ static bool takes_messages(void *context, const char *path)
 static void on_opened(void *context, xmtp_rpc_call *rpc, const char *path)
 {
     xmtp_node_connection *connection = context;
-    xmtp_node_connection_touch(connection);
-    if (xmtp_node_admit(connection, rpc, path, (xmtp_bytes){0})) {
+    if (admit(connection, rpc, path, (xmtp_bytes){0})) {
         xmtp_node_net_stream_start(connection->listener, rpc, path, (xmtp_bytes){0});
     }
 }

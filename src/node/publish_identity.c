@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "node/address_change.h"
 #include "node/inboxes.h"
+#include "node/validate.h"
 #include "node/wire.h"
 #include "proto/field.h"
 #include "proto/identity.pb-c.h"
@@ -115,42 +116,16 @@ static bool is_stored_already(publication *p)
 
 /* ---- publishing */
 
-static bool is_our_trouble(xmtp_status status)
-{
-    return status == XMTP_E_NOMEM || status == XMTP_E_INTERNAL || status == XMTP_E_CORRUPT ||
-           status == XMTP_E_RPC_UNAVAILABLE; /* a chain that cannot be asked now */
-}
-
-/* A rule broken is the caller's fault, whichever code it has. The sentence is kept. */
-static xmtp_status refusal(publication *p, xmtp_status status)
-{
-    xmtp_error why = p->call->error;
-    if (why.text[0] == '\0') {
-        return xmtp_fail(&p->call->error, XMTP_E_ARGUMENT, "%s", xmtp_status_text(status));
-    }
-    return xmtp_fail(&p->call->error, XMTP_E_ARGUMENT, "%s", why.text);
-}
-
-static xmtp_status ask_chain(void *context, xmtp_bytes account_id, uint64_t block_number,
-                             const uint8_t hash[32], xmtp_bytes signature, bool *is_valid,
-                             xmtp_error *error)
-{
-    uint64_t block_used;
-    return xmtp_node_chains_verify(context, account_id, block_number, hash, signature, is_valid,
-                                   &block_used, error);
-}
-
 static xmtp_status apply(publication *p, const xmtp_association *state)
 {
-    const xmtp_verifier verifier = {.context = p->call->services->chains,
-                                    .contract_wallet = ask_chain};
+    const xmtp_verifier verifier = xmtp_node_chain_verifier(p->call->services->chains);
     XMTP_TRY(xmtp_association_copy(state, &p->next));
     xmtp_status status = xmtp_association_apply(p->next, p->update, &verifier,
                                                 XMTP_ASSOCIATION_PUBLISH, &p->call->error);
-    if (status == XMTP_OK || is_our_trouble(status)) {
+    if (status == XMTP_OK || xmtp_node_is_our_trouble(status)) {
         return status;
     }
-    return is_stored_already(p) ? XMTP_E_EXISTS : refusal(p, status);
+    return is_stored_already(p) ? XMTP_E_EXISTS : xmtp_node_refusal(&p->call->error, status);
 }
 
 static xmtp_status make_entry(publication *p, const xmtp_association *state)

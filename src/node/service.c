@@ -45,9 +45,9 @@ static xmtp_node_method find_in(const xmtp_node_method_entry *table, const char 
 static xmtp_node_method find(const char *path)
 {
     static const xmtp_node_method_entry *const tables[] = {
-        xmtp_node_mls_methods,         xmtp_node_welcome_methods,  xmtp_node_commit_log_methods,
-        xmtp_node_key_package_methods, xmtp_node_identity_methods, xmtp_node_health_methods,
-        xmtp_node_message_api_methods};
+        xmtp_node_mls_methods,         xmtp_node_welcome_methods,   xmtp_node_commit_log_methods,
+        xmtp_node_key_package_methods, xmtp_node_identity_methods,  xmtp_node_health_methods,
+        xmtp_node_message_api_methods, xmtp_node_validation_methods};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         xmtp_node_method method = find_in(tables[i], path);
         if (method != NULL) {

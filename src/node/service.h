@@ -5,8 +5,7 @@
  *              '--> would wait for the disk or compute for long: put off, run again in a worker
  *
  * No socket and no HTTP/2 here: the listener and the in-process transport are two drivers of it.
- * The methods are in service_mls.c, service_welcome.c, service_commit_log.c, service_identity.c and
- * service_health.c; the semantics are those of node.md section 2.
+ * The methods are in the files service_*.c; the semantics are those of node.md sections 2 and 3.
  */
 #ifndef XMTP_NODE_SERVICE_H
 #define XMTP_NODE_SERVICE_H
@@ -100,6 +99,13 @@ extern const xmtp_node_method_entry xmtp_node_key_package_methods[];
 extern const xmtp_node_method_entry xmtp_node_identity_methods[];
 extern const xmtp_node_method_entry xmtp_node_health_methods[];
 extern const xmtp_node_method_entry xmtp_node_message_api_methods[];
+extern const xmtp_node_method_entry xmtp_node_validation_methods[];
+
+/* How the paths of the last begin. Listeners serve them only where they were told to. */
+#define XMTP_NODE_VALIDATION_PREFIX "/xmtp.mls_validation.v1.ValidationApi/"
+
+/* A method of both IdentityApi and ValidationApi. */
+xmtp_status xmtp_node_verify_contract_wallets(xmtp_node_call *call, xmtp_bytes request);
 
 /* Before a method waits for the disk or computes for long. Anything but XMTP_OK is to be returned at
  * once. */

@@ -172,7 +172,7 @@ static void write_verdict(xmtp_node_call *call,
     xmtp_field_put_message(&call->reply, 1, xmtp_writer_bytes(&call->scratch));
 }
 
-static xmtp_status verify_contract_wallets(xmtp_node_call *call, xmtp_bytes bytes)
+xmtp_status xmtp_node_verify_contract_wallets(xmtp_node_call *call, xmtp_bytes bytes)
 {
     void *p;
     XMTP_TRY(xmtp_node_call_block(call)); /* chains are asked */
@@ -192,6 +192,6 @@ const xmtp_node_method_entry xmtp_node_identity_methods[] = {
     {"/xmtp.identity.api.v1.IdentityApi/GetIdentityUpdates", get_identity_updates},
     {"/xmtp.identity.api.v1.IdentityApi/GetInboxIds", get_inbox_ids},
     {"/xmtp.identity.api.v1.IdentityApi/VerifySmartContractWalletSignatures",
-     verify_contract_wallets},
+     xmtp_node_verify_contract_wallets},
     {NULL, NULL},
 };

@@ -8,13 +8,11 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
-#include "node/service.h"
+#include "node/validate.h"
 #include "node/wire.h"
 #include "proto/field.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
-
-#include <xmtp/mls.h>
 
 /* Fields of GroupMessage.V1. */
 enum {
@@ -41,7 +39,7 @@ static xmtp_status content_hash(xmtp_node_call *call, xmtp_bytes topic, xmtp_byt
 }
 
 static xmtp_status inspect(xmtp_node_call *call, const Pb__GroupMessageInput *input,
-                           xmtp_mls_message_info *info)
+                           xmtp_mls_message_info *info, bool *is_commit)
 {
     if (input->version_case != PB__GROUP_MESSAGE_INPUT__VERSION_V1) {
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "missing message v1");
@@ -50,13 +48,7 @@ static xmtp_status inspect(xmtp_node_call *call, const Pb__GroupMessageInput *in
     if (data.n > call->services->limits.group_message_len) {
         return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "message of %zu bytes is too long", data.n);
     }
-    if (xmtp_mls_message_inspect(data, info) != XMTP_OK) {
-        return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "message is no valid MLS message");
-    }
-    if (info->wire_format != XMTP_MLS_PRIVATE_MESSAGE &&
-        info->wire_format != XMTP_MLS_PUBLIC_MESSAGE) {
-        return xmtp_fail(&call->error, XMTP_E_ARGUMENT, "message is not one of a group");
-    }
+    XMTP_TRY(xmtp_node_validate_message(data, info, is_commit, &call->error));
     XMTP_TRY(xmtp_node_call_topic(call, info->group_id, "group id"));
     return xmtp_node_call_count(call, input->v1->sender_hmac.len, 0, XMTP_NODE_HMAC_LEN_MAX,
                                 "bytes of sender_hmac");
@@ -66,9 +58,8 @@ static xmtp_status make_entry(xmtp_node_call *call, const Pb__GroupMessageInput 
                               xmtp_node_entry *entry)
 {
     xmtp_mls_message_info info;
-    XMTP_TRY(inspect(call, input, &info));
-    bool is_commit = info.content_type == XMTP_MLS_CONTENT_COMMIT ||
-                     info.content_type == XMTP_MLS_CONTENT_PROPOSAL;
+    bool is_commit;
+    XMTP_TRY(inspect(call, input, &info, &is_commit));
     xmtp_bytes data = xmtp_proto_bytes(input->v1->data);
     entry->kind = XMTP_NODE_GROUP_MESSAGE;
     entry->flags = is_commit ? XMTP_NODE_IS_COMMIT : 0;
