@@ -78,6 +78,13 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_agent_open(xmtp_agent **out,
  * installation was revoked; xmtp_agent_error tells. An unreachable node is no reason to return. */
 XMTP_API xmtp_status xmtp_agent_run(xmtp_agent *agent);
 
+/* One round of what run does, without waiting: calls what was posted, handles what is there, looks
+ * once at the network and handles what that brought. For programs with a loop, or a clock, of their own.
+ * XMTP_E_TIMEOUT: there was nothing to do; call it again when something may have come, at the latest
+ * at *next_ns (may be NULL; UINT64_MAX: no retry is due). XMTP_E_NETWORK: the node is not reached.
+ * Others as run. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_agent_step(xmtp_agent *agent, uint64_t *next_ns);
+
 /* Makes run return after the handler that is running now. Any thread, also from a signal handler.
  */
 XMTP_API void xmtp_agent_stop(xmtp_agent *agent);

@@ -44,6 +44,7 @@ struct xmtp_agent {
     xmtp_client *client;
     delivery *deliveries;
     size_t delivery_count;
+    uint64_t handled;  /* handlers called so far */
     delivery *current; /* whose handler is running */
     xmtp_post_queue posts;
     atomic_bool is_stopped;
@@ -405,6 +406,7 @@ static xmtp_status handle(xmtp_agent *agent, delivery *d)
     const xmtp_message *message = &d->entry.message;
     const xmtp_user user = {.address = message->sender_address, .inbox_id = message->sender_inbox};
     agent->current = d;
+    agent->handled++;
     agent->options.on_message(agent, message, &user, agent->options.context);
     agent->current = NULL;
     return d->is_deferred ? XMTP_OK : end_delivery(agent, d);
@@ -514,4 +516,18 @@ xmtp_status xmtp_agent_run(xmtp_agent *agent)
     }
     xmtp_post_queue_run(&agent->posts, agent);
     return status;
+}
+
+xmtp_status xmtp_agent_step(xmtp_agent *agent, uint64_t *next_ns)
+{
+    uint64_t ignored;
+    next_ns = next_ns == NULL ? &ignored : next_ns;
+    xmtp_post_queue_run(&agent->posts, agent);
+    uint64_t handled = agent->handled;
+    XMTP_TRY(handle_ready(agent, next_ns));
+    xmtp_status seen = xmtp_client_poll(agent->client, 0, &agent->error);
+    tell_connection(agent, seen);
+    XMTP_TRY(is_passing(seen) ? XMTP_OK : seen);
+    XMTP_TRY(handle_ready(agent, next_ns));
+    return agent->handled != handled ? XMTP_OK : seen;
 }
