@@ -120,6 +120,19 @@ function(xmtp_protobuf_room room)
   xmtp_room_tests(${room} xmtp_${room})
 endfunction()
 
+# xmtp_descriptors(<room> <symbol>): src/<room>/api/*.proto with all they import, as a FileDescriptorSet in the room's
+# library: const uint8_t <symbol>[], const size_t <symbol>_len.
+function(xmtp_descriptors room symbol)
+  file(GLOB protos CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/${room}/api/*.proto)
+  file(GLOB imported CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/proto/*.proto)
+  set(out ${CMAKE_BINARY_DIR}/generated/${symbol})
+  add_custom_command(OUTPUT ${out}.c
+    COMMAND ${PROTOC_C} --proto_path=${CMAKE_SOURCE_DIR}/src --descriptor_set_out=${out}.pb --include_imports ${protos}
+    COMMAND ${CMAKE_COMMAND} -DIN=${out}.pb -DOUT=${out}.c -DNAME=${symbol} -P ${CMAKE_SOURCE_DIR}/cmake/embed.cmake
+    DEPENDS ${protos} ${imported} ${CMAKE_SOURCE_DIR}/cmake/embed.cmake)
+  target_sources(xmtp_${room} PRIVATE ${out}.c)
+endfunction()
+
 # xmtp_executable(<room> NAME <program> DEPENDS <rooms> LIBRARIES <targets>): a program of src/<room>/*.c.
 function(xmtp_executable room)
   cmake_parse_arguments(ROOM "" "NAME" "DEPENDS;LIBRARIES" ${ARGN})

@@ -65,6 +65,13 @@ typedef struct xmtp_node_rates {
     const char *api_key_file; /* no limits with one of these in the header x-api-key */
 } xmtp_node_rates;
 
+/* On which addresses tools may ask what is served (gRPC server reflection). */
+typedef enum xmtp_node_reflection {
+    XMTP_NODE_REFLECT_LOCALLY, /* loopback addresses without PROXY headers */
+    XMTP_NODE_REFLECT_EVERYWHERE,
+    XMTP_NODE_REFLECT_NOWHERE,
+} xmtp_node_reflection;
+
 typedef struct xmtp_node_options {
     /* Must outlive the node. NULL: the operating system. */
     const xmtp_env *env;
@@ -110,6 +117,8 @@ typedef struct xmtp_node_options {
 
     /* The bidirectional Subscribe (XIP-83) is answered with UNIMPLEMENTED; clients then fall back. */
     bool no_bidi;
+
+    xmtp_node_reflection reflection;
 
     /* Told in one line what an operator should know: what recovery cut from the log, that the disk
      * is full. Any thread. May be NULL. */

@@ -160,6 +160,13 @@ static bool read_config(arguments *a, int argc, char **argv)
     return status == XMTP_OK;
 }
 
+static xmtp_node_reflection reflection_of(const char *word)
+{
+    return strcmp(word, "on") == 0    ? XMTP_NODE_REFLECT_EVERYWHERE
+           : strcmp(word, "off") == 0 ? XMTP_NODE_REFLECT_NOWHERE
+                                      : XMTP_NODE_REFLECT_LOCALLY;
+}
+
 static bool read_arguments(arguments *a, int argc, char **argv)
 {
     if (!read_config(a, argc, argv)) {
@@ -169,6 +176,7 @@ static bool read_arguments(arguments *a, int argc, char **argv)
     a->options.tls_certificate = a->config.tls_cert;
     a->options.tls_key = a->config.tls_key;
     a->options.no_bidi = a->config.no_bidi;
+    a->options.reflection = reflection_of(a->config.reflection);
     for (size_t i = 0; i < a->config.chain_rpc.count; i++) {
         a->options.chain_rpc[i] = a->config.chain_rpc.items[i];
     }

@@ -54,6 +54,7 @@ typedef struct xmtp_node_config {
     bool tls_optional;
     bool proxy_header;
     bool no_bidi;
+    const char *reflection;
     xmtp_node_config_list chain_rpc;
     uint64_t loops;
     xmtp_node_rates rates; /* without its trusted_proxies, which are */

@@ -70,6 +70,9 @@ const xmtp_node_setting xmtp_node_settings[] = {
            "connections come from a proxy that sends PROXY headers (1 or 2)"),
     SWITCH("no-bidi", no_bidi,
            "the bidirectional Subscribe (XIP-83) is not served; clients fall back"),
+    TEXT("reflection", reflection, "local", "local|on|off",
+         "gRPC server reflection, with which tools ask what is served: on loopback addresses, on "
+         "all, on none"),
     LIST("chain-rpc", chain_rpc, "CHAIN=URL",
          "JSON-RPC of an Ethereum chain, asked about contract wallets: 8453=https://...; several "
          "times for more chains, or for a chain's second node"),

@@ -161,6 +161,15 @@ static bool may_be_missing(const struct sockaddr_storage *address, int code, siz
     return has_none && address->ss_family == AF_INET6 && index > 0;
 }
 
+/* Behind a proxy on the same machine everybody comes from here. */
+static bool reflects(const xmtp_node *node, const xmtp_node_address *address)
+{
+    bool is_local =
+        xmtp_node_address_is_loopback(address) && (address->protocols & XMTP_NODE_PROXY) == 0;
+    return node->reflection == XMTP_NODE_REFLECT_EVERYWHERE ||
+           (node->reflection == XMTP_NODE_REFLECT_LOCALLY && is_local);
+}
+
 static xmtp_status listen_at(xmtp_node_listener *listener, size_t index, const char *text,
                              xmtp_error *error)
 {
@@ -171,7 +180,8 @@ static xmtp_status listen_at(xmtp_node_listener *listener, size_t index, const c
     socket->listener = listener;
     socket->tcp.data = socket;
     socket->is_open = true;
-    socket->protocols = address.protocols;
+    socket->protocols =
+        address.protocols | (reflects(listener->node, &address) ? XMTP_NODE_REFLECTION : 0);
     listener->socket_count = index + 1;
     unsigned flags = address.socket.ss_family == AF_INET6 ? UV_TCP_IPV6ONLY : 0;
     int code = uv_tcp_bind(&socket->tcp, (const struct sockaddr *)&address.socket, flags);

@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "node/inflate.h"
 #include "node/listener_internal.h"
+#include "node/reflection.h"
 #include "node/service.h"
 #include "node/stream.h"
 
@@ -232,6 +233,9 @@ static bool is_served(const xmtp_node_connection *connection, const char *path)
 {
     if (begins_with(path, XMTP_NODE_VALIDATION_PREFIX)) {
         return (connection->protocols & XMTP_NODE_VALIDATION) != 0;
+    }
+    if (begins_with(path, XMTP_NODE_REFLECTION_PREFIX)) {
+        return (connection->protocols & XMTP_NODE_REFLECTION) != 0;
     }
     return (connection->protocols & XMTP_NODE_ALL) != 0 || begins_with(path, "/grpc.health.v1.");
 }

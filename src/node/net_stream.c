@@ -48,6 +48,7 @@ struct xmtp_node_net_stream {
     bool is_away; /* a worker has the feed */
     xmtp_node_work work;
     xmtp_node_net_stream *next_returned;
+    unsigned protocols;
     char path[XMTP_RPC_PATH_LEN_MAX + 1];
     uint8_t *request; /* until it is open */
     size_t request_len;
@@ -185,6 +186,7 @@ static void work(xmtp_node_work *w)
         xmtp_node_stream_request asked = {.path = stream->path,
                                           .request =
                                               xmtp_bytes_of(stream->request, stream->request_len),
+                                          .protocols = stream->protocols,
                                           .start_after = stream->start_after,
                                           .context = stream,
                                           .ready = stream_ready};
@@ -292,6 +294,7 @@ static void returned(xmtp_node_net_stream *stream)
 void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const char *path,
                                 xmtp_bytes request)
 {
+    const xmtp_node_connection *connection = xmtp_rpc_call_peer(rpc);
     xmtp_node_net_stream *stream = allocate(listener, NULL, sizeof *stream);
     uint8_t *copy = stream == NULL ? NULL : allocate(listener, NULL, request.n + 1);
     if (copy == NULL) {
@@ -302,6 +305,7 @@ void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc
     *stream = (xmtp_node_net_stream){.kind = XMTP_NODE_NET_STREAM,
                                      .listener = listener,
                                      .rpc = rpc,
+                                     .protocols = connection->protocols,
                                      .request = copy,
                                      .request_len = request.n};
     xmtp_copy(copy, request.p, request.n);

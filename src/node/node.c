@@ -153,6 +153,7 @@ xmtp_status xmtp_node_open(xmtp_node **out, const xmtp_node_options *options, xm
     *node = (xmtp_node){.env = env,
                         .services = {.env = env, .limits = options->limits},
                         .no_bidi = options->no_bidi,
+                        .reflection = options->reflection,
                         .notice_context = options->notice_context,
                         .notice = options->notice};
     xmtp_node_limits_fill(&node->services.limits);

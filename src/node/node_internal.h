@@ -32,6 +32,7 @@ struct xmtp_node {
     bool cannot_store;            /* atomic */
     xmtp_node_listener *listener; /* NULL: no addresses */
     bool no_bidi;                 /* MlsApi/Subscribe is not served */
+    xmtp_node_reflection reflection;
     void *notice_context;
     void (*notice)(void *context, const char *line); /* may be NULL */
 };

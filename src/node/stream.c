@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "node/behind.h"
 #include "node/envelopes.h"
+#include "node/reflection.h"
 #include "node/session.h"
 #include "node/subscription.h"
 #include "proto/message.h"
@@ -50,7 +51,8 @@ bool xmtp_node_is_stream(const char *path)
 
 bool xmtp_node_is_bidi(const char *path)
 {
-    return strcmp(path, path_session) == 0 || strcmp(path, path_list2) == 0;
+    return strcmp(path, path_session) == 0 || strcmp(path, path_list2) == 0 ||
+           xmtp_node_is_reflection(path);
 }
 
 static xmtp_status begin(request *r, size_t count)
@@ -241,6 +243,9 @@ xmtp_status xmtp_node_stream_open(xmtp_node *node, const xmtp_node_stream_reques
     }
     if (strncmp(asked->path, envelope_service, sizeof envelope_service - 1) == 0) {
         return open_envelopes(node, asked, out, error);
+    }
+    if (xmtp_node_is_reflection(asked->path)) {
+        return xmtp_node_reflection_open(out, node->env, asked->protocols);
     }
     return open_plain(node, asked, out, error);
 }

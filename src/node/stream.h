@@ -13,6 +13,7 @@ bool xmtp_node_is_bidi(const char *path);
 typedef struct xmtp_node_stream_request {
     const char *path;
     xmtp_bytes request;      /* the only one; empty for methods that take several */
+    unsigned protocols;      /* xmtp_node_protocol of the port, or-ed; 0 without one */
     const char *start_after; /* header x-start-after-id, "" when there is none */
     /* There may be something again after next said XMTP_E_RETRY; any thread, also under locks of the
      * node: it only takes note. */
