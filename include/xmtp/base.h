@@ -16,16 +16,6 @@
 extern "C" {
 #endif
 
-#if defined(__GNUC__)
-#define XMTP_MUST_CHECK          __attribute__((warn_unused_result))
-#define XMTP_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#define XMTP_API                 __attribute__((visibility("default")))
-#else
-#define XMTP_MUST_CHECK
-#define XMTP_PRINTF(text, first)
-#define XMTP_API
-#endif
-
 /* A view of bytes that somebody else owns. Passed by value. p may be NULL only when n is 0. */
 typedef struct xmtp_bytes {
     const uint8_t *p;

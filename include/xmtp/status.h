@@ -11,6 +11,18 @@
 extern "C" {
 #endif
 
+/* How a public function is marked: its result must be looked at, its arguments are those of printf, the
+ * shared library shows it. */
+#if defined(__GNUC__)
+#define XMTP_MUST_CHECK          __attribute__((warn_unused_result))
+#define XMTP_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#define XMTP_API                 __attribute__((visibility("default")))
+#else
+#define XMTP_MUST_CHECK
+#define XMTP_PRINTF(text, first)
+#define XMTP_API
+#endif
+
 #define XMTP_STATUS_LIST(X)                                                                        \
     X(OK, 0, "ok")                                                                                 \
     /* base */                                                                                     \
@@ -152,11 +164,11 @@ typedef enum xmtp_status {
 
 /* The sentence that belongs to a code, in English, without a final stop; for a number that is no
  * code "unknown status". Never NULL; static memory. */
-const char *xmtp_status_text(xmtp_status status);
+XMTP_API const char *xmtp_status_text(xmtp_status status);
 
 /* The code's name as written above without the XMTP_ prefix, such as "E_AUTH"; "E_UNKNOWN" for
  * others. */
-const char *xmtp_status_name(xmtp_status status);
+XMTP_API const char *xmtp_status_name(xmtp_status status);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# installed.sh BUILD - installs into an empty folder, builds a program against that alone, and runs it
+# beside the installed node.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+build=$1
+folder=$(mktemp -d)
+node_pid=
+finish() {
+    [ -z "$node_pid" ] || { kill "$node_pid" && wait "$node_pid"; } 2> /dev/null || true
+    rm -rf "$folder"
+}
+trap finish EXIT
+prefix=$folder/prefix
+
+cmake --install "$build" --prefix "$prefix" > "$folder/log" || { cat "$folder/log" >&2; exit 1; }
+[ ! -e "$prefix/include/xmtp/node.h" ] || { echo "node.h is installed, what it declares is not" >&2; exit 1; }
+export PKG_CONFIG_PATH
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name xmtp.pc)")
+
+# Headers stand alone, each by itself, also in C++ where there is a compiler for it.
+for header in "$prefix"/include/xmtp/*.h; do
+    echo "#include <xmtp/${header##*/}>" > "$folder/one.c"
+    cc -std=c17 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags xmtp) "$folder/one.c"
+    ! command -v c++ > /dev/null ||
+        c++ -Wall -Wextra -Werror -fsyntax-only -x c++ $(pkg-config --cflags xmtp) "$folder/one.c"
+done
+
+cc -std=c17 -Wall -Wextra -Werror "$root/examples/first_message.c" -o "$folder/first_message" \
+    $(pkg-config --cflags --libs xmtp) -Wl,-rpath,"$(pkg-config --variable=libdir xmtp)"
+
+"$prefix/bin/xmtp" node --data "$folder/node" --listen 127.0.0.1:0 > "$folder/node.log" 2>&1 &
+node_pid=$!
+for _ in $(seq 100); do
+    port=$(sed -n 's/.*127\.0\.0\.1:\([1-9][0-9]*\).*/\1/p' "$folder/node.log" | head -n 1)
+    [ -z "$port" ] || break
+    kill -0 "$node_pid" 2> /dev/null || { cat "$folder/node.log" >&2; exit 1; }
+    sleep 0.1
+done
+"$folder/first_message" "http://127.0.0.1:$port" > "$folder/said"
+diff "$folder/said" - << 'END'
+bob reads: hello
+alice reads: hello
+alice reads: hello yourself
+END
