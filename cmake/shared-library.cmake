@@ -13,9 +13,10 @@ set_target_properties(xmtp_shared PROPERTIES
 target_link_libraries(xmtp_shared PRIVATE
   PkgConfig::SODIUM PkgConfig::SECP256K1 OpenSSL::SSL OpenSSL::Crypto PkgConfig::NGHTTP2
   PkgConfig::PROTOBUF_C PkgConfig::SQLCIPHER PkgConfig::CJSON PkgConfig::ZLIB Threads::Threads m)
-# -Bsymbolic: a program with functions of the same names does not get between ours.
+# -Bsymbolic: a program with functions of the same names does not get between ours. nodelete: what is made once for
+# the whole process (tables of secp256k1) stays where dlclose and dlopen would make it again and again.
 target_link_options(xmtp_shared PRIVATE
-  -Wl,-Bsymbolic -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro -Wl,-z,now)
+  -Wl,-Bsymbolic -Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete)
 if(NOT XMTP_SANITIZE AND NOT XMTP_SANITIZE_THREADS)
   target_link_options(xmtp_shared PRIVATE -Wl,-z,defs)
 endif()
