@@ -14,7 +14,9 @@ trap finish EXIT
 prefix=$folder/prefix
 
 cmake --install "$build" --prefix "$prefix" > "$folder/log" || { cat "$folder/log" >&2; exit 1; }
-[ ! -e "$prefix/include/xmtp/node.h" ] || { echo "node.h is installed, what it declares is not" >&2; exit 1; }
+for header in node network; do
+    [ ! -e "$prefix/include/xmtp/$header.h" ] || { echo "$header.h is installed, what it declares is not" >&2; exit 1; }
+done
 export PKG_CONFIG_PATH
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name xmtp.pc)")
 

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# outside.sh LIBRARY - what a stranger sees of libxmtp.so: its size, what it asks for, what it gives away.
+# outside.sh LIBRARY HEADER... - what a stranger sees of libxmtp.so: its size, what it asks for, what it gives away.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 library=$1
+shift
+headers=("$@")
 size_max=1500000
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -12,11 +14,9 @@ fail() { echo "library: $*" >&2; failed=1; }
 
 entries() { objdump -p "$library" | awk -v key="$1" '$1 == key { print $2 }' | sort; }
 
-# The declarations of the public headers, one a line, but for those of the node.
+# The declarations of its headers, one a line.
 declarations() {
-    for header in "$root"/include/xmtp/*.h; do
-        [ "${header##*/}" = node.h ] || echo "#include <xmtp/${header##*/}>"
-    done | cc -std=c17 -E -P -I "$root/include" -x c - | tr '\n' ' ' | tr ';' '\n'
+    printf '#include "%s"\n' "${headers[@]}" | cc -std=c17 -E -P -I "$root/include" -x c - | tr '\n' ' ' | tr ';' '\n'
 }
 
 # The functions among them that are marked with XMTP_API.
