@@ -213,6 +213,26 @@ static void refused_commits_are_in_the_log_as_such(void **state)
     people_close(p, 2);
 }
 
+static void of_a_long_history_the_newest_hundred_are_shown(void **state)
+{
+    (void)state;
+    person p;
+    xmtp_conversation_id group;
+    xmtp_debug_info info;
+    char name[16];
+    person_open(&p, &net);
+    assert_ok(&p, xmtp_client_group_create(p.client, "g", NULL, 0, &group, &p.error));
+    for (int i = 0; i <= XMTP_DEBUG_COMMITS_MAX; i++) {
+        (void)snprintf(name, sizeof(name), "%d", i);
+        rename_to(&p, &group, name);
+    }
+    assert_ok(&p, xmtp_client_debug_info(p.client, &group, &info, &p.error));
+    assert_int_equal(info.local_count, XMTP_DEBUG_COMMITS_MAX);
+    assert_int_equal(info.local[XMTP_DEBUG_COMMITS_MAX - 1].epoch, info.epoch);
+    assert_int_equal(info.local[0].epoch, info.epoch - XMTP_DEBUG_COMMITS_MAX + 1);
+    person_close(&p);
+}
+
 static void sync_does_it_every_five_minutes(void **state)
 {
     (void)state;
@@ -239,6 +259,7 @@ int main(void)
         cmocka_unit_test(
             entries_that_are_not_signed_by_the_groups_key_or_do_not_follow_are_skipped),
         cmocka_unit_test(refused_commits_are_in_the_log_as_such),
+        cmocka_unit_test(of_a_long_history_the_newest_hundred_are_shown),
         cmocka_unit_test(sync_does_it_every_five_minutes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

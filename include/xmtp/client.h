@@ -88,7 +88,7 @@ typedef struct xmtp_client_events {
     void *context;
     /* consent was decided, here or (with device sync) elsewhere */
     void (*consent)(void *context, const xmtp_consent *record);
-    /* a message has expired and is gone from the database */
+    /* a message has expired and is gone from the database, or was taken back for everyone */
     void (*deleted)(void *context, const xmtp_conversation_id *conversation,
                     const uint8_t message_id[XMTP_MESSAGE_ID_LEN]);
 } xmtp_client_events;
@@ -108,6 +108,9 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_where(xmtp_client *client,
                                                             uint32_t consent_states,
                                                             xmtp_sync_counts *counts,
                                                             xmtp_error *error);
+/* Fetches welcomes only: who has brought us where. Messages come with the next sync. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_welcomes(xmtp_client *client,
+                                                               xmtp_error *error);
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_conversation(xmtp_client *client,
                                                                    const xmtp_conversation_id *id,
                                                                    xmtp_error *error);

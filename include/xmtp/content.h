@@ -30,7 +30,7 @@ extern "C" {
 typedef enum xmtp_content_type {
     XMTP_CONTENT_UNKNOWN = 0, /* a type of the application's own: see xmtp_custom */
     XMTP_CONTENT_TEXT = 1,
-    XMTP_CONTENT_MEMBERSHIP_CHANGE = 2, /* of clients before 2025: kept, neither read nor written */
+    XMTP_CONTENT_MEMBERSHIP_CHANGE = 2, /* of clients before 2025: read, never written */
     XMTP_CONTENT_GROUP_UPDATED = 3,
     XMTP_CONTENT_REACTION = 4,
     XMTP_CONTENT_READ_RECEIPT = 5,
@@ -205,6 +205,24 @@ typedef struct xmtp_group_updated {
     size_t change_count;
 } xmtp_group_updated;
 
+/* Whom a commit brought in or sent away, as told before 2025: by account, not by inbox. */
+typedef struct xmtp_account_change {
+    const char *account;
+    const char *initiated_by; /* an account; "" when not said */
+    const xmtp_bytes *installations;
+    size_t installation_count;
+} xmtp_account_change;
+
+typedef struct xmtp_account_changes {
+    const xmtp_account_change *p;
+    size_t count;
+} xmtp_account_changes;
+
+typedef struct xmtp_membership_change {
+    xmtp_account_changes members_added, members_removed;
+    xmtp_account_changes installations_added, installations_removed;
+} xmtp_membership_change;
+
 typedef struct xmtp_leave_request {
     xmtp_bytes authenticated_note; /* empty on this network */
 } xmtp_leave_request;
@@ -245,6 +263,7 @@ typedef struct xmtp_content {
         xmtp_actions actions;
         xmtp_intent intent;
         xmtp_group_updated group_updated;
+        xmtp_membership_change membership_change;
         xmtp_leave_request leave_request;
         xmtp_delete_message delete_message;
         xmtp_edit_message edit_message;

@@ -328,7 +328,7 @@ typedef struct xmtp_debug_info {
     xmtp_fork_state commit_log_fork;
     uint64_t commit_cursor;         /* sequence of the last commit processed */
     uint64_t cursor;                /* and of the last message of any kind */
-    const xmtp_commit_entry *local; /* as we took them, oldest first */
+    const xmtp_commit_entry *local; /* the newest of those that we took, oldest first */
     size_t local_count;
     const xmtp_commit_entry *remote; /* as the network's log has them, newest first */
     size_t remote_count;

@@ -149,9 +149,15 @@ typedef struct xmtp_enriched_message {
     size_t reaction_count;
     size_t reply_count;
     const xmtp_message *in_reply_to; /* of a reply whose original is here; else NULL */
+    /* Who took it back, an inbox id: its sender or a super admin; NULL: nobody. Then message holds
+     * neither text nor content, its type is xmtp.org/deletedMessage:1.0, as of an original that was
+     * taken back, and nothing is attached to it. */
+    const char *deleted_by;
+    const xmtp_content *edited; /* what its sender made of it since; NULL: unchanged */
+    uint64_t edited_ns;
 } xmtp_enriched_message;
 
-/* As xmtp_client_messages; reactions, read receipts and deletions are no entries of their own. */
+/* As xmtp_client_messages; reactions, read receipts, deletions and edits are no entries of their own. */
 typedef xmtp_status (*xmtp_enriched_visit)(void *context, const xmtp_enriched_message *message);
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_messages_enriched(xmtp_client *client,
                                                                    const xmtp_message_query *query,
@@ -169,6 +175,21 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_last_reads(xmtp_client *client,
                                                             const xmtp_conversation_id *id,
                                                             xmtp_read_visit visit, void *context,
                                                             xmtp_error *error);
+
+/* Takes a message back for everyone: clients that understand it no longer show it in enriched
+ * listings. Its row stays, and nobody can make others forget. Only text, markdown, replies,
+ * attachments of any kind and transactions can be taken back, by their sender or by a super admin of
+ * the group.
+ * XMTP_E_NOT_FOUND; XMTP_E_ARGUMENT: not of such a type; XMTP_E_STATE: not sent yet, or taken back
+ * already; XMTP_E_PERMISSION: neither sender nor super admin; else as xmtp_client_send. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_delete_message(
+    xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+/* Replaces what a message of ours says by a content of the same type (text, markdown or reply).
+ * Version 1.10 of the official library does not understand it: people there go on seeing the first
+ * version. Statuses as of xmtp_client_delete_message, XMTP_E_ARGUMENT also for another type. */
+XMTP_API XMTP_MUST_CHECK xmtp_status
+xmtp_client_edit_message(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                         const xmtp_content *content, xmtp_error *error);
 
 /* Deletes what has expired by the client's clock; sync and poll do it too. *count (may be NULL): how
  * many. Listeners are told of each (xmtp_client_listen). */

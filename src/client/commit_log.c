@@ -468,9 +468,13 @@ static xmtp_status copy_entries(xmtp_client *client, int64_t ref, xmtp_arena *ar
     xmtp_local_commit_row *local;
     xmtp_remote_commit_row *remote;
     void *items;
+    int64_t after = 0;
+    XMTP_TRY(xmtp_stored(
+        client, xmtp_local_commit_before_newest(client->db, ref, XMTP_DEBUG_COMMITS_MAX, &after),
+        error));
     XMTP_TRY(xmtp_stored(client,
-                         xmtp_local_commit_list(client->db, ref, 0, XMTP_DEBUG_COMMITS_MAX, arena,
-                                                &local, &out->local_count),
+                         xmtp_local_commit_list(client->db, ref, after, XMTP_DEBUG_COMMITS_MAX,
+                                                arena, &local, &out->local_count),
                          error));
     XMTP_TRY(xmtp_arena_take_array(arena, out->local_count, sizeof(xmtp_commit_entry), &items));
     out->local = items;

@@ -1,14 +1,17 @@
-/* enrich.c - messages with what others said about them: reactions, answers, reads (groups.md 5.11).
+/* enrich.c - messages with what was said about them: reactions, answers, reads, what was taken back or
+ * changed (groups.md 5.11).
  *
- * Reactions, read receipts and deletions are messages too; here they are no entries of their own. Only
- * what was said in the same conversation counts: an id can be named from anywhere.
+ * Reactions, read receipts, deletions and edits are messages too; here they are no entries of their
+ * own. Only what was said in the same conversation counts: an id can be named from anywhere.
  */
 #include "client/round.h"
+#include "content/codec.h"
 
 enum { REACTIONS_MAX = 1000 };
 
 static const xmtp_content_type about_others[] = {XMTP_CONTENT_REACTION, XMTP_CONTENT_READ_RECEIPT,
-                                                 XMTP_CONTENT_DELETE_MESSAGE};
+                                                 XMTP_CONTENT_DELETE_MESSAGE,
+                                                 XMTP_CONTENT_EDIT_MESSAGE};
 
 typedef struct enriching {
     xmtp_client *client;
@@ -41,9 +44,26 @@ static xmtp_status add_reactions(const enriching *e, xmtp_arena *arena, xmtp_enr
     return view_rows(e->client, rows, out->reaction_count, arena, &out->reactions);
 }
 
+/* What is left of a message that was taken back: who, when and where. */
+static void blank(xmtp_message *message)
+{
+    message->content_type = XMTP_CONTENT_UNKNOWN;
+    message->authority = "xmtp.org";
+    message->type = "deletedMessage";
+    message->version_major = 1;
+    message->version_minor = 0;
+    message->text = NULL;
+    message->text_len = 0;
+    message->fallback = NULL;
+    message->reference = NULL;
+    message->content = (xmtp_bytes){0};
+}
+
 static xmtp_status add_original(const enriching *e, xmtp_arena *arena, xmtp_enriched_message *out)
 {
     xmtp_message_row row;
+    const char *deleted_by;
+    void *original;
     if (out->message.content_type != XMTP_CONTENT_REPLY) {
         return XMTP_OK;
     }
@@ -53,7 +73,52 @@ static xmtp_status add_original(const enriching *e, xmtp_arena *arena, xmtp_enri
         return XMTP_OK;
     }
     XMTP_TRY(xmtp_stored(e->client, status, e->error));
-    return view_rows(e->client, &row, 1, arena, &out->in_reply_to);
+    XMTP_TRY(xmtp_arena_take(arena, sizeof(xmtp_message), &original));
+    XMTP_TRY(xmtp_message_view(e->client, &row, arena, original));
+    out->in_reply_to = original;
+    XMTP_TRY(xmtp_deletion_of(e->client, out->in_reply_to->id, arena, &deleted_by, e->error));
+    if (deleted_by != NULL) {
+        blank(original);
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status add_edit(const enriching *e, xmtp_arena *arena, xmtp_enriched_message *out)
+{
+    xmtp_message_row row;
+    xmtp_content content;
+    xmtp_status status = xmtp_message_newest_of_sender(
+        e->client->db, xmtp_bytes_of(out->message.id, XMTP_MESSAGE_ID_LEN),
+        XMTP_CONTENT_EDIT_MESSAGE, arena, &row);
+    if (status == XMTP_E_NOT_FOUND) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_stored(e->client, status, e->error));
+    status = xmtp_content_read(arena, row.content, &content, NULL);
+    bool is_of_same_type = status == XMTP_OK && content.type == XMTP_CONTENT_EDIT_MESSAGE &&
+                           content.edit_message.content->type == out->message.content_type;
+    if (is_of_same_type) {
+        out->edited = content.edit_message.content;
+        out->edited_ns = row.sent_ns;
+    }
+    return status == XMTP_E_NOMEM ? status : XMTP_OK;
+}
+
+static xmtp_status attach(const enriching *e, xmtp_arena *arena, xmtp_enriched_message *out)
+{
+    XMTP_TRY(xmtp_deletion_of(e->client, out->message.id, arena, &out->deleted_by, e->error));
+    if (out->deleted_by != NULL) {
+        blank(&out->message);
+        return XMTP_OK;
+    }
+    XMTP_TRY(add_reactions(e, arena, out));
+    XMTP_TRY(xmtp_stored(e->client,
+                         xmtp_message_reference_count(
+                             e->client->db, xmtp_bytes_of(out->message.id, XMTP_MESSAGE_ID_LEN),
+                             XMTP_CONTENT_REPLY, &out->reply_count),
+                         e->error));
+    XMTP_TRY(add_edit(e, arena, out));
+    return add_original(e, arena, out);
 }
 
 static xmtp_status enrich(void *context, const xmtp_message *message)
@@ -62,17 +127,7 @@ static xmtp_status enrich(void *context, const xmtp_message *message)
     xmtp_arena arena;
     xmtp_enriched_message out = {.message = *message};
     xmtp_scratch(e->client, &arena);
-    xmtp_status status = add_reactions(e, &arena, &out);
-    if (status == XMTP_OK) {
-        status = xmtp_stored(e->client,
-                             xmtp_message_reference_count(
-                                 e->client->db, xmtp_bytes_of(message->id, XMTP_MESSAGE_ID_LEN),
-                                 XMTP_CONTENT_REPLY, &out.reply_count),
-                             e->error);
-    }
-    if (status == XMTP_OK) {
-        status = add_original(e, &arena, &out);
-    }
+    xmtp_status status = attach(e, &arena, &out);
     if (status == XMTP_OK) {
         status = e->visit(e->context, &out);
     }
@@ -84,7 +139,7 @@ xmtp_status xmtp_client_messages_enriched(xmtp_client *client, const xmtp_messag
                                           xmtp_enriched_visit visit, void *context,
                                           xmtp_error *error)
 {
-    enum { LEFT_OUT_MAX = XMTP_CONTENT_TYPE_COUNT + 3 };
+    enum { LEFT_OUT_MAX = XMTP_CONTENT_TYPE_COUNT + 4 };
     xmtp_content_type left_out[LEFT_OUT_MAX];
     size_t count = sizeof about_others / sizeof about_others[0];
     xmtp_message_query q = *query;

@@ -62,14 +62,14 @@ static xmtp_status delete_row(xmtp_client *client, xmtp_bytes message_id, xmtp_e
     return xmtp_stored(client, status, error);
 }
 
-static void tell(xmtp_client *client, const xmtp_message_name *name)
+void xmtp_tell_deleted(xmtp_client *client, xmtp_bytes group_id, const uint8_t *message_id)
 {
-    xmtp_conversation_id conversation = {.n = name->group_id.n};
-    if (client->events.deleted == NULL || name->group_id.n > sizeof(conversation.p)) {
+    xmtp_conversation_id conversation = {.n = group_id.n};
+    if (client->events.deleted == NULL || group_id.n > sizeof(conversation.p)) {
         return;
     }
-    xmtp_copy(conversation.p, name->group_id.p, name->group_id.n);
-    client->events.deleted(client->events.context, &conversation, name->message_id.p);
+    xmtp_copy(conversation.p, group_id.p, group_id.n);
+    client->events.deleted(client->events.context, &conversation, message_id);
 }
 
 static xmtp_status delete_names(xmtp_client *client, xmtp_message_name *names, size_t *count,
@@ -105,7 +105,7 @@ xmtp_status xmtp_client_delete_expired(xmtp_client *client, size_t *count, xmtp_
         status = delete_names(client, names, &found, error);
     }
     for (size_t i = 0; status == XMTP_OK && i < found; i++) {
-        tell(client, &names[i]);
+        xmtp_tell_deleted(client, names[i].group_id, names[i].message_id.p);
     }
     xmtp_arena_reset(&arena);
     if (count != NULL) {

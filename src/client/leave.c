@@ -125,8 +125,8 @@ xmtp_status xmtp_leave_forget(group_work *work, const xmtp_commit_facts *facts, 
 
 /* ---- carrying it out */
 
-static xmtp_status read_super_admins(group_work *work, xmtp_arena *arena, const Pb__Inboxes **out,
-                                     xmtp_error *error)
+xmtp_status xmtp_super_admins(group_work *work, xmtp_arena *arena, const Pb__Inboxes **out,
+                              xmtp_error *error)
 {
     xmtp_bytes data;
     Pb__GroupMutableMetadata *metadata;
@@ -175,7 +175,7 @@ static xmtp_status remove_leavers(group_work *work, xmtp_arena *arena, xmtp_erro
     if (!is_usable || work->intents.count > 0) {
         return XMTP_OK; /* what is queued goes first; the next chore looks again */
     }
-    XMTP_TRY(read_super_admins(work, arena, &super_admins, error));
+    XMTP_TRY(xmtp_super_admins(work, arena, &super_admins, error));
     if (!xmtp_inbox_listed(super_admins, work->client->inbox_id)) {
         return XMTP_OK;
     }

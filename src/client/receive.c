@@ -90,6 +90,22 @@ static bool is_readable_by_others(uint64_t message_epoch, uint64_t group_epoch)
     return message_epoch <= group_epoch && message_epoch + XMTP_PAST_EPOCHS >= group_epoch;
 }
 
+static xmtp_status note_own_deletion(group_work *work, const xmtp_intent_row *intent,
+                                     xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    xmtp_message_row row;
+    xmtp_arena arena;
+    xmtp_scratch(client, &arena);
+    xmtp_status status =
+        xmtp_stored(client, xmtp_message_find(client->db, intent->message_id, &arena, &row), error);
+    if (status == XMTP_OK) {
+        status = xmtp_deletion_note(work, client->inbox_id, row.content, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
 static xmtp_status mark_published(group_work *work, const Pb__GroupMessage__V1 *message,
                                   const xmtp_intent_row *intent, xmtp_error *error)
 {
@@ -101,6 +117,8 @@ static xmtp_status mark_published(group_work *work, const Pb__GroupMessage__V1 *
                                         expire_ns, &content_type));
     if (content_type == XMTP_CONTENT_LEAVE_REQUEST) {
         XMTP_TRY(xmtp_leave_note(work, work->client->inbox_id, intent->message_id, error));
+    } else if (content_type == XMTP_CONTENT_DELETE_MESSAGE) {
+        XMTP_TRY(note_own_deletion(work, intent, error));
     }
     return xmtp_group_row_set_last_message(db, work->row.ref, message->created_ns);
 }
@@ -156,6 +174,8 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
     XMTP_TRY(xmtp_message_keep(client, &row, &is_new, error));
     if (is_new && row.content_type == XMTP_CONTENT_LEAVE_REQUEST) {
         XMTP_TRY(xmtp_leave_note(work, row.sender_inbox, row.message_id, error));
+    } else if (is_new && row.content_type == XMTP_CONTENT_DELETE_MESSAGE) {
+        XMTP_TRY(xmtp_deletion_note(work, row.sender_inbox, row.content, error));
     }
     bool is_own = strcmp(row.sender_inbox, client->inbox_id) == 0;
     work->has_news = work->has_news || is_new;

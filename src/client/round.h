@@ -118,6 +118,9 @@ xmtp_status xmtp_context_build(group_work *work, const xmtp_intent_row *intent, 
                                xmtp_error *error);
 
 /* ---- send.c */
+/* Sends to just this group, be it one of several of a DM, and waits until the network has it. */
+xmtp_status xmtp_send(group_work *work, xmtp_bytes content, const xmtp_send_options *options,
+                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
 /* Queues a message inside the caller's transaction (key update first when due). *can_build: it is
  * the only intent, so its payload may be built at once. Nothing is queued, and intent->id is 0, when
  * the same content was sent under the same key of the caller's before. */
@@ -150,6 +153,7 @@ uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message);
 /* When a message that is stored or read back now will expire; 0: never. */
 xmtp_status xmtp_expiry_of_now(group_work *work, uint64_t *expire_ns, xmtp_error *error);
 xmtp_status xmtp_expiry_load(xmtp_client *client, xmtp_error *error);
+void xmtp_tell_deleted(xmtp_client *client, xmtp_bytes group_id, const uint8_t *message_id);
 
 /* ---- leave.c */
 /* This inbox asked to leave; inside the caller's transaction. */
@@ -162,6 +166,19 @@ xmtp_status xmtp_leave_split(group_work *work, xmtp_arena *arena, const xmtp_com
 xmtp_status xmtp_leave_forget(group_work *work, const xmtp_commit_facts *facts, xmtp_error *error);
 /* Removes those who asked for it from all groups where we are a super admin. */
 xmtp_status xmtp_leave_chore(xmtp_client *client, xmtp_error *error);
+
+/* Who may do everything in this group now; in the arena. Nobody in a DM. */
+xmtp_status xmtp_super_admins(group_work *work, xmtp_arena *arena, const Pb__Inboxes **out,
+                              xmtp_error *error);
+
+/* ---- deletion.c: inside the caller's transaction */
+/* Somebody's deletion arrived, or ours is on the network: kept, with whether they are super admin now,
+ * and listeners are told when it counts. */
+xmtp_status xmtp_deletion_note(group_work *work, const char *inbox_id, xmtp_bytes content,
+                               xmtp_error *error);
+/* Who took a message back, an inbox id in the arena; NULL: nobody who may. */
+xmtp_status xmtp_deletion_of(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                             xmtp_arena *arena, const char **inbox_id, xmtp_error *error);
 
 /* ---- consent.c: inside the caller's transaction */
 /* Records one decision and tells the listener when it changed something. Device sync hooks in here. */

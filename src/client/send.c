@@ -137,20 +137,30 @@ static xmtp_status check_size(xmtp_bytes content, const xmtp_send_options *optio
     return XMTP_OK;
 }
 
+/* The message's row, and the intent that is to send it, not queued yet. */
+static xmtp_status store_message(group_work *work, xmtp_bytes content,
+                                 const xmtp_send_options *options,
+                                 uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_intent_row *intent,
+                                 message_key *key, bool *is_new, xmtp_error *error)
+{
+    *is_new = false;
+    *intent = (xmtp_intent_row){.group_ref = work->row.ref,
+                                .kind = XMTP_INTENT_SEND_MESSAGE,
+                                .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
+                                .should_push = options->should_push};
+    XMTP_TRY(check_size(content, options, error));
+    return insert_new_message(work, content, options, key, message_id, is_new, error);
+}
+
 xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content,
                                const xmtp_send_options *options,
                                uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_intent_row *intent,
                                bool *can_build, xmtp_error *error)
 {
     message_key key;
-    bool is_new = false;
-    *intent = (xmtp_intent_row){.group_ref = work->row.ref,
-                                .kind = XMTP_INTENT_SEND_MESSAGE,
-                                .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
-                                .should_push = options->should_push};
+    bool is_new;
     *can_build = false;
-    XMTP_TRY(check_size(content, options, error));
-    XMTP_TRY(insert_new_message(work, content, options, &key, message_id, &is_new, error));
+    XMTP_TRY(store_message(work, content, options, message_id, intent, &key, &is_new, error));
     if (!is_new) {
         return XMTP_OK;
     }
@@ -200,8 +210,8 @@ xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
     return xmtp_fail(error, status, "%s", why.text);
 }
 
-static xmtp_status send(group_work *work, xmtp_bytes content, const xmtp_send_options *options,
-                        uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+xmtp_status xmtp_send(group_work *work, xmtp_bytes content, const xmtp_send_options *options,
+                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
     bool is_fresh;
     XMTP_TRY(xmtp_check_usable(work, error));
@@ -224,8 +234,8 @@ xmtp_status xmtp_client_send_with(xmtp_client *client, const xmtp_conversation_i
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
     xmtp_status status = xmtp_work_start(&work, client, ref, error);
     if (status == XMTP_OK) {
-        status =
-            send(&work, encoded_content, options, message_id == NULL ? own_id : message_id, error);
+        status = xmtp_send(&work, encoded_content, options,
+                           message_id == NULL ? own_id : message_id, error);
     }
     xmtp_work_end(&work);
     return status;
@@ -246,13 +256,9 @@ static xmtp_status prepare(group_work *work, xmtp_bytes content, const xmtp_send
 {
     xmtp_client *client = work->client;
     message_key key;
-    bool is_new = false;
-    xmtp_intent_row intent = {.group_ref = work->row.ref,
-                              .kind = XMTP_INTENT_SEND_MESSAGE,
-                              .message_id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN),
-                              .should_push = options->should_push};
-    XMTP_TRY(check_size(content, options, error));
-    XMTP_TRY(insert_new_message(work, content, options, &key, message_id, &is_new, error));
+    bool is_new;
+    xmtp_intent_row intent;
+    XMTP_TRY(store_message(work, content, options, message_id, &intent, &key, &is_new, error));
     if (!is_new) {
         return XMTP_OK;
     }

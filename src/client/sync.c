@@ -283,6 +283,13 @@ xmtp_status xmtp_chores(xmtp_client *client, xmtp_error *error)
     return first == XMTP_OK ? status : first;
 }
 
+xmtp_status xmtp_client_sync_welcomes(xmtp_client *client, xmtp_error *error)
+{
+    XMTP_TRY(xmtp_needs_inbox(client, error));
+    client->is_node_away = false;
+    return xmtp_sync_welcomes(client, error);
+}
+
 xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error)
 {
     xmtp_sync_counts ignored = {0};

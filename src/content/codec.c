@@ -17,6 +17,7 @@ static const xmtp_codec *const codecs[] = {
     &xmtp_codec_reply,
     &xmtp_codec_read_receipt,
     &xmtp_codec_group_updated,
+    &xmtp_codec_membership_change,
     &xmtp_codec_leave_request,
     &xmtp_codec_delete_message,
     &xmtp_codec_edit_message,

@@ -53,10 +53,10 @@ typedef struct xmtp_codec {
 
 extern const xmtp_codec xmtp_codec_text, xmtp_codec_markdown, xmtp_codec_reaction,
     xmtp_codec_reaction_v1, xmtp_codec_reply, xmtp_codec_read_receipt, xmtp_codec_group_updated,
-    xmtp_codec_leave_request, xmtp_codec_delete_message, xmtp_codec_edit_message,
-    xmtp_codec_attachment, xmtp_codec_remote_attachment, xmtp_codec_multi_remote_attachment,
-    xmtp_codec_transaction_reference, xmtp_codec_wallet_send_calls, xmtp_codec_actions,
-    xmtp_codec_intent;
+    xmtp_codec_membership_change, xmtp_codec_leave_request, xmtp_codec_delete_message,
+    xmtp_codec_edit_message, xmtp_codec_attachment, xmtp_codec_remote_attachment,
+    xmtp_codec_multi_remote_attachment, xmtp_codec_transaction_reference,
+    xmtp_codec_wallet_send_calls, xmtp_codec_actions, xmtp_codec_intent;
 
 /* protobuf-c's structs have pointers without const, and NULL for texts that are not there. */
 static inline char *xmtp_no_const(const char *text)

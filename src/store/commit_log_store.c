@@ -41,6 +41,19 @@ static xmtp_status read_local(const xmtp_query *q, xmtp_arena *arena, xmtp_local
     return xmtp_query_string(q, 7, arena, &out->kind);
 }
 
+xmtp_status xmtp_local_commit_before_newest(xmtp_database *db, int64_t group_ref, size_t count,
+                                            int64_t *after_id)
+{
+    xmtp_query q = xmtp_query_start(db, LOCAL_COLUMNS
+                                    " AND commit_sequence > 0 ORDER BY id DESC LIMIT 1 OFFSET ?");
+    xmtp_query_bind_u64(&q, (uint64_t)group_ref);
+    xmtp_query_bind_u64(&q, count);
+    xmtp_status status = xmtp_query_one(&q);
+    *after_id = status == XMTP_OK ? (int64_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
+}
+
 xmtp_status xmtp_local_commit_list(xmtp_database *db, int64_t group_ref, int64_t after_id,
                                    size_t limit, xmtp_arena *arena, xmtp_local_commit_row **rows,
                                    size_t *count)

@@ -20,6 +20,9 @@ typedef struct xmtp_local_commit_row {
 } xmtp_local_commit_row;
 
 xmtp_status xmtp_local_commit_insert(xmtp_database *db, const xmtp_local_commit_row *row);
+/* Behind which id the newest count rows with a sequence lie; 0: there are no more than these. */
+xmtp_status xmtp_local_commit_before_newest(xmtp_database *db, int64_t group_ref, size_t count,
+                                            int64_t *after_id);
 /* Rows behind after_id that have a sequence, oldest first; at most limit. */
 xmtp_status xmtp_local_commit_list(xmtp_database *db, int64_t group_ref, int64_t after_id,
                                    size_t limit, xmtp_arena *arena, xmtp_local_commit_row **rows,

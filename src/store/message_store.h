@@ -76,6 +76,22 @@ xmtp_status xmtp_message_reference_count(xmtp_database *db, xmtp_bytes message_i
 xmtp_status xmtp_message_original(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
                                   xmtp_message_row *out);
 
+/* The newest message of a content type with which the sender of a message refers to it, in the very
+ * same group. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_message_newest_of_sender(xmtp_database *db, xmtp_bytes message_id,
+                                          uint32_t content_type, xmtp_arena *arena,
+                                          xmtp_message_row *out);
+
+/* ---- messages that were taken back (reference_store.c) */
+
+/* inbox_id takes message_id back; whether that counts is told when asked. */
+xmtp_status xmtp_deletion_insert(xmtp_database *db, int64_t group_ref, xmtp_bytes message_id,
+                                 const char *inbox_id, bool is_super_admin);
+/* Who took it back and may: its sender, else a super admin of that moment. content_types: bit n tells
+ * whether type n can be taken back. XMTP_E_NOT_FOUND: nobody. */
+xmtp_status xmtp_deletion_find(xmtp_database *db, xmtp_bytes message_id, uint64_t content_types,
+                               xmtp_arena *arena, const char **inbox_id);
+
 /* When each inbox sent its newest message of a content type (read receipts). */
 typedef struct xmtp_message_read {
     const char *inbox_id;

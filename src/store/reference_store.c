@@ -74,6 +74,61 @@ xmtp_status xmtp_message_original(xmtp_database *db, xmtp_bytes message_id, xmtp
     return status;
 }
 
+xmtp_status xmtp_message_newest_of_sender(xmtp_database *db, xmtp_bytes message_id,
+                                          uint32_t content_type, xmtp_arena *arena,
+                                          xmtp_message_row *out)
+{
+    xmtp_query q = xmtp_query_start(db, MESSAGE_SELECT TARGET
+                                    " AND m.group_ref = t.group_ref"
+                                    " AND m.sender_inbox = t.sender_inbox"
+                                    " ORDER BY m.sent_ns DESC, m.sequence DESC, m.id DESC LIMIT 1");
+    xmtp_query_bind_bytes(&q, message_id);
+    xmtp_query_bind_u64(&q, content_type);
+    xmtp_status status = xmtp_query_one(&q);
+    if (status == XMTP_OK) {
+        status = xmtp_message_read_row(&q, arena, out);
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
+/* ---- taken back */
+
+xmtp_status xmtp_deletion_insert(xmtp_database *db, int64_t group_ref, xmtp_bytes message_id,
+                                 const char *inbox_id, bool is_super_admin)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "INSERT INTO message_deletions(group_ref, message_id, inbox_id, is_super_admin)"
+            " VALUES(?, ?, ?, ?) ON CONFLICT DO UPDATE"
+            " SET is_super_admin = max(is_super_admin, excluded.is_super_admin)");
+    xmtp_query_bind_u64(&q, (uint64_t)group_ref);
+    xmtp_query_bind_bytes(&q, message_id);
+    xmtp_query_bind_text(&q, inbox_id);
+    xmtp_query_bind_u64(&q, is_super_admin);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_deletion_find(xmtp_database *db, xmtp_bytes message_id, uint64_t content_types,
+                               xmtp_arena *arena, const char **inbox_id)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "SELECT d.inbox_id FROM messages AS m JOIN message_deletions AS d"
+            " ON d.group_ref = m.group_ref AND d.message_id = m.message_id"
+            " WHERE m.message_id = ? AND m.kind = 1 AND (? >> m.content_type) & 1 = 1"
+            " AND (d.inbox_id = m.sender_inbox OR d.is_super_admin = 1)"
+            " ORDER BY d.inbox_id <> m.sender_inbox, d.inbox_id LIMIT 1");
+    xmtp_query_bind_bytes(&q, message_id);
+    xmtp_query_bind_u64(&q, content_types);
+    xmtp_status status = xmtp_query_one(&q);
+    if (status == XMTP_OK) {
+        status = xmtp_query_string(&q, 0, arena, inbox_id);
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
+/* ---- receipts */
+
 #define OF_TYPE                                                                                    \
     " FROM messages AS m JOIN groups AS g ON g.id = m.group_ref WHERE m.content_type = ?2"         \
     " AND m.kind = 1 AND (m.group_ref = ?1 OR g.dm_id = (SELECT dm_id FROM groups WHERE id = ?1))"

@@ -11,6 +11,7 @@
  *   intents           what we still want the network to have (groups.md 3.3)
  *   queue             messages that a consumer has not acknowledged
  *   consent           what was decided about conversations and inboxes (groups.md 7.1)
+ *   message_deletions who took which message back for everyone (groups.md 5.11)
  *   pending_removals  who has asked to leave (groups.md 3.10)
  *   commit_logs, local_commits, remote_commits, readd_requests
  *                     whether we agree with the others on a group's history (groups.md 3.11, 3.12)
@@ -115,6 +116,12 @@ static const char migration_2[] =
     "CREATE TABLE pending_removals("
     " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE, inbox_id TEXT NOT NULL,"
     " message_id BLOB NOT NULL, PRIMARY KEY(group_ref, inbox_id)) WITHOUT ROWID;"
+
+    /* A message may be named before it arrives. */
+    "CREATE TABLE message_deletions("
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " message_id BLOB NOT NULL, inbox_id TEXT NOT NULL, is_super_admin INTEGER NOT NULL,"
+    " PRIMARY KEY(group_ref, message_id, inbox_id)) WITHOUT ROWID;"
 
     /* uploaded: id of local_commits; downloaded: sequence of the log */
     "CREATE TABLE commit_logs("
