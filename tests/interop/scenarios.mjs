@@ -1,6 +1,6 @@
 // scenarios.mjs - the official SDKs and ours, through our node, on the port the SDK insists on.
 //
-// usage: scenarios.mjs XMTP-PROGRAM [--node-running] [name ...]
+// usage: scenarios.mjs XMTP-PROGRAM [--node-running] [--rounds=N] [name ...]
 // One line per scenario, then `N passed, N failed, N skipped`.
 import { mkdtempSync, rmSync } from "node:fs";
 import os from "node:os";
@@ -14,6 +14,7 @@ import { officials, ours, sameViews, texts, turns, unique, viewsOf } from "./peo
 import "./group-scenarios.mjs";
 import "./content-scenarios.mjs";
 import "./wallet-scenarios.mjs";
+import "./race-scenarios.mjs";
 
 const historyUrl = "http://localhost:5558";
 
@@ -396,6 +397,7 @@ for (const { line, sdk, apiUrl, port } of browserLines) {
 const [program, ...rest] = process.argv.slice(2);
 const nodeIsRunning = rest.includes("--node-running");
 const names = rest.filter((argument) => !argument.startsWith("--"));
+const rounds = Number(rest.find((argument) => argument.startsWith("--rounds="))?.slice(9) ?? 10); // of races
 const folder = mkdtempSync(path.join(os.tmpdir(), "xmtp-interop-"));
 let chain;
 let node;
@@ -405,7 +407,7 @@ try {
         chain = await Chain.start();
         node = await OurNode.start(program, path.join(folder, "node"), ["--chain-rpc", `${chainId}=${chain.url}`]);
     }
-    tally = await runScenarios(names, { program, folder, node, chain });
+    tally = await runScenarios(names, { program, folder, node, chain, rounds }, Math.max(120000, rounds * 10000));
 } catch (error) {
     console.log(`FAIL  ${error.message}`);
 }
