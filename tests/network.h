@@ -35,6 +35,8 @@ typedef struct network {
     xmtp_node *node;
     char folder[PATH_LEN];
     unsigned people;
+    /* of clients that are opened from now on; NULL: off */
+    const xmtp_device_sync_options *device_sync;
 } network;
 
 /* A transport that fails on purpose. */
@@ -207,6 +209,7 @@ static xmtp_status person_try_open(person *p)
         .database_path = p->has_file ? p->path : NULL,
         .transport = &p->wire.outer,
         .env = p->env != NULL ? p->env : &p->net->env,
+        .device_sync = p->net->device_sync,
     };
     if (!p->has_file) {
         options.encryption_key = NULL;

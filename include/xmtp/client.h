@@ -17,7 +17,7 @@
  *
  * Here: opening, sync, streams and the queue. What can be done with conversations is in
  * conversation.h, with messages in message.h, consent in consent.h, what a push server needs
- * in push.h; all are included.
+ * in push.h, other installations of the inbox in device_sync.h; all are included.
  */
 #ifndef XMTP_CLIENT_H
 #define XMTP_CLIENT_H
@@ -25,6 +25,7 @@
 #include <xmtp/base.h>
 #include <xmtp/consent.h>
 #include <xmtp/conversation.h>
+#include <xmtp/device_sync.h>
 #include <xmtp/message.h>
 #include <xmtp/names.h>
 #include <xmtp/push.h>
@@ -59,6 +60,8 @@ typedef struct xmtp_client_options {
     const xmtp_env *env;
     /* "name/version" sent to the node; NULL: empty */
     const char *app_version;
+    /* NULL: off, see device_sync.h */
+    const xmtp_device_sync_options *device_sync;
 } xmtp_client_options;
 
 /* Opens the database, registers this installation with the network if that has not happened, and is
@@ -91,6 +94,9 @@ typedef struct xmtp_client_events {
     /* a message has expired and is gone from the database, or was taken back for everyone */
     void (*deleted)(void *context, const xmtp_conversation_id *conversation,
                     const uint8_t message_id[XMTP_MESSAGE_ID_LEN]);
+    /* the keys of xmtp_client_hmac_keys are others now, here or elsewhere decided: a push server is to
+     * be told again */
+    void (*hmac_keys)(void *context);
 } xmtp_client_events;
 /* Copied; NULL: nobody listens. */
 XMTP_API void xmtp_client_listen(xmtp_client *client, const xmtp_client_events *events);

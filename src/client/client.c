@@ -210,32 +210,10 @@ static xmtp_status open_database(xmtp_client *client, const xmtp_client_options 
     return status;
 }
 
-/* A root from which keys of groups are derived, so that a push server can tell our own messages. */
-static xmtp_status load_hmac_root(xmtp_client *client, xmtp_error *error)
-{
-    xmtp_arena arena;
-    xmtp_scratch(client, &arena);
-    xmtp_bytes root;
-    xmtp_status status = xmtp_setting_read(client->db, "hmac_root", &arena, &root);
-    if (status == XMTP_OK && root.n == sizeof(client->hmac_root)) {
-        memcpy(client->hmac_root, root.p, root.n);
-    } else if (status == XMTP_E_NOT_FOUND) {
-        status =
-            client->env.random(client->env.context, client->hmac_root, sizeof(client->hmac_root));
-        if (status == XMTP_OK) {
-            status =
-                xmtp_setting_write(client->db, "hmac_root",
-                                   xmtp_bytes_of(client->hmac_root, sizeof(client->hmac_root)));
-        }
-    }
-    xmtp_arena_reset(&arena);
-    return xmtp_stored(client, status, error);
-}
-
 static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
 {
     uint64_t is_enabled;
-    XMTP_TRY(load_hmac_root(client, error));
+    XMTP_TRY(xmtp_hmac_root(client, error));
     XMTP_TRY(
         xmtp_stored(client, xmtp_setting_number(client->db, "queue_enabled", &is_enabled), error));
     client->is_queue_enabled = is_enabled != 0;
@@ -254,6 +232,8 @@ static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_opti
     } else {
         xmtp_hex_encode(client->account, id->value);
     }
+    client->device_sync.is_on = options->device_sync != NULL && options->device_sync->is_on;
+    client->device_sync.is_due = client->device_sync.is_on;
     XMTP_TRY(open_transport(client, options, error));
     XMTP_TRY(open_database(client, options, hand, error));
     XMTP_TRY(load_settings(client, error));

@@ -16,6 +16,9 @@ xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_
     if (status == XMTP_OK && row.dm_id[0] != '\0' && row.stage == XMTP_GROUP_READY) {
         status = xmtp_group_row_find_dm(client->db, row.dm_id, &arena, &row);
     }
+    if (status == XMTP_OK && row.kind == XMTP_GROUP_KIND_SYNC) {
+        status = XMTP_E_NOT_FOUND; /* of this inbox's installations among themselves */
+    }
     *ref = status == XMTP_OK ? row.ref : 0;
     xmtp_arena_reset(&arena);
     if (status == XMTP_E_NOT_FOUND) {

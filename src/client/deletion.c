@@ -135,7 +135,7 @@ static xmtp_status send_change(group_work *work, const change *c, xmtp_error *er
     xmtp_writer_init(&w, &work->client->env.alloc, XMTP_WRITER_MAX);
     xmtp_status status = xmtp_content_write(&w, &content, error);
     if (status == XMTP_OK) {
-        status = xmtp_send(work, xmtp_writer_bytes(&w), &silent, own_id, error);
+        status = xmtp_send(work, xmtp_writer_bytes(&w), &silent, NULL, own_id, error);
     }
     xmtp_writer_free(&w);
     return status;

@@ -10,6 +10,7 @@
 #include "client/group_create.h"
 
 #include "client/commit_log.h"
+#include "client/device_sync.h"
 #include "identity/association.h"
 #include "proto/field.h"
 
@@ -240,6 +241,15 @@ static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_strin
     }
     xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
     return status;
+}
+
+xmtp_status xmtp_sync_group_create(xmtp_client *client, xmtp_error *error)
+{
+    static const xmtp_group_options nothing;
+    static const xmtp_string_list nobody; /* the first commit adds our other installations */
+    xmtp_conversation_id id;
+    new_group what = {.kind = XMTP_GROUP_KIND_SYNC, .options = &nothing};
+    return create(client, &what, &nobody, &id, error);
 }
 
 /* ---- public */

@@ -4,6 +4,7 @@
  *         --> log fetched again: it must show the change
  */
 #include "client/account.h"
+#include "client/device_sync.h"
 #include "identity/association.h"
 #include "identity/verify.h"
 #include "proto/identity.pb-c.h"
@@ -256,6 +257,9 @@ static xmtp_status revoke(xmtp_client *client, const char *inbox_id,
     if (status == XMTP_OK) {
         status = ids == NULL ? add_others(&c, &hand.signer, &arena)
                              : add_named(&c, ids, count, &hand.signer, &arena);
+    }
+    if (status == XMTP_OK && c.action_count > 0 && strcmp(inbox_id, client->inbox_id) == 0) {
+        status = xmtp_hmac_expect_cycle(client, error);
     }
     if (status == XMTP_OK && c.action_count > 0) {
         status = publish(&c);

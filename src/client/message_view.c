@@ -188,6 +188,9 @@ xmtp_status xmtp_client_message(xmtp_client *client, const uint8_t message_id[XM
     if (status == XMTP_OK && row.expire_ns != 0 && row.expire_ns <= xmtp_now_ns(client)) {
         status = XMTP_E_NOT_FOUND;
     }
+    if (status == XMTP_OK && row.group_kind == XMTP_GROUP_KIND_SYNC) {
+        status = XMTP_E_NOT_FOUND;
+    }
     if (status == XMTP_E_NOT_FOUND) {
         return xmtp_fail(error, status, "no such message");
     }

@@ -256,6 +256,7 @@ static xmtp_status add_to_batch(group_work *work, int64_t intent_id, send_batch 
     XMTP_TRY(
         xmtp_stored(client, xmtp_intent_read(client->db, intent_id, &batch->arena, &row), error));
     size_t i = batch->count;
+    XMTP_TRY(xmtp_hmac_root(client, error));
     XMTP_TRY(xmtp_sender_hmac(client->hmac_root, work->row.group_id, xmtp_now_ns(client),
                               row.payload, batch->hmacs[i]));
     Pb__GroupMessageInput__V1 *body = &batch->bodies[i];

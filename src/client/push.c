@@ -94,6 +94,7 @@ xmtp_status xmtp_client_hmac_keys(xmtp_client *client, const xmtp_conversation_i
 {
     xmtp_arena arena;
     xmtp_group_rows rows = {0};
+    XMTP_TRY(xmtp_hmac_root(client, error));
     xmtp_scratch(client, &arena);
     xmtp_status status = list_groups(client, id, &arena, &rows, error);
     for (size_t i = 0; status == XMTP_OK && i < rows.count; i++) {

@@ -12,6 +12,7 @@
  */
 #include "client/commit_log.h"
 #include "client/content.h"
+#include "client/device_sync.h"
 #include "crypto/crypto.h"
 
 /* ---- the open transaction */
@@ -120,6 +121,9 @@ static xmtp_status mark_published(group_work *work, const Pb__GroupMessage__V1 *
     } else if (content_type == XMTP_CONTENT_DELETE_MESSAGE) {
         XMTP_TRY(note_own_deletion(work, intent, error));
     }
+    if (work->row.kind == XMTP_GROUP_KIND_SYNC) {
+        XMTP_TRY(xmtp_sync_own_message(work->client, intent->message_id, error));
+    }
     return xmtp_group_row_set_last_message(db, work->row.ref, message->created_ns);
 }
 
@@ -169,6 +173,11 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
         .should_push = true, /* what others asked for is not known here (groups.md 5.10) */
     };
     XMTP_TRY(xmtp_member_inbox(arena, sender, &row.sender_inbox));
+    bool is_own = strcmp(row.sender_inbox, client->inbox_id) == 0;
+    bool is_sync = work->row.kind == XMTP_GROUP_KIND_SYNC;
+    if (is_sync && !is_own) {
+        return XMTP_OK; /* nobody else has anything to say there */
+    }
     bool is_new = false;
     XMTP_TRY(xmtp_expiry_of_now(work, &row.expire_ns, error));
     XMTP_TRY(xmtp_message_keep(client, &row, &is_new, error));
@@ -177,7 +186,9 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
     } else if (is_new && row.content_type == XMTP_CONTENT_DELETE_MESSAGE) {
         XMTP_TRY(xmtp_deletion_note(work, row.sender_inbox, row.content, error));
     }
-    bool is_own = strcmp(row.sender_inbox, client->inbox_id) == 0;
+    if (is_new && is_sync) {
+        XMTP_TRY(xmtp_sync_message(client, &row, false, error));
+    }
     work->has_news = work->has_news || is_new;
     bool is_denied = work->row.consent == XMTP_CONSENT_DENIED;
     if (!is_new || is_own || is_denied || !client->is_queue_enabled) {

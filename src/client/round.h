@@ -118,9 +118,17 @@ xmtp_status xmtp_context_build(group_work *work, const xmtp_intent_row *intent, 
                                xmtp_error *error);
 
 /* ---- send.c */
-/* Sends to just this group, be it one of several of a DM, and waits until the network has it. */
+/* What is done in the transaction that stores a message, too. */
+typedef struct xmtp_with_message {
+    xmtp_status (*run)(xmtp_client *client, void *context, xmtp_error *error);
+    void *context;
+} xmtp_with_message;
+
+/* Sends to just this group, be it one of several of a DM, and waits until the network has it. with may
+ * be NULL. */
 xmtp_status xmtp_send(group_work *work, xmtp_bytes content, const xmtp_send_options *options,
-                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
+                      const xmtp_with_message *with, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                      xmtp_error *error);
 /* Queues a message inside the caller's transaction (key update first when due). *can_build: it is
  * the only intent, so its payload may be built at once. Nothing is queued, and intent->id is 0, when
  * the same content was sent under the same key of the caller's before. */
@@ -181,11 +189,21 @@ xmtp_status xmtp_deletion_of(xmtp_client *client, const uint8_t message_id[XMTP_
                              xmtp_arena *arena, const char **inbox_id, xmtp_error *error);
 
 /* ---- consent.c: inside the caller's transaction */
-/* Records one decision and tells the listener when it changed something. Device sync hooks in here. */
-xmtp_status xmtp_consent_apply(xmtp_client *client, const xmtp_consent *record, xmtp_error *error);
-/* The same for a conversation, with all duplicates of a DM. */
+/* Somebody decided here about a conversation, with all duplicates of a DM. The listener is told when
+ * that changed something, other installations by their sync group. */
 xmtp_status xmtp_consent_decide(xmtp_client *client, const xmtp_group_row *row,
                                 xmtp_consent_state state, xmtp_error *error);
+/* A decision taken elsewhere, or one that follows by itself: recorded when it is later than what is
+ * known, for all duplicates of a DM; told to the listener only. */
+xmtp_status xmtp_consent_merge(xmtp_client *client, const xmtp_consent *record, bool *is_taken,
+                               xmtp_error *error);
+/* Whether it names an entity and a state that there can be. */
+bool xmtp_consent_is_valid(const xmtp_consent *record);
+
+/* ---- preferences.c */
+/* Brings client->hmac_root up to date: the root from which keys of groups are derived, so that a push
+ * server can tell our own messages. */
+xmtp_status xmtp_hmac_root(xmtp_client *client, xmtp_error *error);
 
 /* ---- conversation.c */
 /* Any group of a DM stands for the one that represents it (groups.md 2.8). */

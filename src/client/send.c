@@ -170,7 +170,7 @@ xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content,
 
 /* In one transaction: message, intent, and, when nothing is queued before it, its payload. */
 static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
-                                   const xmtp_send_options *options,
+                                   const xmtp_send_options *options, const xmtp_with_message *with,
                                    uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_fresh,
                                    xmtp_error *error)
 {
@@ -183,6 +183,9 @@ static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
         xmtp_queue_message(work, content, options, message_id, &intent, &can_build, error);
     if (status == XMTP_OK && can_build && !options->is_optimistic) {
         status = xmtp_publish_build_message(work, &intent, error);
+    }
+    if (status == XMTP_OK && with != NULL) {
+        status = with->run(client, with->context, error);
     }
     if (status == XMTP_OK) {
         status = xmtp_commit(client, error);
@@ -211,15 +214,16 @@ xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
 }
 
 xmtp_status xmtp_send(group_work *work, xmtp_bytes content, const xmtp_send_options *options,
-                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
+                      const xmtp_with_message *with, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
+                      xmtp_error *error)
 {
     bool is_fresh;
     XMTP_TRY(xmtp_check_usable(work, error));
     if (options->is_optimistic) {
-        return queue_and_build(work, content, options, message_id, &is_fresh, error);
+        return queue_and_build(work, content, options, with, message_id, &is_fresh, error);
     }
     XMTP_TRY(xmtp_refresh_before_send(work, error));
-    XMTP_TRY(queue_and_build(work, content, options, message_id, &is_fresh, error));
+    XMTP_TRY(queue_and_build(work, content, options, with, message_id, &is_fresh, error));
     xmtp_status status = xmtp_work_rounds(work, is_fresh, error);
     return xmtp_work_result(work, status, error);
 }
@@ -234,7 +238,7 @@ xmtp_status xmtp_client_send_with(xmtp_client *client, const xmtp_conversation_i
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
     xmtp_status status = xmtp_work_start(&work, client, ref, error);
     if (status == XMTP_OK) {
-        status = xmtp_send(&work, encoded_content, options,
+        status = xmtp_send(&work, encoded_content, options, NULL,
                            message_id == NULL ? own_id : message_id, error);
     }
     xmtp_work_end(&work);

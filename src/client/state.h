@@ -7,6 +7,7 @@
  * order group_cache.c    loaded MLS groups               commit_apply.c   commits, own and foreign
  *     stream.c         poll                            post_commit.c    sending welcomes
  *     queue.c          exactly once                    welcome.c        receiving welcomes
+ *     device_sync.c    other devices of this inbox     preferences.c    what they tell each other
  *
  * One operation is one transaction. Memory never runs ahead of the database: when something fails
  * between changing an MLS group and committing, the group is dropped from the cache.
@@ -81,6 +82,12 @@ typedef struct stream_state {
     uint64_t next_chores_ns;
 } stream_state;
 
+/* See device_sync.h. */
+typedef struct device_sync_state {
+    bool is_on;
+    bool is_due; /* something for its chore has come since the last one */
+} device_sync_state;
+
 struct xmtp_client {
     xmtp_env env;
     xmtp_transport own_transport;
@@ -95,7 +102,8 @@ struct xmtp_client {
     char installation_id[2 * XMTP_INSTALLATION_LEN + 1];
     xmtp_installation installation;
     uint8_t credential[XMTP_CREDENTIAL_LEN];
-    uint8_t hmac_root[XMTP_HMAC_ROOT_LEN];
+    uint8_t hmac_root[XMTP_HMAC_ROOT_LEN]; /* read through xmtp_hmac_root */
+    bool has_hmac_root;
 
     uint64_t last_key_ns; /* idempotency keys rise strictly */
     bool is_node_away;    /* a call failed after all retries: the next ones try once */
@@ -111,6 +119,7 @@ struct xmtp_client {
     size_t state_capacity;
 
     xmtp_client_events events;
+    device_sync_state device_sync;
     stream_state stream;
     handed_out *handed;
     xmtp_arena out; /* strings given out by the last call */
@@ -123,6 +132,14 @@ struct xmtp_client {
 static inline uint64_t xmtp_now_ns(const xmtp_client *client)
 {
     return client->env.now_ns(client->env.context);
+}
+
+/* The present, but after what is replaced: of two decisions the later one counts. */
+static inline uint64_t xmtp_later_than(const xmtp_client *client, uint64_t before_ns)
+{
+    uint64_t now_ns = xmtp_now_ns(client);
+    bool is_later = now_ns > before_ns || before_ns >= INT64_MAX;
+    return is_later ? now_ns : before_ns + 1;
 }
 
 static inline void xmtp_scratch(const xmtp_client *client, xmtp_arena *arena)

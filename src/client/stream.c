@@ -12,7 +12,7 @@
  */
 #include "client/stream.h"
 
-#include "client/round.h"
+#include "client/device_sync.h"
 
 enum { ITEMS_PER_TURN = 100 };
 
@@ -314,6 +314,9 @@ static xmtp_status chores(xmtp_client *client, xmtp_error *error)
     }
     if (client->has_leavers) {
         XMTP_TRY(xmtp_leave_chore(client, error));
+    }
+    if (client->device_sync.is_due) {
+        XMTP_TRY(xmtp_device_sync_chore(client, error));
     }
     if (now_ns < client->stream.next_chores_ns) {
         return XMTP_OK;

@@ -1,6 +1,7 @@
 /* sync.c - welcomes, then everything that is new in every conversation, then what is still unsent.
  */
 #include "client/commit_log.h"
+#include "client/device_sync.h"
 
 enum { NEWEST_PER_CALL = 1000 };
 
@@ -280,6 +281,8 @@ xmtp_status xmtp_chores(xmtp_client *client, xmtp_error *error)
     status = xmtp_commit_log_chore(client, first == XMTP_OK ? error : NULL);
     first = first == XMTP_OK ? status : first;
     status = xmtp_key_package_chores(client, first == XMTP_OK ? error : NULL);
+    first = first == XMTP_OK ? status : first;
+    status = xmtp_device_sync_chore(client, first == XMTP_OK ? error : NULL);
     return first == XMTP_OK ? status : first;
 }
 

@@ -10,9 +10,11 @@
  */
 #include "identity/welcome.h"
 #include "client/commit_log.h"
+#include "client/device_sync.h"
 #include "client/group_create.h"
 #include "client/round.h"
 #include "identity/association.h"
+#include "store/consent_store.h"
 
 enum { STUCK_ATTEMPTS_MAX = 5 };
 
@@ -226,9 +228,14 @@ static xmtp_status read_context(joining *j, bool *is_wanted, xmtp_error *error)
     j->row.kind = (uint32_t)metadata->conversation_type;
     j->is_made_by_us = metadata->creator_inbox_id != NULL &&
                        strcmp(metadata->creator_inbox_id, j->client->inbox_id) == 0;
-    *is_wanted = j->row.kind == XMTP_GROUP_KIND_GROUP || j->row.kind == XMTP_GROUP_KIND_DM;
+    bool is_sync = j->row.kind == XMTP_GROUP_KIND_SYNC;
+    *is_wanted = j->row.kind == XMTP_GROUP_KIND_GROUP || j->row.kind == XMTP_GROUP_KIND_DM ||
+                 (is_sync && j->client->device_sync.is_on);
     if (!*is_wanted) {
         return XMTP_OK;
+    }
+    if (is_sync && (!j->is_made_by_us || strcmp(j->row.added_by, j->client->inbox_id) != 0)) {
+        return xmtp_fail(error, XMTP_E_WELCOME, "somebody else's sync group");
     }
     if (j->row.kind == XMTP_GROUP_KIND_DM) {
         XMTP_TRY(check_dm(j, metadata, error));
@@ -237,7 +244,11 @@ static xmtp_status read_context(joining *j, bool *is_wanted, xmtp_error *error)
     bool is_too_new = minimum != NULL && j->row.kind == XMTP_GROUP_KIND_GROUP &&
                       xmtp_version_compare(minimum, XMTP_EQUIVALENT_VERSION) > 0;
     j->row.paused_for = is_too_new ? minimum : "";
-    return xmtp_row_refresh(&j->arena, j->group, &j->row, error);
+    XMTP_TRY(xmtp_row_refresh(&j->arena, j->group, &j->row, error));
+    return is_sync && j->row.member_count != 1
+               ? xmtp_fail(error, XMTP_E_WELCOME, "sync group of %u inboxes, must be ours alone",
+                           (unsigned)j->row.member_count)
+               : XMTP_OK;
 }
 
 /* ---- W9: is there one already? */
@@ -319,14 +330,47 @@ static xmtp_status store_row(joining *j, xmtp_error *error)
     return xmtp_stored(j->client, status, error);
 }
 
+/* What follows by itself is no decision of now: it yields to any that somebody took, here or on another
+ * installation, before or after. */
+static xmtp_status follow(joining *j, xmtp_consent_state state, uint64_t consented_ns,
+                          xmtp_error *error)
+{
+    char hex[2 * XMTP_GROUP_ID_MAX + 1];
+    xmtp_hex_encode(hex, j->row.group_id);
+    const xmtp_consent record = {.entity_type = XMTP_CONSENT_CONVERSATION,
+                                 .entity = hex,
+                                 .state = state,
+                                 .consented_ns = consented_ns};
+    bool is_taken;
+    return xmtp_consent_merge(j->client, &record, &is_taken, error);
+}
+
+static xmtp_status follow_dm(joining *j, const xmtp_group_row *other, xmtp_error *error)
+{
+    char hex[2 * XMTP_GROUP_ID_MAX + 1];
+    xmtp_consent_row row;
+    XMTP_ENSURE(other->group_id.n <= XMTP_GROUP_ID_MAX, XMTP_E_CORRUPT);
+    xmtp_hex_encode(hex, other->group_id);
+    XMTP_TRY(xmtp_stored(
+        j->client,
+        xmtp_consent_read(j->client->db, XMTP_CONSENT_OF_CONVERSATION, hex, &j->arena, &row),
+        error));
+    return follow(j, (xmtp_consent_state)other->consent, row.consented_ns, error);
+}
+
 /* Ours is allowed; one that we come back to is unknown again; another group of a DM is what the DM is;
  * else nothing is decided (groups.md 4.6). */
 static xmtp_status decide_consent(joining *j, xmtp_error *error)
 {
     xmtp_client *client = j->client;
-    if (j->is_made_by_us || j->is_back) {
-        xmtp_consent_state state = j->is_made_by_us ? XMTP_CONSENT_ALLOWED : XMTP_CONSENT_UNKNOWN;
-        return xmtp_consent_decide(client, &j->row, state, error);
+    if (j->row.kind == XMTP_GROUP_KIND_SYNC) {
+        return XMTP_OK;
+    }
+    if (j->is_back && !j->is_made_by_us) {
+        return xmtp_consent_decide(client, &j->row, XMTP_CONSENT_UNKNOWN, error);
+    }
+    if (j->is_made_by_us) {
+        return follow(j, XMTP_CONSENT_ALLOWED, 1, error);
     }
     if (j->row.kind != XMTP_GROUP_KIND_DM || j->is_replacing) {
         return XMTP_OK;
@@ -336,8 +380,7 @@ static xmtp_status decide_consent(joining *j, xmtp_error *error)
                          error));
     for (size_t i = 0; i < rows.count; i++) {
         if (rows.items[i].ref != j->row.ref && rows.items[i].consent != XMTP_CONSENT_UNKNOWN) {
-            return xmtp_consent_decide(client, &j->row, (xmtp_consent_state)rows.items[i].consent,
-                                       error);
+            return follow_dm(j, &rows.items[i], error);
         }
     }
     return XMTP_OK;
@@ -354,6 +397,9 @@ static xmtp_status store_in_transaction(joining *j, xmtp_error *error)
     XMTP_TRY(xmtp_transcript_welcome(client, &j->row, j->adder_installation,
                                      j->opened.message_cursor, j->created_ns, error));
     XMTP_TRY(xmtp_queue_rotation(client, error));
+    if (j->row.kind == XMTP_GROUP_KIND_SYNC) {
+        XMTP_TRY(xmtp_sync_newcomer(client, error));
+    }
     return xmtp_stored(client, xmtp_setting_raise(client->db, "welcome_cursor", j->sequence),
                        error);
 }

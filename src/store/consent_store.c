@@ -73,3 +73,38 @@ xmtp_status xmtp_consent_list(xmtp_database *db, xmtp_arena *arena, xmtp_consent
     xmtp_query_end(&q);
     return status;
 }
+
+xmtp_status xmtp_consent_set_unsent(xmtp_database *db, uint32_t entity_type, const char *entity,
+                                    bool is_unsent)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "UPDATE consent SET is_unsent = ? WHERE entity_type = ? AND entity = ?");
+    xmtp_query_bind_u64(&q, is_unsent);
+    xmtp_query_bind_u64(&q, entity_type);
+    xmtp_query_bind_text(&q, entity);
+    return xmtp_query_run(&q);
+}
+
+xmtp_status xmtp_consent_list_unsent(xmtp_database *db, size_t limit, xmtp_arena *arena,
+                                     xmtp_consent_row **rows, size_t *count)
+{
+    void *items;
+    *count = 0;
+    XMTP_TRY(xmtp_arena_take_array(arena, limit, sizeof(**rows), &items));
+    *rows = items;
+    xmtp_query q = xmtp_query_start(db, "SELECT entity_type, entity, state, consented_ns"
+                                        " FROM consent WHERE is_unsent = 1"
+                                        " ORDER BY entity_type, entity LIMIT ?");
+    xmtp_query_bind_u64(&q, limit);
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    while (status == XMTP_OK && has_row && *count < limit) {
+        status = read_row(&q, arena, &(*rows)[*count]);
+        if (status == XMTP_OK) {
+            (*count)++;
+            status = xmtp_query_step(&q, &has_row);
+        }
+    }
+    xmtp_query_end(&q);
+    return status;
+}

@@ -22,4 +22,12 @@ xmtp_status xmtp_consent_write(xmtp_database *db, const xmtp_consent_row *row);
 xmtp_status xmtp_consent_list(xmtp_database *db, xmtp_arena *arena, xmtp_consent_row **rows,
                               size_t *count);
 
+/* ---- decisions that our other installations are still to be told. A record that is written anew is
+ * none of them. */
+xmtp_status xmtp_consent_set_unsent(xmtp_database *db, uint32_t entity_type, const char *entity,
+                                    bool is_unsent);
+/* At most limit; rows in the arena. */
+xmtp_status xmtp_consent_list_unsent(xmtp_database *db, size_t limit, xmtp_arena *arena,
+                                     xmtp_consent_row **rows, size_t *count);
+
 #endif

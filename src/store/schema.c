@@ -15,6 +15,8 @@
  *   pending_removals  who has asked to leave (groups.md 3.10)
  *   commit_logs, local_commits, remote_commits, readd_requests
  *                     whether we agree with the others on a group's history (groups.md 3.11, 3.12)
+ *   sync_tasks, sync_requests
+ *                     archives that other installations of ours want, and that we want (groups.md 7.2)
  *
  * PRAGMA user_version counts migrations. A migration once released never changes.
  */
@@ -107,8 +109,10 @@ static const char migration_2[] =
 
     "CREATE TABLE consent("
     " entity_type INTEGER NOT NULL, entity TEXT NOT NULL, state INTEGER NOT NULL,"
-    " consented_ns INTEGER NOT NULL, PRIMARY KEY(entity_type, entity)) WITHOUT ROWID;"
-    "INSERT INTO consent SELECT 1, lower(hex(group_id)), 1, created_ns FROM groups AS g"
+    " consented_ns INTEGER NOT NULL, is_unsent INTEGER NOT NULL DEFAULT 0,"
+    " PRIMARY KEY(entity_type, entity)) WITHOUT ROWID;"
+    "CREATE INDEX consent_unsent ON consent(entity_type, entity) WHERE is_unsent = 1;"
+    "INSERT INTO consent SELECT 1, lower(hex(group_id)), 1, created_ns, 0 FROM groups AS g"
     " WHERE added_by = (SELECT inbox_id FROM identity) OR EXISTS(SELECT 1 FROM messages AS m"
     " WHERE m.group_ref = g.id AND m.kind = 1"
     " AND m.sender_inbox = (SELECT inbox_id FROM identity));"
@@ -143,7 +147,13 @@ static const char migration_2[] =
     "CREATE TABLE readd_requests("
     " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
     " installation BLOB NOT NULL, inbox_id TEXT NOT NULL, requested_at INTEGER NOT NULL,"
-    " answered_at INTEGER NOT NULL, PRIMARY KEY(group_ref, installation)) WITHOUT ROWID;";
+    " answered_at INTEGER NOT NULL, PRIMARY KEY(group_ref, installation)) WITHOUT ROWID;"
+
+    "CREATE TABLE sync_tasks("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " message_ref INTEGER NOT NULL UNIQUE REFERENCES messages(id) ON DELETE CASCADE,"
+    " attempts INTEGER NOT NULL, next_ns INTEGER NOT NULL);"
+    "CREATE TABLE sync_requests(pin TEXT PRIMARY KEY, asked_ns INTEGER NOT NULL) WITHOUT ROWID;";
 
 static const char *const migrations[XMTP_DATABASE_VERSION] = {migration_1, migration_2};
 
