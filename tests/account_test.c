@@ -1,8 +1,7 @@
 /* account_test.c - accounts, recovery and installations of an inbox: read, changed, refused. */
 #include "base/status.h"
-#include "crypto/crypto.h"
-#include "identity/passkey.h"
 #include "network.h"
+#include "signers.h"
 
 #include <xmtp/identity.h>
 
@@ -25,26 +24,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static xmtp_account_signer wallet_of(const person *p)
-{
-    return (xmtp_account_signer){.kind = XMTP_ACCOUNT_WALLET, .private_key = p->key};
-}
-
 static xmtp_inbox_state state_of(person *p)
 {
     xmtp_inbox_state out;
     assert_ok(p, xmtp_client_inbox_state(p->client, NULL, true, &out, &p->error));
     return out;
-}
-
-/* A wallet without an inbox. */
-static void wallet_new(person *p, char address[XMTP_ADDRESS_LEN + 1])
-{
-    xmtp_wallet wallet;
-    person_new_key(p);
-    assert_int_equal(xmtp_wallet_parse(p->key, &wallet, NULL), XMTP_OK);
-    memcpy(address, wallet.address, XMTP_ADDRESS_LEN + 1);
-    xmtp_wallet_wipe(&wallet);
 }
 
 static void refused(xmtp_status got, xmtp_status expected, const char *part)
@@ -227,59 +211,6 @@ static void signers_that_cannot_sign_are_told_why(void **state)
 }
 
 /* ---- accounts that sign elsewhere */
-
-typedef struct elsewhere {
-    const char *key; /* wallet */
-    uint8_t passkey_sk[32];
-    uint8_t passkey[65];
-    uint8_t signature[XMTP_SIGNATURE_MAX];
-    char client_data[4096];
-    size_t asked;
-} elsewhere;
-
-static xmtp_status sign_by_wallet(void *context, const char *text, const char *challenge,
-                                  xmtp_account_signature *out)
-{
-    elsewhere *e = context;
-    xmtp_wallet wallet;
-    (void)challenge;
-    e->asked++;
-    assert_memory_equal(text, "XMTP : Authenticate to inbox\n", 29);
-    assert_int_equal(xmtp_wallet_parse(e->key, &wallet, NULL), XMTP_OK);
-    out->signature = xmtp_bytes_of(e->signature, XMTP_WALLET_SIGNATURE_LEN);
-    return xmtp_wallet_sign(&wallet, xmtp_bytes_of_string(text), e->signature);
-}
-
-static xmtp_status sign_by_passkey(void *context, const char *text, const char *challenge,
-                                   xmtp_account_signature *out)
-{
-    elsewhere *e = context;
-    uint8_t message[37 + 32] = {0};
-    size_t n;
-    (void)text;
-    e->asked++;
-    (void)snprintf(e->client_data, sizeof(e->client_data),
-                   "{\"type\":\"webauthn.get\",\"challenge\":\"%s\",\"origin\":\"https://a\"}",
-                   challenge);
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of_string(e->client_data), message + 37);
-    XMTP_TRY(xmtp_signature_ecdsa_p256.sign(
-        e->passkey_sk, e->passkey, xmtp_bytes_of(message, sizeof(message)), e->signature, &n));
-    static const uint8_t authenticator[37];
-    *out = (xmtp_account_signature){.signature = xmtp_bytes_of(e->signature, n),
-                                    .authenticator_data = xmtp_bytes_of(authenticator, 37),
-                                    .client_data_json = xmtp_bytes_of_string(e->client_data)};
-    return XMTP_OK;
-}
-
-static void passkey_new(elsewhere *e, char hex[2 * 33 + 1])
-{
-    memset(e->passkey_sk, 7, sizeof(e->passkey_sk));
-    assert_int_equal(xmtp_signature_ecdsa_p256.public_key(e->passkey_sk, e->passkey), XMTP_OK);
-    uint8_t compressed[33];
-    memcpy(compressed, e->passkey, 33);
-    compressed[0] = (uint8_t)(2 + (e->passkey[64] & 1));
-    xmtp_hex_encode(hex, xmtp_bytes_of(compressed, 33));
-}
 
 static void a_passkey_is_an_account_like_a_wallet(void **state)
 {

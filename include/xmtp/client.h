@@ -12,8 +12,9 @@
  *
  * Calls are plain and blocking: what is asked has happened when they return. A client belongs to
  * one thread at a time; only xmtp_client_wake may be called from others. A failed call changes
- * nothing that the network can see, and the error says why with the numbers. Strings given out are
- * valid until the next call on the same client unless said otherwise.
+ * nothing that the network can see, and the error says why with the numbers; what the caller left in
+ * it before the call does not matter. Strings given out are valid until the next call on the same
+ * client unless said otherwise.
  *
  * Here: opening, sync, streams and the queue. What can be done with conversations is in
  * conversation.h, with messages in message.h, consent in consent.h, what a push server needs
@@ -34,6 +35,7 @@
 extern "C" {
 #endif
 
+struct xmtp_setup;     /* see setup.h */
 struct xmtp_transport; /* how a node is reached; see rpc/transport.h. Tests hand in one that lives
                           in the process */
 
@@ -43,7 +45,7 @@ typedef struct xmtp_client_options {
      * never replaced by another identity. */
     const char *encryption_key;
     /* Instead of encryption_key: an account that signs elsewhere, see identity.h; asked only when
-     * this installation is not registered yet. With database_path it needs a database_key; without,
+     * this installation is not registered yet, and needs no sign where it is. With database_path it needs a database_key; without,
      * the database is memory. */
     const struct xmtp_account_signer *account;
     /* Where the node listens. NULL: http://localhost:5556 */
@@ -62,6 +64,8 @@ typedef struct xmtp_client_options {
     const char *app_version;
     /* NULL: off, see device_sync.h */
     const xmtp_device_sync_options *device_sync;
+    /* Less common choices: registering later, another nonce, logs, ... Read while opening. */
+    const struct xmtp_setup *setup;
 } xmtp_client_options;
 
 /* Opens the database, registers this installation with the network if that has not happened, and is

@@ -135,11 +135,13 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_key_packages(xmtp_client *clien
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_rotate_key_package(xmtp_client *client,
                                                                     xmtp_error *error);
 
-/* ---- changing: each is one update of our inbox
+/* ---- changing: each is one update of our inbox. In signature_request.h the same in steps, for
+ * signatures that come later
  *
  * XMTP_E_ASSOCIATION  the network's rules forbid it, with the network's sentence: the signer is not
  *                     the recovery identifier, say
  * XMTP_E_KEY, XMTP_E_IDENTIFIER, XMTP_E_ARGUMENT  the signer is not what it has to be
+ * XMTP_E_SIGNATURE    what the signer made is not its signature
  * XMTP_E_LIMIT        the log is full
  * XMTP_E_UNSUPPORTED  a contract, and our node cannot ask its chain */
 

@@ -40,6 +40,21 @@ xmtp_status xmtp_account_name_parse(xmtp_account_kind kind, const char *text,
     return xmtp_fail(error, XMTP_E_ARGUMENT, "there is no account kind %d", (int)kind);
 }
 
+xmtp_status xmtp_account_of(xmtp_arena *arena, const xmtp_identifier *id, xmtp_account *out)
+{
+    if (id->kind == XMTP_IDENTIFIER_ETHEREUM) {
+        char *text;
+        XMTP_TRY(xmtp_arena_string(arena, id->value, &text));
+        *out = (xmtp_account){.kind = XMTP_ACCOUNT_WALLET, .identifier = text};
+        return XMTP_OK;
+    }
+    void *hex;
+    XMTP_TRY(xmtp_arena_take(arena, 2 * id->value.n + 1, &hex));
+    xmtp_hex_encode(hex, id->value);
+    *out = (xmtp_account){.kind = XMTP_ACCOUNT_PASSKEY, .identifier = hex};
+    return XMTP_OK;
+}
+
 /* ---- contracts */
 
 static void fill_question(Pb__VerifySmartContractWalletSignaturesRequest__Request *item,
@@ -156,6 +171,10 @@ static xmtp_status sign_elsewhere(const void *context, xmtp_bytes text, xmtp_are
     xmtp_account_signature made = {.signature = {0}};
     char *shown;
     char *challenge;
+    if (hand->account->sign == NULL) {
+        return xmtp_fail(hand->error, XMTP_E_ARGUMENT,
+                         "a signer with neither private_key nor sign");
+    }
     XMTP_TRY(xmtp_arena_string(arena, text, &shown));
     XMTP_TRY(challenge_of(text, arena, &challenge));
     XMTP_TRY(hand->account->sign(hand->account->context, shown, challenge, &made));
@@ -196,7 +215,7 @@ static xmtp_status take_wallet(xmtp_account_hand *hand, xmtp_error *error)
 static xmtp_status take_callback(xmtp_account_hand *hand, xmtp_error *error)
 {
     const xmtp_account_signer *account = hand->account;
-    if (account->sign == NULL) {
+    if (account->sign == NULL && account->identifier == NULL) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "a signer with neither private_key nor sign");
     }
     XMTP_TRY(xmtp_account_name_parse(account->kind, account->identifier, &hand->name, error));

@@ -18,6 +18,9 @@ typedef struct xmtp_account_name {
 xmtp_status xmtp_account_name_parse(xmtp_account_kind kind, const char *text,
                                     xmtp_account_name *out, xmtp_error *error);
 
+/* The other way: what the network names, as applications read it; its text is in the arena. */
+xmtp_status xmtp_account_of(xmtp_arena *arena, const xmtp_identifier *id, xmtp_account *out);
+
 /* A signer of an application, ready to sign; holds a private key: wipe it. */
 typedef struct xmtp_account_hand {
     xmtp_client *client;
@@ -29,7 +32,8 @@ typedef struct xmtp_account_hand {
     xmtp_error *error;
 } xmtp_account_hand;
 
-/* hand must stay where it is until it is wiped. */
+/* hand must stay where it is until it is wiped. One that only names an account (no sign) is taken,
+ * and refuses when it is to sign. */
 xmtp_status xmtp_account_hand_take(xmtp_account_hand *hand, xmtp_client *client,
                                    const xmtp_account_signer *account, xmtp_error *error);
 void xmtp_account_hand_wipe(xmtp_account_hand *hand);

@@ -8,12 +8,14 @@
 #include "client/round.h"
 #include "client/stream.h"
 #include "crypto/crypto.h"
+#include "identity/inbox_id.h"
 #include "rpc/grpc_transport.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <xmtp/setup.h>
 
 enum { PATH_LEN_MAX = 4096 };
 
@@ -56,7 +58,7 @@ xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client)
 {
     return (xmtp_mls_config){
         .env = &client->env,
-        .past_epochs_max = XMTP_PAST_EPOCHS,
+        .past_epochs_max = XMTP_PAST_EPOCHS, /* of any age, as in the official client */
         .private_messages_only = true,
         .refuse_psks = true,
         .openmls_verdicts = true, /* commits are judged as the official client judges them */
@@ -222,6 +224,24 @@ static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
     return xmtp_stored(client, xmtp_group_row_delete_unfinished(client->db), error);
 }
 
+/* Who the database is, or a new installation; registered unless it is to wait. */
+static xmtp_status take_identity(xmtp_client *client, const xmtp_setup *setup,
+                                 const xmtp_account_hand *hand, xmtp_error *error)
+{
+    bool is_there;
+    client->nonce = setup->nonce == 0 ? XMTP_NONCE_DEFAULT : setup->nonce;
+    XMTP_TRY(xmtp_identity_load(client, &is_there, error));
+    if (!is_there) {
+        XMTP_TRY(xmtp_installation_generate(&client->env, &client->installation));
+    }
+    xmtp_hex_encode(client->installation_id,
+                    xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)));
+    if (!client->is_registered && !setup->without_registration) {
+        return xmtp_register(client, &hand->signer, error);
+    }
+    return is_there ? XMTP_OK : xmtp_inbox_choose(client, &hand->signer.identifier, NULL, error);
+}
+
 static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_options *options,
                                      const xmtp_account_hand *hand, xmtp_error *error)
 {
@@ -237,11 +257,8 @@ static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_opti
     XMTP_TRY(open_transport(client, options, error));
     XMTP_TRY(open_database(client, options, hand, error));
     XMTP_TRY(load_settings(client, error));
-    XMTP_TRY(xmtp_register(client, &hand->signer, error));
-    xmtp_inbox_credential_encode(client->inbox_id, client->credential);
-    xmtp_hex_encode(client->installation_id,
-                    xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)));
-    return XMTP_OK;
+    static const xmtp_setup usual = {0};
+    return take_identity(client, options->setup == NULL ? &usual : options->setup, hand, error);
 }
 
 static xmtp_status take_wallet(xmtp_account_hand *hand, xmtp_client *client,
@@ -310,6 +327,7 @@ xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *optio
     xmtp_client *client;
     xmtp_account_hand hand;
     *out = NULL;
+    xmtp_error_clear(error);
     XMTP_TRY(client_new(&client, options, error));
     xmtp_status status = take_account(&hand, client, options, error);
     if (status == XMTP_OK) {
@@ -336,6 +354,7 @@ xmtp_status xmtp_client_open_observer(xmtp_client **out, const xmtp_client_optio
 {
     xmtp_client *client;
     *out = NULL;
+    xmtp_error_clear(error);
     XMTP_TRY(client_new(&client, options, error));
     return opened(out, client, open_observing(client, options, error), error);
 }
@@ -364,6 +383,7 @@ void xmtp_client_close(xmtp_client *client)
 
 xmtp_status xmtp_client_check_database(xmtp_client *client, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_DATABASE, error));
     return xmtp_stored(client, xmtp_database_check(client->db), error);
 }
 

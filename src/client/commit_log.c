@@ -435,6 +435,7 @@ static xmtp_status tick(xmtp_client *client, xmtp_arena *arena, xmtp_error *erro
 
 xmtp_status xmtp_client_sync_commit_logs(xmtp_client *client, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_arena arena;
     xmtp_error why = {0};
     xmtp_scratch(client, &arena);
@@ -500,6 +501,7 @@ static xmtp_status copy_entries(xmtp_client *client, int64_t ref, xmtp_arena *ar
 xmtp_status xmtp_client_debug_info(xmtp_client *client, const xmtp_conversation_id *id,
                                    xmtp_debug_info *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref;
     xmtp_group_row row;
     xmtp_commit_log_row log;

@@ -222,6 +222,7 @@ static xmtp_status set_one(xmtp_client *client, const xmtp_consent *record, xmtp
 xmtp_status xmtp_client_set_consent(xmtp_client *client, const xmtp_consent *records, size_t count,
                                     xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     for (size_t i = 0; i < count; i++) {
         XMTP_TRY(check_record(&records[i], i, error));
     }
@@ -239,6 +240,7 @@ xmtp_status xmtp_client_set_consent(xmtp_client *client, const xmtp_consent *rec
 xmtp_status xmtp_client_consent(xmtp_client *client, xmtp_consent_entity entity_type,
                                 const char *entity, xmtp_consent_state *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     const xmtp_consent record = {.entity_type = entity_type, .entity = entity};
     xmtp_consent found;
     *out = XMTP_CONSENT_UNKNOWN;
@@ -252,6 +254,7 @@ xmtp_status xmtp_client_set_conversation_consent(xmtp_client *client,
                                                  const xmtp_conversation_id *id,
                                                  xmtp_consent_state state, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref;
     char hex[2 * XMTP_GROUP_ID_MAX + 1];
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
@@ -264,6 +267,7 @@ xmtp_status xmtp_client_set_conversation_consent(xmtp_client *client,
 xmtp_status xmtp_client_consents(xmtp_client *client, xmtp_consent_visit visit, void *context,
                                  xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_arena arena;
     xmtp_consent_row *rows = NULL;
     size_t count = 0;

@@ -108,6 +108,7 @@ enum {
 xmtp_status xmtp_client_conversations(xmtp_client *client, xmtp_conversation_visit visit,
                                       void *context, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     const xmtp_conversation_query all = {.consent_states = EVERY_CONSENT};
     return list(client, &all, visit, context, error);
 }
@@ -117,6 +118,7 @@ xmtp_status xmtp_client_conversations_where(xmtp_client *client,
                                             xmtp_conversation_visit visit, void *context,
                                             xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_conversation_query q = *query;
     q.consent_states = q.consent_states == 0 ? ALLOWED_AND_UNKNOWN : q.consent_states;
     return list(client, &q, visit, context, error);
@@ -126,6 +128,7 @@ xmtp_status xmtp_client_dm_duplicates(xmtp_client *client, const xmtp_conversati
                                       xmtp_conversation_visit visit, void *context,
                                       xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref;
     xmtp_arena arena;
     xmtp_group_row row;
@@ -148,6 +151,7 @@ xmtp_status xmtp_client_dm_duplicates(xmtp_client *client, const xmtp_conversati
 xmtp_status xmtp_client_conversation(xmtp_client *client, const xmtp_conversation_id *id,
                                      xmtp_conversation *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref = 0;
     xmtp_group_row row;
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
@@ -221,6 +225,7 @@ static xmtp_status visit_members(member_list *list, xmtp_member_visit visit, voi
 xmtp_status xmtp_client_members(xmtp_client *client, const xmtp_conversation_id *id,
                                 xmtp_member_visit visit, void *context, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref = 0;
     member_list list = {.client = client};
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));

@@ -173,6 +173,7 @@ xmtp_status xmtp_client_delete_message(xmtp_client *client,
                                        const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                        xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     return change_message(client, &(change){.message_id = message_id}, error);
 }
 
@@ -180,5 +181,6 @@ xmtp_status xmtp_client_edit_message(xmtp_client *client,
                                      const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                      const xmtp_content *content, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     return change_message(client, &(change){.message_id = message_id, .content = content}, error);
 }

@@ -76,6 +76,7 @@ static xmtp_status fill(xmtp_client *client, const xmtp_mls_group *group, xmtp_a
 xmtp_status xmtp_client_conversation_details(xmtp_client *client, const xmtp_conversation_id *id,
                                              xmtp_conversation_details *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref = 0;
     xmtp_mls_group *group;
     *out = (xmtp_conversation_details){0};

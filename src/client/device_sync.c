@@ -300,7 +300,7 @@ static xmtp_status sync_groups(xmtp_client *client, xmtp_error *error)
 
 xmtp_status xmtp_client_sync_devices(xmtp_client *client, xmtp_error *error)
 {
-    XMTP_TRY(xmtp_needs_inbox(client, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     if (!client->device_sync.is_on) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "this client was opened without device sync");
     }

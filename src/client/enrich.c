@@ -139,6 +139,7 @@ xmtp_status xmtp_client_messages_enriched(xmtp_client *client, const xmtp_messag
                                           xmtp_enriched_visit visit, void *context,
                                           xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     enum { LEFT_OUT_MAX = XMTP_CONTENT_TYPE_COUNT + 4 };
     xmtp_content_type left_out[LEFT_OUT_MAX];
     size_t count = sizeof about_others / sizeof about_others[0];
@@ -172,6 +173,7 @@ static xmtp_status note_newest(void *context, const xmtp_message *message)
 xmtp_status xmtp_client_last_message(xmtp_client *client, const xmtp_conversation_id *id,
                                      xmtp_message *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     static const xmtp_content_type shown[] = {
         XMTP_CONTENT_UNKNOWN,           XMTP_CONTENT_TEXT,
         XMTP_CONTENT_REACTION,          XMTP_CONTENT_REPLY,
@@ -193,6 +195,7 @@ xmtp_status xmtp_client_last_message(xmtp_client *client, const xmtp_conversatio
 xmtp_status xmtp_client_last_reads(xmtp_client *client, const xmtp_conversation_id *id,
                                    xmtp_read_visit visit, void *context, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref;
     xmtp_arena arena;
     xmtp_message_read *reads = NULL;

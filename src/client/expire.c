@@ -94,6 +94,7 @@ static xmtp_status delete_names(xmtp_client *client, xmtp_message_name *names, s
 
 xmtp_status xmtp_client_delete_expired(xmtp_client *client, size_t *count, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_arena arena;
     xmtp_message_name *names = NULL;
     size_t found = 0;
@@ -123,6 +124,7 @@ xmtp_status xmtp_client_forget_message(xmtp_client *client,
                                        const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                        xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_bytes id = xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN);
     xmtp_message message;
     XMTP_TRY(xmtp_client_message(client, message_id, &message, error));

@@ -79,6 +79,7 @@ xmtp_status xmtp_client_group_add(xmtp_client *client, const xmtp_conversation_i
                                   const char *const *members, size_t member_count,
                                   xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_arena arena;
     change what = {0};
     xmtp_scratch(client, &arena);
@@ -105,6 +106,7 @@ xmtp_status xmtp_client_group_remove(xmtp_client *client, const xmtp_conversatio
                                      const char *const *members, size_t member_count,
                                      xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_arena arena;
     change what = {0};
     xmtp_scratch(client, &arena);
@@ -200,6 +202,7 @@ static xmtp_status check_value(xmtp_group_field field, const char *value, xmtp_e
 xmtp_status xmtp_client_group_set(xmtp_client *client, const xmtp_conversation_id *group,
                                   xmtp_group_field field, const char *value, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     const char *text = value == NULL ? "" : value;
     XMTP_TRY(check_value(field, text, error));
     change what = new_change(client);
@@ -210,6 +213,7 @@ xmtp_status xmtp_client_group_set(xmtp_client *client, const xmtp_conversation_i
 xmtp_status xmtp_client_group_rename(xmtp_client *client, const xmtp_conversation_id *group,
                                      const char *name, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     return xmtp_client_group_set(client, group, XMTP_FIELD_NAME, name, error);
 }
 
@@ -217,6 +221,7 @@ xmtp_status xmtp_client_group_swap_app_data(xmtp_client *client, const xmtp_conv
                                             const char *expected, const char *value,
                                             xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     const char *text = value == NULL ? "" : value;
     XMTP_TRY(check_value(XMTP_FIELD_APP_DATA, text, error));
     change what = new_change(client);
@@ -227,6 +232,7 @@ xmtp_status xmtp_client_group_swap_app_data(xmtp_client *client, const xmtp_conv
 xmtp_status xmtp_client_set_disappearing(xmtp_client *client, const xmtp_conversation_id *id,
                                          uint64_t from_ns, uint64_t in_ns, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     char from[24];
     char in[24];
     XMTP_TRY(xmtp_check_disappearing(from_ns, in_ns, error));
@@ -245,6 +251,7 @@ xmtp_status xmtp_client_group_change_admins(xmtp_client *client, const xmtp_conv
                                             xmtp_admin_change change_kind, const char *member,
                                             xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
     if ((int)change_kind < XMTP_ADMIN_ADD || change_kind > XMTP_SUPER_ADMIN_REMOVE) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "change of admins %d", (int)change_kind);
@@ -264,6 +271,7 @@ xmtp_status xmtp_client_group_set_permission(xmtp_client *client, const xmtp_con
                                              xmtp_permission permission, xmtp_group_field field,
                                              xmtp_policy policy, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     bool is_metadata = permission == XMTP_PERMISSION_UPDATE_METADATA;
     if ((int)permission < XMTP_PERMISSION_ADD_MEMBER ||
         permission > XMTP_PERMISSION_UPDATE_METADATA ||

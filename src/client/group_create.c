@@ -293,10 +293,10 @@ static xmtp_status dm_id_of(xmtp_client *client, const char *peer,
 xmtp_status xmtp_client_dm_find(xmtp_client *client, const char *peer, xmtp_conversation_id *out,
                                 xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
     char dm_id[XMTP_DM_ID_LEN + 1];
     *out = (xmtp_conversation_id){0};
-    XMTP_TRY(xmtp_needs_inbox(client, error));
     XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
     xmtp_status status = find_dm(client, dm_id, out);
     return status == XMTP_E_NOT_FOUND ? xmtp_fail(error, status, "no DM with %s", inbox_id)
@@ -356,10 +356,10 @@ xmtp_status xmtp_client_dm_with(xmtp_client *client, const char *peer,
                                 const xmtp_group_options *options, xmtp_conversation_id *out,
                                 xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
     char dm_id[XMTP_DM_ID_LEN + 1];
     *out = (xmtp_conversation_id){0};
-    XMTP_TRY(xmtp_needs_inbox(client, error));
     XMTP_TRY(check_dm_options(options, error));
     XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
     xmtp_status status = find_dm(client, dm_id, out);
@@ -381,6 +381,7 @@ xmtp_status xmtp_client_dm_with(xmtp_client *client, const char *peer,
 xmtp_status xmtp_client_dm(xmtp_client *client, const char *peer, xmtp_conversation_id *out,
                            xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     static const xmtp_group_options nothing;
     return xmtp_client_dm_with(client, peer, &nothing, out, error);
 }
@@ -398,10 +399,10 @@ xmtp_status xmtp_client_group_create_with(xmtp_client *client, const xmtp_group_
                                           const char *const *members, size_t member_count,
                                           xmtp_conversation_id *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_arena arena;
     xmtp_string_list people;
     *out = (xmtp_conversation_id){0};
-    XMTP_TRY(xmtp_needs_inbox(client, error));
     XMTP_TRY(check_group_options(options, error));
     xmtp_scratch(client, &arena);
     xmtp_status status = xmtp_resolve_all(client, members, member_count, &arena, &people, error);
@@ -417,6 +418,7 @@ xmtp_status xmtp_client_group_create(xmtp_client *client, const char *name,
                                      const char *const *members, size_t member_count,
                                      xmtp_conversation_id *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     const xmtp_group_options options = {.name = name};
     return xmtp_client_group_create_with(client, &options, members, member_count, out, error);
 }

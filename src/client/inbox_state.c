@@ -16,21 +16,6 @@ static xmtp_status count_one(void *context, uint64_t sequence_id, xmtp_bytes dat
     return XMTP_OK;
 }
 
-static xmtp_status account_of(xmtp_arena *arena, const xmtp_identifier *id, xmtp_account *out)
-{
-    if (id->kind == XMTP_IDENTIFIER_ETHEREUM) {
-        char *text;
-        XMTP_TRY(xmtp_arena_string(arena, id->value, &text));
-        *out = (xmtp_account){.kind = XMTP_ACCOUNT_WALLET, .identifier = text};
-        return XMTP_OK;
-    }
-    void *hex;
-    XMTP_TRY(xmtp_arena_take(arena, 2 * id->value.n + 1, &hex));
-    xmtp_hex_encode(hex, id->value);
-    *out = (xmtp_account){.kind = XMTP_ACCOUNT_PASSKEY, .identifier = hex};
-    return XMTP_OK;
-}
-
 static xmtp_status fill_members(const xmtp_association *state, xmtp_arena *arena,
                                 xmtp_inbox_state *out)
 {
@@ -43,7 +28,7 @@ static xmtp_status fill_members(const xmtp_association *state, xmtp_arena *arena
     for (size_t i = 0; i < count; i++) {
         xmtp_association_member member = xmtp_association_member_at(state, i);
         if (member.identifier.kind != XMTP_IDENTIFIER_INSTALLATION) {
-            XMTP_TRY(account_of(arena, &member.identifier, &accounts[out->account_count]));
+            XMTP_TRY(xmtp_account_of(arena, &member.identifier, &accounts[out->account_count]));
             out->account_count++;
             continue;
         }
@@ -60,7 +45,6 @@ static xmtp_status fill_members(const xmtp_association *state, xmtp_arena *arena
 static xmtp_status own_or(const xmtp_client *client, const char **inbox_id, xmtp_error *error)
 {
     if (*inbox_id == NULL) {
-        XMTP_TRY(xmtp_needs_inbox(client, error));
         *inbox_id = client->inbox_id;
     }
     if (!xmtp_inbox_id_is_valid(xmtp_bytes_of_string(*inbox_id))) {
@@ -82,6 +66,7 @@ static xmtp_status find_state(xmtp_client *client, const char *inbox_id, bool re
 xmtp_status xmtp_client_inbox_state(xmtp_client *client, const char *inbox_id, bool refresh,
                                     xmtp_inbox_state *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_DATABASE, error));
     const xmtp_association *state;
     uint64_t sequence_id;
     char *id;
@@ -96,7 +81,7 @@ xmtp_status xmtp_client_inbox_state(xmtp_client *client, const char *inbox_id, b
     XMTP_TRY(xmtp_arena_string(&client->out, xmtp_bytes_of_string(inbox_id), &id));
     out->inbox_id = id;
     xmtp_identifier recovery = xmtp_association_recovery(state);
-    XMTP_TRY(account_of(&client->out, &recovery, &out->recovery));
+    XMTP_TRY(xmtp_account_of(&client->out, &recovery, &out->recovery));
     return fill_members(state, &client->out, out);
 }
 
@@ -104,6 +89,7 @@ xmtp_status xmtp_client_has_account(xmtp_client *client, const char *inbox_id,
                                     xmtp_account_kind kind, const char *identifier, bool *out,
                                     xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_DATABASE, error));
     const xmtp_association *state;
     uint64_t sequence_id;
     xmtp_account_name name;
@@ -119,6 +105,7 @@ xmtp_status xmtp_client_has_account(xmtp_client *client, const char *inbox_id,
 xmtp_status xmtp_client_has_installation(xmtp_client *client, const char *inbox_id,
                                          const char *installation_id, bool *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_DATABASE, error));
     const xmtp_association *state;
     uint64_t sequence_id;
     uint8_t key[XMTP_INSTALLATION_LEN];
@@ -166,12 +153,13 @@ static xmtp_status get_inbox_ids(xmtp_client *client, const char *const *identif
 xmtp_status xmtp_client_find_inbox(xmtp_client *client, xmtp_account_kind kind,
                                    const char *identifier, const char **inbox_id, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_DATABASE, error));
     xmtp_account_name name;
     xmtp_account account;
     const Pb__GetInboxIdsResponse *answer;
     *inbox_id = NULL;
     XMTP_TRY(xmtp_account_name_parse(kind, identifier, &name, error));
-    XMTP_TRY(account_of(&client->out, &name.identifier, &account));
+    XMTP_TRY(xmtp_account_of(&client->out, &name.identifier, &account));
     XMTP_TRY(get_inbox_ids(client, &account.identifier, 1, name.identifier.kind, &client->out,
                            &answer, error));
     const char *found = answer->responses[0]->inbox_id;
@@ -205,6 +193,7 @@ static xmtp_status ask_whom(xmtp_client *client, const char *const *addresses, s
 xmtp_status xmtp_client_can_message(xmtp_client *client, const char *const *addresses, size_t count,
                                     bool *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_DATABASE, error));
     xmtp_arena arena;
     memset(out, 0, count * sizeof(*out));
     if (count == 0) {
@@ -220,6 +209,7 @@ xmtp_status xmtp_inbox_id_of(xmtp_account_kind kind, const char *identifier, uin
                              char out[65], xmtp_error *error)
 {
     xmtp_account_name name;
+    xmtp_error_clear(error);
     XMTP_TRY(xmtp_account_name_parse(kind, identifier, &name, error));
     return xmtp_inbox_id(&name.identifier, nonce, out, error);
 }
@@ -281,6 +271,7 @@ static xmtp_status fetch_statuses(xmtp_client *client, size_t count, xmtp_key_pa
 xmtp_status xmtp_client_key_packages(xmtp_client *client, const char *const *installation_ids,
                                      size_t count, xmtp_key_package_status *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_DATABASE, error));
     xmtp_arena arena;
     for (size_t i = 0; i < count; i++) {
         out[i] = (xmtp_key_package_status){.installation_id = installation_ids[i],
@@ -297,7 +288,7 @@ xmtp_status xmtp_client_key_packages(xmtp_client *client, const char *const *ins
 
 xmtp_status xmtp_client_rotate_key_package(xmtp_client *client, xmtp_error *error)
 {
-    XMTP_TRY(xmtp_needs_inbox(client, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     return xmtp_rotate_key_package(client, error);
 }
 
@@ -306,7 +297,7 @@ xmtp_status xmtp_client_rotate_key_package(xmtp_client *client, xmtp_error *erro
 xmtp_status xmtp_client_sign(xmtp_client *client, const char *text,
                              uint8_t signature[XMTP_SIGNATURE_BYTES], xmtp_error *error)
 {
-    XMTP_TRY(xmtp_needs_inbox(client, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_INBOX, error));
     return xmtp_installation_sign_public(&client->installation, xmtp_bytes_of_string(text),
                                          signature);
 }

@@ -48,6 +48,7 @@ static xmtp_status check_may_leave(xmtp_client *client, const xmtp_conversation_
 xmtp_status xmtp_client_leave(xmtp_client *client, const xmtp_conversation_id *id,
                               xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_writer w;
     bool is_asked;
     XMTP_TRY(check_may_leave(client, id, &is_asked, error));

@@ -152,6 +152,7 @@ static xmtp_status make_filter(xmtp_client *client, const xmtp_message_query *qu
 xmtp_status xmtp_client_messages(xmtp_client *client, const xmtp_message_query *query,
                                  xmtp_message_visit visit, void *context, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_message_page page = {.newest_first = query->newest_first, .by_arrival = query->by_arrival};
     xmtp_arena arena;
     xmtp_scratch(client, &arena);
@@ -166,6 +167,7 @@ xmtp_status xmtp_client_messages(xmtp_client *client, const xmtp_message_query *
 xmtp_status xmtp_client_message_count(xmtp_client *client, const xmtp_message_query *query,
                                       uint64_t *count, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_message_filter filter;
     xmtp_arena arena;
     *count = 0;
@@ -181,6 +183,7 @@ xmtp_status xmtp_client_message_count(xmtp_client *client, const xmtp_message_qu
 xmtp_status xmtp_client_message(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                 xmtp_message *out, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_message_row row;
     xmtp_arena_reset(&client->out);
     xmtp_status status = xmtp_message_find(

@@ -39,6 +39,7 @@ static xmtp_status visit_topic(void *context, const xmtp_conversation *conversat
 xmtp_status xmtp_client_push_topics(xmtp_client *client, xmtp_topic_visit visit, void *context,
                                     xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     char topic[XMTP_TOPIC_MAX];
     topic_list list = {.visit = visit, .context = context};
     const xmtp_conversation_query all = {.with_duplicates = true};
@@ -92,6 +93,7 @@ static xmtp_status list_groups(xmtp_client *client, const xmtp_conversation_id *
 xmtp_status xmtp_client_hmac_keys(xmtp_client *client, const xmtp_conversation_id *id,
                                   xmtp_hmac_key_visit visit, void *context, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_arena arena;
     xmtp_group_rows rows = {0};
     XMTP_TRY(xmtp_hmac_root(client, error));
@@ -133,6 +135,7 @@ static xmtp_status apply_message(xmtp_client *client, const Pb__GroupMessage__V1
 xmtp_status xmtp_client_process_message(xmtp_client *client, xmtp_bytes group_message,
                                         xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_arena arena;
     void *message;
     xmtp_scratch(client, &arena);
@@ -152,6 +155,7 @@ xmtp_status xmtp_client_process_message(xmtp_client *client, xmtp_bytes group_me
 xmtp_status xmtp_client_process_welcome(xmtp_client *client, xmtp_bytes welcome_message,
                                         xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_arena arena;
     void *message;
     xmtp_scratch(client, &arena);

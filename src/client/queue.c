@@ -13,7 +13,7 @@
 
 xmtp_status xmtp_client_queue_enable(xmtp_client *client, xmtp_error *error)
 {
-    XMTP_TRY(xmtp_needs_inbox(client, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     XMTP_TRY(xmtp_stored(client, xmtp_setting_raise(client->db, "queue_enabled", 1), error));
     client->is_queue_enabled = true;
     return XMTP_OK;
@@ -78,6 +78,7 @@ static xmtp_status hand_out(xmtp_client *client, const xmtp_queue_row *row, xmtp
 xmtp_status xmtp_client_queue_next(xmtp_client *client, xmtp_queue_entry *out, uint64_t *next_ns,
                                    xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     uint64_t now_ns = xmtp_now_ns(client);
     uint64_t soonest_ns = UINT64_MAX;
     xmtp_queue_row row = {0};
@@ -176,6 +177,7 @@ xmtp_status xmtp_client_queue_acknowledge(xmtp_client *client,
                                           const xmtp_answer *answers, size_t answer_count,
                                           xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     xmtp_arena arena;
     void *refs;
     xmtp_scratch(client, &arena);
@@ -204,6 +206,7 @@ xmtp_status xmtp_client_queue_fail(xmtp_client *client,
                                    const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                    uint64_t retry_at_ns, bool set_aside, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     XMTP_TRY(xmtp_begin(client, error));
     xmtp_status status = xmtp_queue_set_failed(
         client->db, xmtp_bytes_of(message_id, XMTP_MESSAGE_ID_LEN), retry_at_ns, set_aside);

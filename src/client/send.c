@@ -232,6 +232,7 @@ xmtp_status xmtp_client_send_with(xmtp_client *client, const xmtp_conversation_i
                                   xmtp_bytes encoded_content, const xmtp_send_options *options,
                                   uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     int64_t ref = 0;
     group_work work;
     uint8_t own_id[XMTP_MESSAGE_ID_LEN];
@@ -249,6 +250,7 @@ xmtp_status xmtp_client_send_content(xmtp_client *client, const xmtp_conversatio
                                      xmtp_bytes encoded_content, bool should_push,
                                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     const xmtp_send_options options = {.should_push = should_push};
     return xmtp_client_send_with(client, id, encoded_content, &options, message_id, error);
 }
@@ -274,6 +276,7 @@ xmtp_status xmtp_client_prepare(xmtp_client *client, const xmtp_conversation_id 
                                 xmtp_bytes encoded_content, const xmtp_send_options *options,
                                 uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     int64_t ref = 0;
     group_work work;
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
@@ -344,6 +347,7 @@ static xmtp_status publish_queued(group_work *work, xmtp_error *error)
 xmtp_status xmtp_client_publish_messages(xmtp_client *client, const xmtp_conversation_id *id,
                                          xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     int64_t ref = 0;
     group_work work;
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
@@ -379,6 +383,7 @@ xmtp_status xmtp_client_publish_message(xmtp_client *client,
                                         const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                         xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_message message;
     xmtp_intent_row held;
     xmtp_arena arena;
@@ -425,6 +430,7 @@ xmtp_status xmtp_client_send_text(xmtp_client *client, const xmtp_conversation_i
                                   const char *text, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                   xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_writer w;
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
     return send_writer(client, id, &w, xmtp_content_text(&w, text), message_id, error);
@@ -434,6 +440,7 @@ xmtp_status xmtp_client_send_reply(xmtp_client *client, const xmtp_conversation_
                                    const uint8_t reference[XMTP_MESSAGE_ID_LEN], const char *text,
                                    uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_writer w;
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
     return send_writer(client, id, &w, xmtp_content_reply(&w, reference, text), message_id, error);

@@ -6,6 +6,7 @@
  * -> node call.c           one unary call, with retries    receive.c        pages of messages, in
  * order group_cache.c    loaded MLS groups               commit_apply.c   commits, own and foreign
  *     stream.c         poll                            post_commit.c    sending welcomes
+ *     enter.c          what a public call needs
  *     queue.c          exactly once                    welcome.c        receiving welcomes
  *     device_sync.c    other devices of this inbox     preferences.c    what they tell each other
  *
@@ -93,12 +94,15 @@ struct xmtp_client {
     xmtp_transport own_transport;
     const xmtp_transport *transport;
     bool owns_transport;
-    xmtp_database *db;
+    xmtp_database *db;  /* NULL while it was let go */
+    bool is_registered; /* this installation is in the log of the inbox */
+    bool is_light;      /* publishes nothing */
 
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
     char account[2 * XMTP_PASSKEY_MAX +
                  1];                    /* whom the inbox was opened with: address or key in hex */
     char address[XMTP_ADDRESS_LEN + 1]; /* "" when that is a passkey */
+    uint64_t nonce;                     /* of an inbox that is still to be made */
     char installation_id[2 * XMTP_INSTALLATION_LEN + 1];
     xmtp_installation installation;
     uint8_t credential[XMTP_CREDENTIAL_LEN];
@@ -163,13 +167,29 @@ xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client);
 /* True for failures that say nothing about the input: trying again later may succeed. */
 bool xmtp_is_our_trouble(xmtp_status status);
 
-/* XMTP_E_NOT_REGISTERED for a client without an inbox (xmtp_client_open_observer). */
-static inline xmtp_status xmtp_needs_inbox(const xmtp_client *client, xmtp_error *error)
+/* ---- enter.c: how every public call begins */
+
+/* A caller's error may hold anything; what a call finds in it must be its own. */
+static inline void xmtp_error_clear(xmtp_error *error)
 {
-    return client->inbox_id[0] != '\0'
-               ? XMTP_OK
-               : xmtp_fail(error, XMTP_E_NOT_REGISTERED, "this client was opened without an inbox");
+    if (error != NULL) {
+        error->status = XMTP_OK;
+        error->text[0] = '\0';
+    }
 }
+
+typedef enum xmtp_needs {
+    XMTP_NEEDS_DATABASE = 0,     /* all calls do */
+    XMTP_NEEDS_INBOX = 1,        /* not an observer */
+    XMTP_NEEDS_REGISTRATION = 3, /* this installation is one of the inbox */
+    XMTP_NEEDS_PUBLISHING = 4,   /* not a light client */
+} xmtp_needs;
+
+/* Clears error and refuses what this client cannot do as it is:
+ *   XMTP_E_CLOSED          the database was let go
+ *   XMTP_E_NOT_REGISTERED  an observer, or not registered yet
+ *   XMTP_E_STATE           a light client is to publish */
+xmtp_status xmtp_enter(const xmtp_client *client, unsigned needs, xmtp_error *error);
 
 /* ---- call.c */
 
@@ -207,8 +227,15 @@ xmtp_verifier xmtp_client_verifier(xmtp_client *client);
 
 /* ---- registration.c, key_rotation.c */
 
-/* Makes sure that this installation is in the log of the inbox of client->account. May publish;
- * only then the account signs. */
+/* Who this database is: takes inbox and installation over, and whether it is registered. *is_there
+ * false: it is nobody yet. XMTP_E_DATABASE_KEY: another account's. */
+xmtp_status xmtp_identity_load(xmtp_client *client, bool *is_there, xmtp_error *error);
+/* The account's inbox on the network, else the one that it would make with our nonce: *is_new, which
+ * may be NULL. */
+xmtp_status xmtp_inbox_choose(xmtp_client *client, const xmtp_identifier *account, bool *is_new,
+                              xmtp_error *error);
+/* Puts this installation into the log of the inbox of client->account, which signs unless it did
+ * in an earlier try. */
 xmtp_status xmtp_register(xmtp_client *client, const xmtp_signer *account, xmtp_error *error);
 xmtp_status xmtp_publish_identity_update(xmtp_client *client, xmtp_bytes update, xmtp_error *error);
 /* Generates, stores and uploads a new key package; older ones live another day. */

@@ -392,7 +392,7 @@ static xmtp_status open_or_wait(xmtp_client *client, uint64_t timeout_ns, xmtp_e
 
 xmtp_status xmtp_client_poll(xmtp_client *client, uint64_t timeout_ns, xmtp_error *error)
 {
-    XMTP_TRY(xmtp_needs_inbox(client, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     if (client->stream.welcomes == NULL) {
         return open_or_wait(client, timeout_ns, error);
     }

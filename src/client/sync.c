@@ -144,6 +144,7 @@ static xmtp_status sync_dm_duplicates(xmtp_client *client, const xmtp_group_row 
 xmtp_status xmtp_client_sync_conversation(xmtp_client *client, const xmtp_conversation_id *id,
                                           xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     int64_t ref = 0;
     xmtp_arena arena;
     xmtp_group_row row;
@@ -260,7 +261,6 @@ static xmtp_status sync_groups(xmtp_client *client, uint32_t consent_states,
 static xmtp_status sync_all(xmtp_client *client, uint32_t consent_states, xmtp_sync_counts *counts,
                             xmtp_error *error)
 {
-    XMTP_TRY(xmtp_needs_inbox(client, error));
     client->is_node_away = false;
     xmtp_arena arena;
     xmtp_scratch(client, &arena);
@@ -288,13 +288,14 @@ xmtp_status xmtp_chores(xmtp_client *client, xmtp_error *error)
 
 xmtp_status xmtp_client_sync_welcomes(xmtp_client *client, xmtp_error *error)
 {
-    XMTP_TRY(xmtp_needs_inbox(client, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION, error));
     client->is_node_away = false;
     return xmtp_sync_welcomes(client, error);
 }
 
 xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_sync_counts ignored = {0};
     return sync_all(client, UINT32_MAX, &ignored, error);
 }
@@ -302,6 +303,7 @@ xmtp_status xmtp_client_sync(xmtp_client *client, xmtp_error *error)
 xmtp_status xmtp_client_sync_where(xmtp_client *client, uint32_t consent_states,
                                    xmtp_sync_counts *counts, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
     xmtp_sync_counts own = {0};
     uint32_t default_states =
         XMTP_CONSENT_BIT(XMTP_CONSENT_ALLOWED) | XMTP_CONSENT_BIT(XMTP_CONSENT_UNKNOWN);
