@@ -1,132 +1,97 @@
-/* sim.h - the world of sim_test.c: chance and time from a seed, a network that fails on purpose, devices
- * that die at a write, and a node that starts anew.
- *
- *     device --wire--> faults --> in-process transport --> node with a data folder
- */
+/* sim.h - the world of sim_test.c: devices of people on a network from one seed (xmtp/network.h). */
 #ifndef XMTP_TESTS_SIM_H
 #define XMTP_TESTS_SIM_H
 
 #include "client/state.h"
-#include "network.h"
 #include "store/query.h"
 
-#include <ftw.h>
-#include <pthread.h>
-#include <stdatomic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xmtp/network.h>
 
 enum {
-    PEOPLE = 8,
-    AT_FIRST = 11, /* devices: the first three people have a second one */
-    DEVICES = 13,  /* and two people get one while it runs */
-    GROUPS_MAX = 24,
-    STEPS_MAX = 5000,
-    LATE_MAX = 8,
+    DEVICES_MAX = 64,
+    LATE_DEVICES = 2, /* people who get another device while it runs */
+    GROUPS_MAX = 64,
+    PLACES_MAX = 2 * GROUPS_MAX,
+    STEPS_MAX = 100000,
     ROUNDS = 6,
+    SECRETS_MAX = 400,
 };
 
+typedef struct sim_options {
+    unsigned clients;
+    unsigned groups; /* at most, and as many DMs */
+    unsigned steps;
+} sim_options;
+
+/* Numbers of sends in their order, and where each of them is. */
 typedef struct list {
-    int *at; /* numbers of sends */
+    int *at;
     size_t n;
+    int *where; /* by number; -1: nowhere */
 } list;
 
 typedef struct device {
-    person p;
-    int who;
+    xmtp_network_device *at;
     unsigned number;
-    xmtp_transport node;
+    int who;
     bool is_here;
     bool has_queue;
-    bool has_streams;
     unsigned cut_until; /* step */
-    uint64_t crash_in;  /* commits until this process dies; 0: it lives on */
-    bool has_crashed;
     list handled;
+    xmtp_error error;
 } device;
 
 typedef struct place {
     xmtp_conversation_id id;
     bool is_dm;
     int people[2];      /* of a DM */
-    uint32_t members;   /* devices that are in for sure */
-    uint32_t had_to_go; /* people who were removed or left, if only perhaps */
+    uint64_t members;   /* devices that are in for sure */
+    uint64_t had_to_go; /* people who were removed or left, if only perhaps */
 } place;
 
 typedef struct sent {
     int place;
     unsigned by;
     bool is_ok;
-    uint32_t members; /* devices that have to have it */
+    uint64_t members; /* devices that have to have it */
     uint8_t id[XMTP_MESSAGE_ID_LEN];
     unsigned step;
 } sent;
 
-typedef struct late_call {
+/* A secret that a device's database held once: first bytes of a record of its MLS state. */
+typedef struct secret {
     unsigned device;
-    char path[128];
-    uint8_t *request;
-    size_t n;
-} late_call;
+    unsigned step;
+    uint64_t group;
+    uint8_t key[16];
+    size_t key_len;
+    uint8_t secret[32];
+} secret;
 
 typedef struct sim {
-    network net;
-    _Atomic uint64_t clock_ns;
+    sim_options options;
+    unsigned people;
+    unsigned at_first; /* devices */
+    xmtp_network *net;
     uint64_t seed;
-    uint64_t choices; /* state of the generators */
-    uint64_t bytes;
     unsigned step;
     bool is_faulty;
-    device devices[DEVICES];
-    place places[GROUPS_MAX];
+    device devices[DEVICES_MAX];
+    place places[PLACES_MAX];
     int place_count;
+    int group_count;
     sent *sends;
     int send_count;
-    late_call late[LATE_MAX];
-    size_t late_count;
-    uint64_t faults;
+    secret secrets[SECRETS_MAX];
+    size_t secret_count;
+    size_t secrets_gone;
 } sim;
 
 static sim s;
-
-/* ---- chance and time */
-
-static uint64_t splitmix(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static unsigned choose(unsigned n)
-{
-    return (unsigned)(splitmix(&s.choices) % n);
-}
-
-static bool happens(unsigned per_mille)
-{
-    return choose(1000) < per_mille;
-}
-
-static xmtp_status seeded_random(void *context, uint8_t *out, size_t n)
-{
-    (void)context;
-    for (size_t i = 0; i < n; i++) {
-        out[i] = (uint8_t)splitmix(&s.bytes);
-    }
-    return XMTP_OK;
-}
-
-static uint64_t sim_now_ns(void *context)
-{
-    (void)context;
-    return atomic_load(&s.clock_ns);
-}
-
-static void sim_sleep_ns(void *context, uint64_t ns)
-{
-    (void)context;
-    (void)atomic_fetch_add(&s.clock_ns, ns);
-}
 
 static void violation(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 static void violation(const char *format, ...)
@@ -140,276 +105,139 @@ static void violation(const char *format, ...)
     exit(1);
 }
 
-/* ---- the network between a device and the node */
+#define must(d, call)                                                                              \
+    do {                                                                                           \
+        xmtp_status status_ = (call);                                                              \
+        if (status_ != XMTP_OK) {                                                                  \
+            violation("device %u: line %d: %s: %s", (d)->number, __LINE__,                         \
+                      xmtp_status_name(status_), (d)->error.text);                                 \
+        }                                                                                          \
+    } while (0)
 
-static void keep_for_later(device *d, const char *path, xmtp_bytes request)
+static xmtp_client *client_of(const device *d)
 {
-    if (s.late_count == LATE_MAX || strlen(path) >= sizeof(s.late[0].path)) {
-        return;
+    return xmtp_network_client_of(d->at);
+}
+
+static unsigned choose(unsigned n)
+{
+    return (unsigned)xmtp_network_choose(s.net, n);
+}
+
+static bool happens(unsigned per_mille)
+{
+    return choose(1000) < per_mille;
+}
+
+/* ---- lists */
+
+static list list_new(void)
+{
+    list l = {.at = calloc(STEPS_MAX + 1, sizeof(int)),
+              .where = calloc(STEPS_MAX + 1, sizeof(int))};
+    memset(l.where, -1, (STEPS_MAX + 1) * sizeof(int));
+    return l;
+}
+
+static void list_free(list *l)
+{
+    free(l->at);
+    free(l->where);
+}
+
+static void list_clear(list *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        l->where[l->at[i]] = -1;
     }
-    late_call *l = &s.late[s.late_count++];
-    l->device = d->number;
-    (void)snprintf(l->path, sizeof(l->path), "%s", path);
-    l->n = request.n;
-    l->request = malloc(request.n + 1);
-    memcpy(l->request, request.p, request.n);
+    l->n = 0;
 }
 
-static void call_twice(device *d, const char *path, xmtp_bytes request)
+static void list_add(list *l, const device *d, int number)
 {
-    xmtp_writer ignored;
-    xmtp_error error = {0};
-    xmtp_writer_init(&ignored, &s.net.env.alloc, 64 << 20);
-    (void)d->node.unary(d->node.context, path, request, &ignored, &error);
-    xmtp_writer_free(&ignored);
-}
-
-/* What was on its way arrives, though nobody waits for the answer any more. */
-static void late_calls_arrive(void)
-{
-    for (size_t i = 0; i < s.late_count; i++) {
-        late_call *l = &s.late[i];
-        call_twice(&s.devices[l->device], l->path, xmtp_bytes_of(l->request, l->n));
-        free(l->request);
+    if (number < 0 || number >= s.send_count) {
+        violation("device %u has a message that nobody sent", d->number);
     }
-    s.late_count = 0;
-}
-
-static xmtp_status faulty_unary(void *context, const char *path, xmtp_bytes request,
-                                xmtp_writer *response, xmtp_error *error)
-{
-    device *d = context;
-    bool is_lost = false;
-    bool is_answer_lost = false;
-    if (s.is_faulty) {
-        unsigned chance = choose(1000);
-        is_lost = s.step < d->cut_until || chance < 30;
-        is_answer_lost = chance >= 30 && chance < 60;
-        s.faults += is_lost || is_answer_lost;
-        if (!is_lost && chance >= 60 && chance < 80) {
-            call_twice(d, path, request);
-            s.faults++;
-        }
-        if (is_lost && happens(300)) {
-            keep_for_later(d, path, request);
-        }
+    if (l->where[number] >= 0) {
+        violation("device %u has message s%d twice", d->number, number);
     }
-    xmtp_status status = XMTP_E_NETWORK;
-    if (!is_lost) {
-        status = d->node.unary(d->node.context, path, request, response, error);
-    }
-    if (is_lost || is_answer_lost) {
-        xmtp_writer_clear(response);
-        return XMTP_E_NETWORK;
-    }
-    return status;
+    l->where[number] = (int)l->n;
+    l->at[l->n++] = number;
 }
 
-static xmtp_status faulty_subscribe(void *context, const char *path, xmtp_bytes request,
-                                    xmtp_stream **out, xmtp_error *error)
-{
-    device *d = context;
-    if (s.is_faulty && (s.step < d->cut_until || happens(50))) {
-        *out = NULL;
-        return XMTP_E_NETWORK;
-    }
-    return d->node.subscribe(d->node.context, path, request, out, error);
-}
-
-static xmtp_status faulty_next(void *context, xmtp_stream *stream, xmtp_bytes *message,
-                               xmtp_error *error)
-{
-    device *d = context;
-    if (s.is_faulty && (s.step < d->cut_until || happens(20))) {
-        return XMTP_E_NETWORK;
-    }
-    return d->node.next(d->node.context, stream, message, error);
-}
-
-static void faulty_unsubscribe(void *context, xmtp_stream *stream)
-{
-    device *d = context;
-    d->node.unsubscribe(d->node.context, stream);
-}
-
-static xmtp_status faulty_wait(void *context, uint64_t timeout_ns)
-{
-    device *d = context;
-    return d->node.wait(d->node.context, timeout_ns);
-}
-
-static void faulty_wake(void *context)
-{
-    device *d = context;
-    d->node.wake(d->node.context);
-}
-
-static void faulty_close(void *context)
-{
-    device *d = context;
-    d->node.close(d->node.context);
-}
-
-static void put_faults_between(device *d)
-{
-    d->node = d->p.wire.inner;
-    d->p.wire.inner = (xmtp_transport){.context = d,
-                                       .unary = faulty_unary,
-                                       .subscribe = faulty_subscribe,
-                                       .next = faulty_next,
-                                       .unsubscribe = faulty_unsubscribe,
-                                       .wait = faulty_wait,
-                                       .wake = faulty_wake,
-                                       .close = faulty_close};
-}
-
-/* ---- processes */
-
-/* The n-th commit from when it is set, and all after it, never happen. */
-static int count_commit(void *context)
-{
-    device *d = context;
-    if (d->crash_in != 0 && --d->crash_in == 0) {
-        d->has_crashed = true;
-    }
-    return d->has_crashed;
-}
+/* ---- devices */
 
 static void device_open(device *d)
 {
-    d->has_streams = false;
-    for (int i = 0; i < 40 && d->p.client == NULL; i++) {
-        xmtp_status status = person_try_open(&d->p);
-        if (status != XMTP_OK && status != XMTP_E_NETWORK) {
+    for (int i = 0; i < 40; i++) {
+        xmtp_status status = xmtp_network_reopen(d->at, &d->error);
+        bool is_trouble = status == XMTP_E_NETWORK || xmtp_network_has_crashed(d->at);
+        if (status == XMTP_OK && d->has_queue) {
+            status = xmtp_client_queue_enable(client_of(d), &d->error);
+            is_trouble = xmtp_network_has_crashed(d->at);
+        }
+        if (status == XMTP_OK) {
+            return;
+        }
+        if (!is_trouble) {
             violation("device %u does not open: %s: %s", d->number, xmtp_status_name(status),
-                      d->p.error.text);
+                      d->error.text);
         }
-        if (status != XMTP_OK) {
-            sim_sleep_ns(NULL, UINT64_C(1000000000));
-            d->cut_until = 0;
-        }
+        xmtp_network_heal(s.net, d->at);
+        xmtp_network_advance(s.net, XMTP_SECOND_NS);
     }
-    if (d->p.client == NULL) {
-        violation("device %u does not open", d->number);
-    }
-    (void)sqlite3_commit_hook(xmtp_database_handle(d->p.client->db), count_commit, d);
+    violation("device %u does not open", d->number);
 }
 
-static void device_close(device *d)
-{
-    xmtp_client_close(d->p.client);
-    d->p.client = NULL;
-    d->crash_in = 0;
-    d->has_crashed = false;
-}
-
+/* The process ends as it should, or was killed before. */
 static void device_restart(device *d)
 {
-    device_close(d);
+    xmtp_network_crash_at(d->at, XMTP_NETWORK_AT_WRITE, 0);
     device_open(d);
-}
-
-static void node_open(void)
-{
-    char path[PATH_LEN + 8];
-    xmtp_error error = {0};
-    xmtp_node_options options = {.env = &s.net.node_env, .data_dir = path, .loops = 1};
-    (void)snprintf(path, sizeof(path), "%s/node", s.net.folder);
-    if (xmtp_node_open(&s.net.node, &options, &error) != XMTP_OK) {
-        violation("the node does not open: %s", error.text);
-    }
-}
-
-/* Clients without streams do not notice but for a call that fails. */
-static void node_restart(void)
-{
-    for (unsigned i = 0; i < DEVICES; i++) {
-        if (!s.devices[i].is_here) {
-            continue;
-        }
-        if (s.devices[i].has_streams) {
-            device_close(&s.devices[i]);
-        }
-        s.devices[i].node.close(s.devices[i].node.context);
-    }
-    xmtp_node_close(s.net.node);
-    node_open();
-    for (unsigned i = 0; i < DEVICES; i++) {
-        if (s.devices[i].is_here) {
-            assert_int_equal(xmtp_node_transport(s.net.node, &s.devices[i].node), XMTP_OK);
-        }
-    }
-    for (unsigned i = 0; i < DEVICES; i++) {
-        if (s.devices[i].is_here && s.devices[i].p.client == NULL) {
-            device_open(&s.devices[i]);
-        }
-    }
 }
 
 /* A device that was never there before registers. */
 static void device_start(unsigned number)
 {
     device *d = &s.devices[number];
-    if (number < PEOPLE) {
-        person_open(&d->p, &s.net);
-    } else {
-        person_open_device(&d->p, &s.devices[number - PEOPLE].p);
-    }
+    xmtp_network_device_options options = {
+        .is_closed = true, .person_of = number < s.people ? NULL : s.devices[number - s.people].at};
+    must(d, xmtp_network_client(s.net, &options, &d->at, &d->error));
     d->is_here = true;
-    d->number = number;
-    d->who = (int)(number % PEOPLE);
     d->has_queue = number % 2 == 0;
-    d->handled.at = calloc(STEPS_MAX + 1, sizeof(int));
-    if (d->has_queue) {
-        assert_ok(&d->p, xmtp_client_queue_enable(d->p.client, &d->p.error));
-    }
-    put_faults_between(d);
-    (void)sqlite3_commit_hook(xmtp_database_handle(d->p.client->db), count_commit, d);
+    d->handled = list_new();
+    device_open(d);
 }
 
-static void sim_open(uint64_t seed)
+/* Of 13 clients 8 are people, and 5 second devices of theirs. */
+static void sim_open(uint64_t seed, const sim_options *options)
 {
+    xmtp_error error = {0};
     memset(&s, 0, sizeof(s));
+    s.options = *options;
+    s.people = options->clients * 8 / 13;
+    s.people = s.people < 2 ? 2 : s.people;
+    s.at_first = options->clients - LATE_DEVICES;
     s.seed = seed;
-    s.choices = seed;
-    s.bytes = ~seed;
     s.sends = calloc(STEPS_MAX + 1, sizeof(*s.sends));
-    atomic_store(&s.clock_ns, xmtp_env_system()->now_ns(xmtp_env_system()->context));
-    s.net.env = (xmtp_env){.context = &s,
-                           .now_ns = sim_now_ns,
-                           .random = seeded_random,
-                           .sleep_ns = sim_sleep_ns,
-                           .alloc = xmtp_env_system()->alloc};
-    s.net.node_env = s.net.env; /* on the same clock, but its threads draw from elsewhere */
-    s.net.node_env.random = test_random;
-    s.net.node_env.sleep_ns = xmtp_env_system()->sleep_ns;
-    (void)snprintf(s.net.folder, sizeof(s.net.folder), "%s/xmtp-sim-XXXXXX",
-                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(s.net.folder));
-    node_open();
-    for (unsigned i = 0; i < AT_FIRST; i++) {
+    if (xmtp_network_open(&s.net, &(xmtp_network_options){.seed = seed}, &error) != XMTP_OK) {
+        violation("the network does not open: %s", error.text);
+    }
+    for (unsigned i = 0; i < options->clients; i++) {
+        s.devices[i].number = i;
+        s.devices[i].who = (int)(i % s.people);
+    }
+    for (unsigned i = 0; i < s.at_first; i++) {
         device_start(i);
     }
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where)
-{
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static void sim_close(void)
 {
-    for (unsigned i = 0; i < DEVICES; i++) {
-        if (s.devices[i].is_here) {
-            person_close(&s.devices[i].p);
-        }
-        free(s.devices[i].handled.at);
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        list_free(&s.devices[i].handled);
     }
-    xmtp_node_close(s.net.node);
-    (void)nftw(s.net.folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    xmtp_network_close(s.net);
     free(s.sends);
 }
 

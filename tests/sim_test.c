@@ -1,42 +1,44 @@
 /* sim_test.c - many clients and a node on one clock, from one seed, on a network that fails.
  *
- *     sim [--seed N] [--seeds N] [--steps N]     without arguments: two short seeds, for CTest
+ *     sim [--seed N] [--seeds N] [--steps N] [--clients N] [--groups N]
+ *     without arguments: what CTest runs, short seeds and those that once found something
  *
  * Each step a random device does a random thing: sends, replies, renames, adds, removes, promotes,
- * demotes, leaves, syncs, polls, answers its queue, is killed at a write, or the clock moves, or the
- * node starts anew. Meanwhile calls get lost before or after the node acted, arrive twice, arrive long
- * after the caller has given up, and people are cut off for a while; two get another device. At the
- * end the network is whole, all sync, and what they see is compared:
+ * demotes, leaves, syncs, polls, answers its queue, is killed at a write of its database, or the clock
+ * moves, or the node starts anew. Meanwhile calls get lost before or after the node acted, arrive
+ * twice, late, or long after the caller has given up, and people are cut off for a while; two get
+ * another device. At the end the network is whole, all sync, and what they see is compared:
  *
  *     active devices     same epoch, members with their ranks, and name, and are members
  *     other devices      know that they are not active
  *     messages           same order everywhere, none twice; one whose send returned OK is at everyone
  *                        whom the sender knew as a member and who was never told to go
  *     queue              each message of others exactly once, in order
+ *     secrets            no record of an epoch past the limit; a ratchet's secret that was seen in a
+ *                        database and is used up is nowhere in it
+ *     database           whole, by its own checks
  *
- * Decisions, clock and the clients' randomness come from the seed. Threads of the node do not: how
- * much a poll finds waiting may differ between runs, so a seed tells where to look rather than
- * repeating every byte. What must hold in the end does not depend on it.
+ * The same seed and options give the same run (xmtp/network.h).
  */
 #include "sim.h"
 
 /* ---- what people do */
 
 /* Those that are there from the start: the others get into a conversation when somebody sends. */
-static uint32_t devices_of(int who)
+static uint64_t devices_of(int who)
 {
-    uint32_t mask = 0;
-    for (unsigned i = 0; i < AT_FIRST; i++) {
-        mask |= s.devices[i].who == who ? 1u << i : 0;
+    uint64_t mask = 0;
+    for (unsigned i = 0; i < s.at_first; i++) {
+        mask |= s.devices[i].who == who ? UINT64_C(1) << i : 0;
     }
     return mask;
 }
 
 static const char *inbox_of(int who)
 {
-    for (unsigned i = 0; i < DEVICES; i++) {
-        if (s.devices[i].who == who && s.devices[i].p.client != NULL) {
-            return xmtp_client_inbox_id(s.devices[i].p.client);
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        if (s.devices[i].who == who && s.devices[i].is_here && client_of(&s.devices[i]) != NULL) {
+            return xmtp_client_inbox_id(client_of(&s.devices[i]));
         }
     }
     violation("nobody is at home at person %d", who);
@@ -45,7 +47,7 @@ static const char *inbox_of(int who)
 /* Failures that a caller has to expect here; any other one is a finding. True: it is done. */
 static bool is_done(device *d, const char *what, xmtp_status status)
 {
-    if (d->has_crashed) {
+    if (xmtp_network_has_crashed(d->at)) {
         device_restart(d);
         return false;
     }
@@ -61,14 +63,21 @@ static bool is_done(device *d, const char *what, xmtp_status status)
         return false;
     default:
         violation("device %u: %s: %s: %s", d->number, what, xmtp_status_name(status),
-                  d->p.error.text);
+                  d->error.text);
     }
 }
 
 static bool knows(device *d, const place *g)
 {
     xmtp_conversation c;
-    return d->is_here && xmtp_client_conversation(d->p.client, &g->id, &c, &d->p.error) == XMTP_OK;
+    return d->is_here && xmtp_client_conversation(client_of(d), &g->id, &c, &d->error) == XMTP_OK;
+}
+
+static xmtp_conversation conversation_of(device *d, const xmtp_conversation_id *id)
+{
+    xmtp_conversation c;
+    must(d, xmtp_client_conversation(client_of(d), id, &c, &d->error));
+    return c;
 }
 
 static place *any_place(device *d)
@@ -84,39 +93,40 @@ static place *any_place(device *d)
 
 static void do_create(device *d)
 {
-    if (s.place_count == GROUPS_MAX) {
+    if (s.group_count == (int)s.options.groups) {
         return;
     }
     place *g = &s.places[s.place_count];
-    const char *members[PEOPLE];
-    uint32_t mask = devices_of(d->who);
+    const char *members[DEVICES_MAX];
+    uint64_t mask = devices_of(d->who);
     size_t n = 0;
     memset(g, 0, sizeof(*g));
-    for (int i = 0; i < PEOPLE; i++) {
+    for (int i = 0; i < (int)s.people; i++) {
         if (i != d->who && happens(600)) {
             members[n++] = inbox_of(i);
             mask |= devices_of(i);
         }
     }
     xmtp_status status =
-        xmtp_client_group_create(d->p.client, "new", members, n, &g->id, &d->p.error);
-    bool is_there = g->id.n > 0 && !d->has_crashed;
+        xmtp_client_group_create(client_of(d), "new", members, n, &g->id, &d->error);
+    bool is_there = g->id.n > 0 && !xmtp_network_has_crashed(d->at);
     g->members = is_done(d, "group_create", status) ? mask : 0;
     s.place_count += is_there;
+    s.group_count += is_there;
 }
 
 static void do_dm(device *d)
 {
-    int peer = (int)choose(PEOPLE);
+    int peer = (int)choose(s.people);
     place *g = &s.places[s.place_count];
-    if (peer == d->who || s.place_count == GROUPS_MAX) {
+    if (peer == d->who || s.place_count - s.group_count == (int)s.options.groups) {
         return;
     }
     memset(g, 0, sizeof(*g));
     g->is_dm = true;
     g->people[0] = d->who;
     g->people[1] = peer;
-    if (!is_done(d, "dm", xmtp_client_dm(d->p.client, inbox_of(peer), &g->id, &d->p.error))) {
+    if (!is_done(d, "dm", xmtp_client_dm(client_of(d), inbox_of(peer), &g->id, &d->error))) {
         return;
     }
     g->members = devices_of(d->who) | devices_of(peer);
@@ -132,9 +142,9 @@ static void do_dm(device *d)
 
 static xmtp_status note_devices(void *context, const xmtp_member *member)
 {
-    for (int i = 0; i < PEOPLE; i++) {
+    for (int i = 0; i < (int)s.people; i++) {
         if (strcmp(inbox_of(i), member->inbox_id) == 0) {
-            *(uint32_t *)context |= devices_of(i);
+            *(uint64_t *)context |= devices_of(i);
         }
     }
     return XMTP_OK;
@@ -142,10 +152,10 @@ static xmtp_status note_devices(void *context, const xmtp_member *member)
 
 /* Devices that are in for sure and that this one knows of: who was added by a commit that the sender
  * has not seen cannot read what is sealed for the epoch before. */
-static uint32_t members_known_to(device *d, const place *g)
+static uint64_t members_known_to(device *d, const place *g)
 {
-    uint32_t known = 0;
-    assert_ok(&d->p, xmtp_client_members(d->p.client, &g->id, note_devices, &known, &d->p.error));
+    uint64_t known = 0;
+    must(d, xmtp_client_members(client_of(d), &g->id, note_devices, &known, &d->error));
     return known & g->members;
 }
 
@@ -159,14 +169,14 @@ static void do_send(device *d, bool is_reply)
     int number = s.send_count++;
     sent *m = &s.sends[number];
     *m = (sent){.place = (int)(g - s.places), .by = d->number, .step = s.step};
-    uint32_t members = members_known_to(d, g);
+    uint64_t members = members_known_to(d, g);
     (void)snprintf(text, sizeof(text), "s%d", number);
     const sent *earlier = number > 0 ? &s.sends[choose((unsigned)number)] : NULL;
     bool has_reference = is_reply && earlier != NULL && earlier->is_ok;
     xmtp_status status =
         has_reference
-            ? xmtp_client_send_reply(d->p.client, &g->id, earlier->id, text, m->id, &d->p.error)
-            : xmtp_client_send_text(d->p.client, &g->id, text, m->id, &d->p.error);
+            ? xmtp_client_send_reply(client_of(d), &g->id, earlier->id, text, m->id, &d->error)
+            : xmtp_client_send_text(client_of(d), &g->id, text, m->id, &d->error);
     m->is_ok = is_done(d, "send", status);
     m->members = members;
 }
@@ -177,28 +187,27 @@ static void do_rename(device *d)
     char name[24];
     (void)snprintf(name, sizeof(name), "n%u", s.step);
     if (g != NULL && !g->is_dm) {
-        (void)is_done(d, "rename",
-                      xmtp_client_group_rename(d->p.client, &g->id, name, &d->p.error));
+        (void)is_done(d, "rename", xmtp_client_group_rename(client_of(d), &g->id, name, &d->error));
     }
 }
 
 static void do_add(device *d)
 {
     place *g = any_place(d);
-    int who = (int)choose(PEOPLE);
+    int who = (int)choose(s.people);
     const char *member = inbox_of(who);
     if (g == NULL || g->is_dm || who == d->who) {
         return;
     }
-    xmtp_status status = xmtp_client_group_add(d->p.client, &g->id, &member, 1, &d->p.error);
-    if (is_done(d, "add", status) && (g->had_to_go & (1u << who)) == 0) {
+    xmtp_status status = xmtp_client_group_add(client_of(d), &g->id, &member, 1, &d->error);
+    if (is_done(d, "add", status) && (g->had_to_go & (UINT64_C(1) << who)) == 0) {
         g->members |= devices_of(who);
     }
 }
 
 static void goes(place *g, int who)
 {
-    g->had_to_go |= 1u << who;
+    g->had_to_go |= UINT64_C(1) << who;
     g->members &= ~devices_of(who);
     for (int i = 0; i < s.send_count; i++) {
         if (&s.places[s.sends[i].place] == g) {
@@ -210,13 +219,14 @@ static void goes(place *g, int who)
 static void do_remove(device *d)
 {
     place *g = any_place(d);
-    int who = (int)choose(PEOPLE);
+    int who = (int)choose(s.people);
     const char *member = inbox_of(who);
     if (g == NULL || g->is_dm || who == d->who) {
         return;
     }
-    xmtp_status status = xmtp_client_group_remove(d->p.client, &g->id, &member, 1, &d->p.error);
-    if (d->has_crashed || (status != XMTP_E_PERMISSION && status != XMTP_E_INACTIVE)) {
+    xmtp_status status = xmtp_client_group_remove(client_of(d), &g->id, &member, 1, &d->error);
+    if (xmtp_network_has_crashed(d->at) ||
+        (status != XMTP_E_PERMISSION && status != XMTP_E_INACTIVE)) {
         goes(g, who);
     }
     (void)is_done(d, "remove", status);
@@ -227,18 +237,18 @@ static void do_leave(device *d)
     place *g = any_place(d);
     if (g != NULL && !g->is_dm) {
         goes(g, d->who);
-        (void)is_done(d, "leave", xmtp_client_leave(d->p.client, &g->id, &d->p.error));
+        (void)is_done(d, "leave", xmtp_client_leave(client_of(d), &g->id, &d->error));
     }
 }
 
 static void do_admins(device *d)
 {
     place *g = any_place(d);
-    int who = (int)choose(PEOPLE);
+    int who = (int)choose(s.people);
     xmtp_admin_change change = choose(2) == 0 ? XMTP_ADMIN_ADD : XMTP_ADMIN_REMOVE;
     if (g != NULL && !g->is_dm) {
-        xmtp_status status = xmtp_client_group_change_admins(d->p.client, &g->id, change,
-                                                             inbox_of(who), &d->p.error);
+        xmtp_status status =
+            xmtp_client_group_change_admins(client_of(d), &g->id, change, inbox_of(who), &d->error);
         (void)is_done(d, "change_admins", status);
     }
 }
@@ -246,58 +256,98 @@ static void do_admins(device *d)
 /* Takes up to `count` messages from the queue; may die with one in hand. */
 static void do_answer(device *d, int count)
 {
-    d->crash_in = 0;
+    xmtp_network_crash_at(d->at, XMTP_NETWORK_AT_WRITE, 0);
     for (int i = 0; d->has_queue && i < count; i++) {
         xmtp_queue_entry entry;
         uint8_t id[XMTP_MESSAGE_ID_LEN];
-        xmtp_status status = xmtp_client_queue_next(d->p.client, &entry, NULL, &d->p.error);
+        xmtp_status status = xmtp_client_queue_next(client_of(d), &entry, NULL, &d->error);
         if (status == XMTP_E_NOT_FOUND) {
             return;
         }
-        assert_ok(&d->p, status);
+        must(d, status);
         if (s.is_faulty && happens(200)) {
             device_restart(d);
             return;
         }
         int number = entry.message.text == NULL ? -1 : atoi(entry.message.text + 1);
         memcpy(id, entry.message.id, sizeof(id));
-        assert_ok(&d->p, xmtp_client_queue_acknowledge(d->p.client, id, NULL, 0, &d->p.error));
+        must(d, xmtp_client_queue_acknowledge(client_of(d), id, NULL, 0, &d->error));
         if (number >= 0) {
-            if (d->handled.n >= STEPS_MAX) {
-                violation("device %u: the queue does not end", d->number);
-            }
-            d->handled.at[d->handled.n++] = number;
+            list_add(&d->handled, d, number);
         }
     }
 }
 
 static void do_poll(device *d)
 {
-    d->has_streams = true;
-    (void)is_done(d, "poll", xmtp_client_poll(d->p.client, 0, &d->p.error));
+    (void)is_done(d, "poll", xmtp_client_poll(client_of(d), 0, &d->error));
+}
+
+/* ---- secrets: remembered while a database has them */
+
+enum { RATCHET = 'r', GENERATION_LEN = 4 };
+
+/* One of the ratchets that this device keeps. */
+static void remember_secret(device *d)
+{
+    xmtp_query q = xmtp_query_start(client_of(d)->db,
+                                    "SELECT group_ref, key, value FROM mls_records WHERE"
+                                    " substr(key, 1, 1) = x'72' ORDER BY group_ref, key LIMIT 1"
+                                    " OFFSET ? % max(1, (SELECT count(*) FROM mls_records WHERE"
+                                    " substr(key, 1, 1) = x'72'))");
+    bool has_row = false;
+    xmtp_query_bind_u64(&q, choose(1U << 30));
+    must(d, xmtp_query_step(&q, &has_row));
+    if (has_row && s.secret_count < SECRETS_MAX) {
+        secret *r = &s.secrets[s.secret_count++];
+        xmtp_bytes key = xmtp_query_view(&q, 1);
+        xmtp_bytes value = xmtp_query_view(&q, 2);
+        if (key.n > sizeof(r->key) || value.n < GENERATION_LEN + sizeof(r->secret)) {
+            violation("device %u has a ratchet of another form than this test knows", d->number);
+        }
+        *r = (secret){.device = d->number, .step = s.step, .group = xmtp_query_u64(&q, 0)};
+        r->key_len = key.n;
+        memcpy(r->key, key.p, key.n);
+        memcpy(r->secret, value.p + GENERATION_LEN, sizeof(r->secret));
+    }
+    xmtp_query_end(&q);
+}
+
+/* Somebody is cut off and somebody comes back; the node starts anew; a process will die. */
+static void mishaps(device *d, bool may_die)
+{
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        if (s.devices[i].is_here && s.devices[i].cut_until == s.step) {
+            xmtp_network_heal(s.net, s.devices[i].at);
+        }
+    }
+    if (happens(20)) {
+        d->cut_until = s.step + 5 + choose(30);
+        xmtp_network_partition(s.net, d->at);
+    }
+    if (happens(20)) {
+        must(d, xmtp_network_restart_node(s.net, &d->error));
+    }
+    if (may_die && happens(40)) {
+        xmtp_network_death how = (xmtp_network_death)choose(3);
+        unsigned most = how == XMTP_NETWORK_AT_COMMIT ? 12 : 200;
+        xmtp_network_crash_at(d->at, how, 1 + choose(most));
+    }
 }
 
 static void one_step(void)
 {
-    device *d = &s.devices[choose(DEVICES)];
+    device *d = &s.devices[choose(s.options.clients)];
     if (!d->is_here && happens(900)) {
-        d = &s.devices[choose(AT_FIRST)];
+        d = &s.devices[choose(s.at_first)];
     } else if (!d->is_here) {
-        device_start((unsigned)(d - s.devices));
+        device_start(d->number);
     }
     unsigned what = choose(100);
-    if (happens(150)) {
-        late_calls_arrive();
-    }
-    if (happens(20)) {
-        d->cut_until = s.step + 5 + choose(30);
-    }
-    if (happens(20)) {
-        node_restart();
-    }
-    sim_sleep_ns(NULL, UINT64_C(1000000) * choose(5000));
-    if (what >= 8 && happens(40)) {
-        d->crash_in = what >= 78 && what < 84 ? 0 : 1 + choose(12);
+    mishaps(d, what >= 8 && (what < 78 || what >= 84));
+    xmtp_network_advance(s.net, UINT64_C(1000000) * choose(5000));
+    if (happens(50)) {
+        remember_secret(d);
     }
     if (what < 3) {
         do_create(d);
@@ -318,26 +368,31 @@ static void one_step(void)
     } else if (what < 55) {
         do_leave(d);
     } else if (what < 70) {
-        (void)is_done(d, "sync", xmtp_client_sync(d->p.client, &d->p.error));
+        (void)is_done(d, "sync", xmtp_client_sync(client_of(d), &d->error));
     } else if (what < 78) {
         do_poll(d);
     } else if (what < 84) {
         do_answer(d, 6);
     } else {
-        sim_sleep_ns(NULL, UINT64_C(1000000000) * choose(900));
+        xmtp_network_advance(s.net, UINT64_C(1000000000) * choose(900));
     }
-    if (d->has_crashed) {
+    if (xmtp_network_has_crashed(d->at)) {
         device_restart(d);
     }
 }
 
 /* ---- what must hold */
 
+typedef struct reading {
+    const device *device;
+    list *list;
+} reading;
+
 static xmtp_status note_number(void *context, const xmtp_message *message)
 {
-    list *l = context;
-    if (message->text != NULL && l->n < STEPS_MAX) {
-        l->at[l->n++] = atoi(message->text + 1);
+    reading *r = context;
+    if (message->text != NULL) {
+        list_add(r->list, r->device, atoi(message->text + 1));
     }
     return XMTP_OK;
 }
@@ -345,23 +400,11 @@ static xmtp_status note_number(void *context, const xmtp_message *message)
 static void read_numbers(device *d, const place *g, list *out)
 {
     xmtp_message_query query = {.conversation = &g->id, .kind = XMTP_MESSAGE_APPLICATION};
-    out->n = 0;
+    reading r = {.device = d, .list = out};
+    list_clear(out);
     if (knows(d, g)) {
-        assert_ok(&d->p, xmtp_client_messages(d->p.client, &query, note_number, out, &d->p.error));
+        must(d, xmtp_client_messages(client_of(d), &query, note_number, &r, &d->error));
     }
-}
-
-/* Where a number is in a list; -1: nowhere. Twice is a violation. */
-static int find(const device *d, const list *l, int number)
-{
-    int found = -1;
-    for (size_t i = 0; i < l->n; i++) {
-        if (l->at[i] == number && found >= 0) {
-            violation("device %u has message s%d twice", d->number, number);
-        }
-        found = l->at[i] == number ? (int)i : found;
-    }
-    return found;
 }
 
 /* What both have comes in the same order. */
@@ -369,7 +412,7 @@ static void check_order(const device *a, const list *of_a, const device *b, cons
 {
     int last = -1;
     for (size_t i = 0; i < of_a->n; i++) {
-        int at = find(b, of_b, of_a->at[i]);
+        int at = of_b->where[of_a->at[i]];
         if (at >= 0 && at < last) {
             violation("devices %u and %u have s%d in different orders", a->number, b->number,
                       of_a->at[i]);
@@ -397,12 +440,12 @@ static xmtp_status note_member(void *context, const xmtp_member *m)
 /* Epoch, name and members as a line. */
 static void look(device *d, const place *g, face *f)
 {
-    xmtp_conversation c = conversation_of(&d->p, &g->id);
+    xmtp_conversation c = conversation_of(d, &g->id);
     memset(f, 0, sizeof(*f));
-    f->us = xmtp_client_inbox_id(d->p.client);
+    f->us = xmtp_client_inbox_id(client_of(d));
     (void)snprintf(f->text, sizeof(f->text), "epoch %llu name %s members",
                    g->is_dm ? 0 : (unsigned long long)c.epoch, c.name);
-    assert_ok(&d->p, xmtp_client_members(d->p.client, &g->id, note_member, f, &d->p.error));
+    must(d, xmtp_client_members(client_of(d), &g->id, note_member, f, &d->error));
 }
 
 static void check_faces(const place *g)
@@ -410,9 +453,9 @@ static void check_faces(const place *g)
     static face first;
     static face other;
     device *of = NULL;
-    for (unsigned i = 0; i < DEVICES; i++) {
+    for (unsigned i = 0; i < s.options.clients; i++) {
         device *d = &s.devices[i];
-        if (!knows(d, g) || !conversation_of(&d->p, &g->id).is_active) {
+        if (!knows(d, g) || !conversation_of(d, &g->id).is_active) {
             continue;
         }
         look(d, g, of == NULL ? &first : &other);
@@ -426,9 +469,9 @@ static void check_faces(const place *g)
         }
         of = of == NULL ? d : of;
     }
-    for (unsigned i = 0; i < DEVICES && !g->is_dm; i++) {
-        bool is_in = knows(&s.devices[i], g) && conversation_of(&s.devices[i].p, &g->id).is_active;
-        if ((g->members & (1u << i)) != 0 && !is_in) {
+    for (unsigned i = 0; i < s.options.clients && !g->is_dm; i++) {
+        bool is_in = knows(&s.devices[i], g) && conversation_of(&s.devices[i], &g->id).is_active;
+        if ((g->members & (UINT64_C(1) << i)) != 0 && !is_in) {
             violation("device %u should be active in place %d", i, (int)(g - s.places));
         }
     }
@@ -437,11 +480,11 @@ static void check_faces(const place *g)
 /* Who has a message, and as what, for whoever looks for the reason. */
 static void tell_who_has(const sent *m)
 {
-    for (unsigned i = 0; i < DEVICES; i++) {
+    for (unsigned i = 0; i < s.options.clients; i++) {
         xmtp_message message;
         device *d = &s.devices[i];
         if (d->is_here &&
-            xmtp_client_message(d->p.client, m->id, &message, &d->p.error) == XMTP_OK) {
+            xmtp_client_message(client_of(d), m->id, &message, &d->error) == XMTP_OK) {
             (void)fprintf(stderr, "device %u has it: sequence %llu, delivery %d\n", i,
                           (unsigned long long)message.sequence, (int)message.delivery);
         }
@@ -451,17 +494,17 @@ static void tell_who_has(const sent *m)
 static void check_messages(int number, list *lists)
 {
     const place *g = &s.places[number];
-    for (unsigned i = 0; i < DEVICES; i++) {
+    for (unsigned i = 0; i < s.options.clients; i++) {
         read_numbers(&s.devices[i], g, &lists[i]);
-        for (unsigned j = 0; j <= i; j++) {
+        for (unsigned j = 0; j < i; j++) {
             check_order(&s.devices[i], &lists[i], &s.devices[j], &lists[j]);
         }
     }
     for (int k = 0; k < s.send_count; k++) {
         const sent *m = &s.sends[k];
-        for (unsigned i = 0; m->place == number && i < DEVICES; i++) {
-            bool must_have = m->is_ok && (m->members & (1u << i)) != 0;
-            if (must_have && find(&s.devices[i], &lists[i], k) < 0) {
+        for (unsigned i = 0; m->place == number && i < s.options.clients; i++) {
+            bool must_have = m->is_ok && (m->members & (UINT64_C(1) << i)) != 0;
+            if (must_have && lists[i].where[k] < 0) {
                 tell_who_has(m);
                 violation("device %u lacks s%d, sent by device %u at step %u to place %d (%s)", i,
                           k, m->by, m->step, number, g->is_dm ? "DM" : "group");
@@ -476,7 +519,7 @@ static void check_queue(int number, device *d, const list *have)
     size_t next = 0;
     for (size_t i = 0; i < have->n; i++) {
         int k = have->at[i];
-        if (s.devices[s.sends[k].by].who != d->who && find(d, &d->handled, k) < 0) {
+        if (s.devices[s.sends[k].by].who != d->who && d->handled.where[k] < 0) {
             violation("device %u never handled s%d", d->number, k);
         }
     }
@@ -494,22 +537,112 @@ static void check_queue(int number, device *d, const list *have)
     }
 }
 
+/* How many rows a question finds; ?1 is the secret, ?2 the group, ?3 the key of its record. */
+static uint64_t count_rows(device *d, const char *sql, const secret *r)
+{
+    xmtp_query q = xmtp_query_start(client_of(d)->db, sql);
+    xmtp_query_bind_bytes(&q, xmtp_bytes_of(r->secret, sizeof(r->secret)));
+    xmtp_query_bind_u64(&q, r->group);
+    xmtp_query_bind_bytes(&q, xmtp_bytes_of(r->key, r->key_len));
+    must(d, xmtp_query_one(&q));
+    uint64_t count = xmtp_query_u64(&q, 0);
+    xmtp_query_end(&q);
+    return count;
+}
+
+/* A ratchet that went on, or whose epoch is over, has left nothing behind. */
+static void check_secret(const secret *r)
+{
+    static const char *const places[] = {
+        "SELECT count(*) FROM mls_records WHERE instr(value, ?1) > 0 AND ?2 + length(?3) > 0",
+        "SELECT count(*) FROM intents WHERE instr(data, ?1) + instr(payload, ?1) +"
+        " instr(staged, ?1) + instr(post_commit, ?1) > 0 AND ?2 + length(?3) > 0",
+        "SELECT count(*) FROM settings WHERE instr(value, ?1) > 0 AND ?2 + length(?3) > 0",
+        "SELECT count(*) FROM key_packages WHERE instr(private_keys, ?1) > 0"
+        " AND ?2 + length(?3) > 0",
+    };
+    device *d = &s.devices[r->device];
+    if (count_rows(d,
+                   "SELECT count(*) FROM mls_records WHERE group_ref = ?2 AND key = ?3"
+                   " AND instr(value, ?1) > 0",
+                   r) > 0) {
+        return; /* not used yet */
+    }
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        if (count_rows(d, places[i], r) != 0) {
+            violation("device %u still has a secret of step %u that is used up (question %zu)",
+                      d->number, r->step, i);
+        }
+    }
+    s.secrets_gone++;
+}
+
+static uint64_t big_endian(const uint8_t *p)
+{
+    uint64_t n = 0;
+    for (int i = 0; i < 8; i++) {
+        n = n << 8 | p[i];
+    }
+    return n;
+}
+
+/* Epochs, secret trees, ratchets and leaves of epochs past the limit are deleted. */
+static void check_epochs(device *d)
+{
+    enum { EPOCH_OF_HEADER = 4, EPOCH_OF_KEY = 1 };
+    xmtp_query q = xmtp_query_start(
+        client_of(d)->db, "SELECT r.key, h.value FROM mls_records AS r JOIN mls_records AS h"
+                          " ON h.group_ref = r.group_ref AND h.key = x'68'"
+                          " WHERE substr(r.key, 1, 1) IN (x'65', x'74', x'72', x'64', x'73')");
+    bool has_row = true;
+    while (has_row) {
+        must(d, xmtp_query_step(&q, &has_row));
+        if (!has_row) {
+            break;
+        }
+        xmtp_bytes key = xmtp_query_view(&q, 0);
+        uint64_t epoch = big_endian(key.p + EPOCH_OF_KEY);
+        uint64_t now = big_endian(xmtp_query_view(&q, 1).p + EPOCH_OF_HEADER);
+        if (epoch > now || now - epoch > XMTP_PAST_EPOCHS) {
+            violation("device %u keeps a record '%c' of epoch %llu in epoch %llu", d->number,
+                      key.p[0], (unsigned long long)epoch, (unsigned long long)now);
+        }
+    }
+    xmtp_query_end(&q);
+}
+
+static void check_databases(void)
+{
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        device *d = &s.devices[i];
+        if (d->is_here) {
+            check_epochs(d);
+            must(d, xmtp_client_check_database(client_of(d), &d->error));
+        }
+    }
+    for (size_t i = 0; i < s.secret_count; i++) {
+        check_secret(&s.secrets[i]);
+    }
+}
+
 static void settle(void)
 {
     s.is_faulty = false;
-    late_calls_arrive();
+    must(&s.devices[0], xmtp_network_fault(s.net, NULL, NULL));
+    xmtp_network_heal(s.net, NULL);
+    xmtp_network_deliver(s.net);
     for (int round = 0; round < ROUNDS; round++) {
-        sim_sleep_ns(NULL, UINT64_C(60000000000));
-        for (unsigned i = 0; i < DEVICES; i++) {
+        xmtp_network_advance(s.net, UINT64_C(60000000000));
+        for (unsigned i = 0; i < s.options.clients; i++) {
             device *d = &s.devices[i];
             if (!d->is_here) {
                 continue;
             }
-            d->crash_in = 0;
-            xmtp_status status = xmtp_client_sync(d->p.client, &d->p.error);
+            xmtp_network_crash_at(d->at, XMTP_NETWORK_AT_WRITE, 0);
+            xmtp_status status = xmtp_client_sync(client_of(d), &d->error);
             if (round == ROUNDS - 1 && status != XMTP_OK) {
                 violation("device %u does not settle: %s: %s", i, xmtp_status_name(status),
-                          d->p.error.text);
+                          d->error.text);
             }
         }
     }
@@ -517,42 +650,65 @@ static void settle(void)
 
 static void check(void)
 {
-    list lists[DEVICES];
-    for (unsigned i = 0; i < DEVICES; i++) {
+    static list lists[DEVICES_MAX];
+    for (unsigned i = 0; i < s.options.clients; i++) {
         if (s.devices[i].is_here) {
             do_answer(&s.devices[i], STEPS_MAX);
         }
-        lists[i] = (list){.at = calloc(STEPS_MAX + 1, sizeof(int))};
+        lists[i] = list_new();
     }
     for (int i = 0; i < s.place_count; i++) {
         check_faces(&s.places[i]);
         check_messages(i, lists);
-        for (unsigned j = 0; j < DEVICES; j += 2) {
+        for (unsigned j = 0; j < s.options.clients; j += 2) {
             check_queue(i, &s.devices[j], &lists[j]);
         }
     }
-    for (unsigned i = 0; i < DEVICES; i++) {
-        free(lists[i].at);
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        list_free(&lists[i]);
     }
 }
 
-static void run_seed(uint64_t seed, unsigned steps)
+static const xmtp_network_faults faults = {.lost = 21,
+                                           .late = 9,
+                                           .answer_lost = 30,
+                                           .doubled = 20,
+                                           .delayed = 20,
+                                           .stream_refused = 50,
+                                           .stream_cut = 20,
+                                           .late_max_ns = 600 * XMTP_SECOND_NS};
+
+static void report(uint64_t seed)
 {
-    sim_open(seed);
-    s.is_faulty = true;
-    for (s.step = 1; s.step <= steps; s.step++) {
-        one_step();
-    }
-    settle();
-    check();
+    xmtp_network_counts c = xmtp_network_count(s.net, NULL);
     int ok = 0;
     for (int i = 0; i < s.send_count; i++) {
         ok += s.sends[i].is_ok;
     }
-    printf("seed %llu: %u steps, %d conversations, %d of %d sends returned ok, %llu faults\n",
-           (unsigned long long)seed, steps, s.place_count, ok, s.send_count,
-           (unsigned long long)s.faults);
+    printf("seed %llu: %u clients, %u steps, %d groups, %d DMs, %d of %d sends returned ok; of "
+           "%llu calls "
+           "%llu lost, %llu answers lost, %llu doubled, %llu late; %llu crashes, %llu restarts; "
+           "%zu of %zu secrets used up and gone\n",
+           (unsigned long long)seed, s.options.clients, s.options.steps, s.group_count,
+           s.place_count - s.group_count, ok, s.send_count, (unsigned long long)c.calls,
+           (unsigned long long)c.lost, (unsigned long long)c.answers_lost,
+           (unsigned long long)c.doubled, (unsigned long long)c.late, (unsigned long long)c.crashes,
+           (unsigned long long)c.node_restarts, s.secrets_gone, s.secret_count);
     (void)fflush(stdout);
+}
+
+static void run_seed(uint64_t seed, const sim_options *options)
+{
+    sim_open(seed, options);
+    s.is_faulty = true;
+    must(&s.devices[0], xmtp_network_fault(s.net, NULL, &faults));
+    for (s.step = 1; s.step <= options->steps; s.step++) {
+        one_step();
+    }
+    settle();
+    check();
+    check_databases();
+    report(seed);
     sim_close();
 }
 
@@ -568,31 +724,52 @@ static uint64_t number_of(const char *option, const char *value)
     return number;
 }
 
-int main(int argc, char **argv)
+typedef struct limit {
+    const char *option;
+    uint64_t value;
+    uint64_t min;
+    uint64_t max;
+} limit;
+
+enum { SEED, SEEDS, STEPS, CLIENTS, GROUPS, LIMITS };
+
+static void read_options(limit limits[LIMITS], int argc, char **argv)
 {
-    uint64_t seed = 1;
-    uint64_t seeds = argc == 1 ? 2 : 20;
-    uint64_t steps = argc == 1 ? 40 : 300;
     for (int i = 1; i < argc; i += 2) {
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(argv[i], "--seed") == 0) {
-            seed = number_of(argv[i], value);
-        } else if (strcmp(argv[i], "--seeds") == 0) {
-            seeds = number_of(argv[i], value);
-        } else if (strcmp(argv[i], "--steps") == 0) {
-            steps = number_of(argv[i], value);
-        } else {
-            (void)fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--steps N]\n");
-            return 2;
+        limit *l = limits;
+        while (l < limits + LIMITS && strcmp(l->option, argv[i]) != 0) {
+            l++;
+        }
+        if (l == limits + LIMITS) {
+            (void)fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--steps N] [--clients N] "
+                                  "[--groups N]\n");
+            exit(2);
+        }
+        l->value = number_of(argv[i], i + 1 < argc ? argv[i + 1] : NULL);
+        if (l->value < l->min || l->value > l->max) {
+            (void)fprintf(stderr, "sim: %s is %llu to %llu\n", l->option,
+                          (unsigned long long)l->min, (unsigned long long)l->max);
+            exit(2);
         }
     }
-    if (seeds == 0 || steps == 0 || steps > STEPS_MAX) {
-        (void)fprintf(stderr, "sim: at least one seed, and 1 to %d steps\n", STEPS_MAX);
-        return 2;
+}
+
+int main(int argc, char **argv)
+{
+    limit limits[LIMITS] = {
+        [SEED] = {"--seed", 1, 0, UINT64_MAX},
+        [SEEDS] = {"--seeds", argc == 1 ? 2 : 1, 1, UINT64_MAX},
+        [STEPS] = {"--steps", argc == 1 ? 40 : 300, 1, STEPS_MAX},
+        [CLIENTS] = {"--clients", 13, LATE_DEVICES + 2, DEVICES_MAX},
+        [GROUPS] = {"--groups", 12, 1, GROUPS_MAX},
+    };
+    read_options(limits, argc, argv);
+    const sim_options options = {.clients = (unsigned)limits[CLIENTS].value,
+                                 .groups = (unsigned)limits[GROUPS].value,
+                                 .steps = (unsigned)limits[STEPS].value};
+    for (uint64_t i = 0; i < limits[SEEDS].value; i++) {
+        run_seed(limits[SEED].value + i, &options);
     }
-    for (uint64_t i = 0; i < seeds; i++) {
-        run_seed(seed + i, (unsigned)steps);
-    }
-    printf("%llu seeds passed\n", (unsigned long long)seeds);
+    printf("%llu seeds passed\n", (unsigned long long)limits[SEEDS].value);
     return 0;
 }

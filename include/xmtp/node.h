@@ -115,6 +115,10 @@ typedef struct xmtp_node_options {
     /* Threads that serve connections; 0: one per core. Above XMTP_NODE_LOOPS_MAX counts as that. */
     size_t loops;
 
+    /* For tests: what a call stores is stored by the thread that calls, so that everything happens in
+     * one order. One thread at a time, and no address to listen on (XMTP_E_ARGUMENT). */
+    bool one_thread;
+
     /* The bidirectional Subscribe (XIP-83) is answered with UNIMPLEMENTED; clients then fall back. */
     bool no_bidi;
 

@@ -131,7 +131,7 @@ static xmtp_status open_node(xmtp_network *net, xmtp_error *error)
 {
     char path[PATH_LEN_MAX];
     (void)snprintf(path, sizeof path, "%s/node", net->folder);
-    const xmtp_node_options options = {.env = &net->node_env, .data_dir = path, .loops = 1};
+    const xmtp_node_options options = {.env = &net->node_env, .data_dir = path, .one_thread = true};
     return xmtp_node_open(&net->node, &options, error);
 }
 

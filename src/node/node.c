@@ -108,6 +108,8 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
         .notice_context = options->notice_context,
         .notice = options->notice};
     XMTP_TRY(xmtp_node_listener_check(options->listen, error));
+    XMTP_ENSURE(!options->one_thread || options->listen[0] == NULL,
+                xmtp_fail(error, XMTP_E_ARGUMENT, "a node of one thread listens nowhere"));
     XMTP_TRY(open_tls(node, options, error));
     XMTP_TRY(open_access(node, options, error));
     XMTP_TRY(xmtp_node_archive_open(&services->archive, &archive_options, error));
@@ -119,7 +121,8 @@ static xmtp_status open_parts(xmtp_node *node, const xmtp_node_options *options,
                                                      .context = node,
                                                      .publish = publish,
                                                      .changed = storing_changed,
-                                                     .metrics = &node->metrics};
+                                                     .metrics = &node->metrics,
+                                                     .has_no_thread = options->one_thread};
     XMTP_TRY(xmtp_node_sequencer_new(&services->sequencer, &sequencer_options));
     XMTP_TRY(xmtp_node_workers_new(&services->workers, env, WORKERS));
     XMTP_TRY(xmtp_node_chains_open(

@@ -117,7 +117,7 @@ xmtp_status xmtp_node_sequencer_new(xmtp_node_sequencer **out,
     *s = (xmtp_node_sequencer){.options = *options, .last = &s->first};
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->changed, NULL);
-    if (pthread_create(&s->thread, NULL, run, s) != 0) {
+    if (!options->has_no_thread && pthread_create(&s->thread, NULL, run, s) != 0) {
         (void)alloc->reallocate(alloc->context, s, 0);
         return XMTP_E_INTERNAL;
     }
@@ -135,7 +135,9 @@ void xmtp_node_sequencer_free(xmtp_node_sequencer *s)
     s->is_closing = true;
     (void)pthread_cond_signal(&s->changed);
     (void)pthread_mutex_unlock(&s->lock);
-    (void)pthread_join(s->thread, NULL);
+    if (!s->options.has_no_thread) {
+        (void)pthread_join(s->thread, NULL);
+    }
     (void)pthread_cond_destroy(&s->changed);
     (void)pthread_mutex_destroy(&s->lock);
     (void)alloc->reallocate(alloc->context, s, 0);
@@ -145,6 +147,10 @@ xmtp_status xmtp_node_sequencer_submit(xmtp_node_sequencer *s, xmtp_node_job *jo
 {
     xmtp_status status = XMTP_OK;
     job->next = NULL;
+    if (s->options.has_no_thread) {
+        run_jobs(s, job);
+        return XMTP_OK;
+    }
     (void)pthread_mutex_lock(&s->lock);
     if (s->is_closing) {
         status = XMTP_E_CLOSED;

@@ -39,6 +39,7 @@ typedef struct xmtp_node_sequencer_options {
     void (*publish)(void *context, const xmtp_node_entry *entry);
     void (*changed)(void *context, xmtp_status status, const xmtp_error *error);
     xmtp_node_metrics *metrics; /* counted up; may be NULL */
+    bool has_no_thread;         /* submit does the work and calls done; from one thread at a time */
 } xmtp_node_sequencer_options;
 
 /* XMTP_E_NOMEM, XMTP_E_INTERNAL: no thread. */
