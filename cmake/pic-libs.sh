@@ -8,7 +8,7 @@
 #
 # libsodium, libsecp256k1 (recovery and ECDH modules), nghttp2 (library only), protobuf-c (run time only), zlib (inflating
 # only), cJSON,
-# SQLCipher (over OpenSSL). The archives of libssl-dev are position independent already and are copied; where
+# zstd, SQLCipher (over OpenSSL). The archives of libssl-dev are position independent already and are copied; where
 # they want zlib and zstd (Debian 13), those are put into the copy. One stamp per library: a second run does nothing.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -142,6 +142,19 @@ build_zlib() {
     pc zlib "$(version_of "$dir")" "" "-lz"
 }
 
+# Compiles all of zstd but its legacy formats into lib/NAME.a.
+archive_zstd() {
+    archive "$1" "-I$2/lib -DZSTD_DISABLE_ASM=1 -DXXH_NAMESPACE=ZSTD_ -w" "$2"/lib/{common,compress,decompress}/*.c
+}
+
+build_zstd() {
+    local dir
+    dir=$(source_package libzstd own $neighbours)
+    archive_zstd libzstd "$dir"
+    cp "$dir"/lib/{zstd,zstd_errors}.h "$out/include/"
+    pc libzstd "$(version_of "$dir")" "" "-lzstd"
+}
+
 build_cjson() {
     local dir
     dir=$(source_package cjson own $neighbours)
@@ -164,7 +177,7 @@ build_openssl() {
     fi
     if grep -q ' ZSTD_' <<< "$wanted"; then
         dir=$(source_package libzstd own $neighbours)
-        archive zstd-parts "-I$dir/lib -DZSTD_DISABLE_ASM=1 -DXXH_NAMESPACE=ZSTD_ -w" "$dir"/lib/{common,compress,decompress}/*.c
+        archive_zstd zstd-parts "$dir"
         join_crypto zstd-parts
     fi
 }
@@ -181,7 +194,7 @@ if [ $# = 1 ]; then
     exit 0
 fi
 stamp=$(sha256sum "${BASH_SOURCE[0]}" | cut -c 1-16)-$codename
-for library in libsodium libsecp256k1 nghttp2 protobuf_c zlib cjson sqlcipher openssl; do
+for library in libsodium libsecp256k1 nghttp2 protobuf_c zlib zstd cjson sqlcipher openssl; do
     [ "$(cat "$out/.$library" 2>/dev/null)" != "$stamp" ] || continue
     say "building $library"
     : > "$out/log"

@@ -12,7 +12,7 @@ set_target_properties(xmtp_shared PROPERTIES
   OUTPUT_NAME xmtp VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE C)
 target_link_libraries(xmtp_shared PRIVATE
   PkgConfig::SODIUM PkgConfig::SECP256K1 OpenSSL::SSL OpenSSL::Crypto PkgConfig::NGHTTP2
-  PkgConfig::PROTOBUF_C PkgConfig::SQLCIPHER PkgConfig::CJSON PkgConfig::ZLIB Threads::Threads m)
+  PkgConfig::PROTOBUF_C PkgConfig::SQLCIPHER PkgConfig::CJSON PkgConfig::ZLIB PkgConfig::ZSTD Threads::Threads m)
 # -Bsymbolic: a program with functions of the same names does not get between ours. nodelete: what is made once for
 # the whole process (tables of secp256k1) stays where dlclose and dlopen would make it again and again.
 target_link_options(xmtp_shared PRIVATE

@@ -18,11 +18,13 @@
  *
  * Here: opening, sync, streams and the queue. What can be done with conversations is in
  * conversation.h, with messages in message.h, consent in consent.h, what a push server needs
- * in push.h, other installations of the inbox in device_sync.h; all are included.
+ * in push.h, other installations of the inbox in device_sync.h, keeping it all in a file in
+ * archive.h; all are included.
  */
 #ifndef XMTP_CLIENT_H
 #define XMTP_CLIENT_H
 
+#include <xmtp/archive.h>
 #include <xmtp/base.h>
 #include <xmtp/consent.h>
 #include <xmtp/conversation.h>

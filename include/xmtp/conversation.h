@@ -49,7 +49,7 @@ typedef struct xmtp_conversation {
     uint64_t created_ns;
     uint64_t last_message_ns; /* 0 when there is none */
     uint64_t epoch;
-    uint32_t member_count;     /* inboxes */
+    uint32_t member_count;     /* inboxes; 0: not known, of a restored group */
     bool is_active;            /* false after we were removed */
     bool is_paused;            /* needs a newer library: xmtp_status XMTP_E_PAUSED on use */
     const char *needs_version; /* the version it is paused for; "" when it is not */

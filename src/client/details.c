@@ -1,4 +1,5 @@
 /* details.c - what the members of a conversation have agreed on, read from its group. */
+#include "client/archive.h"
 #include "client/policy_set.h"
 #include "client/round.h"
 
@@ -81,8 +82,12 @@ xmtp_status xmtp_client_conversation_details(xmtp_client *client, const xmtp_con
     xmtp_mls_group *group;
     *out = (xmtp_conversation_details){0};
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
-    XMTP_TRY(xmtp_cache_open(client, ref, &group, error));
     xmtp_arena_reset(&client->out);
-    xmtp_status status = fill(client, group, &client->out, out);
+    xmtp_status status = xmtp_restored_details(client, ref, out, error);
+    if (status != XMTP_E_NOT_FOUND) {
+        return status;
+    }
+    XMTP_TRY(xmtp_cache_open(client, ref, &group, error));
+    status = fill(client, group, &client->out, out);
     return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, "conversation");
 }

@@ -3,7 +3,7 @@
  * A loaded group equals its records. Whoever changes one stores its writes in the transaction that
  * is open, and calls xmtp_cache_forget when that transaction does not commit.
  */
-#include "client/state.h"
+#include "client/round.h"
 
 typedef struct record_source {
     xmtp_client *client;
@@ -18,15 +18,29 @@ static xmtp_status each_record(void *context, xmtp_bytes prefix, void *visitor,
     return xmtp_record_each(source->client->db, source->ref, prefix, visitor, visit);
 }
 
+static xmtp_status without_records(xmtp_client *client, int64_t ref, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_group_row row;
+    xmtp_scratch(client, &arena);
+    xmtp_status status =
+        xmtp_stored(client, xmtp_group_row_read(client->db, ref, &arena, &row), error);
+    if (status == XMTP_OK) {
+        status = row.state == XMTP_MEMBERSHIP_RESTORED
+                     ? xmtp_fail_inactive(&row, error)
+                     : xmtp_fail(error, XMTP_E_CORRUPT, "conversation without its MLS records");
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
 static xmtp_status load(xmtp_client *client, int64_t ref, xmtp_mls_group **out, xmtp_error *error)
 {
     record_source source = {.client = client, .ref = ref};
     xmtp_mls_records records = {.context = &source, .each = each_record};
     xmtp_mls_config config = xmtp_client_mls_config(client);
     xmtp_status status = xmtp_mls_group_load(out, &config, &records, error);
-    return status == XMTP_E_NOT_FOUND
-               ? xmtp_fail(error, XMTP_E_CORRUPT, "conversation without its MLS records")
-               : status;
+    return status == XMTP_E_NOT_FOUND ? without_records(client, ref, error) : status;
 }
 
 static void remove_at(xmtp_client *client, size_t index)

@@ -261,12 +261,17 @@ void xmtp_dm_id(const char *one, const char *two, char out[XMTP_DM_ID_LEN + 1])
                    is_ordered ? two : one);
 }
 
-static xmtp_status find_dm(xmtp_client *client, const char *dm_id, xmtp_conversation_id *out)
+/* Restored ones can be read only, and stand last (groups.md 2.8). */
+static xmtp_status find_dm(xmtp_client *client, const char *dm_id, bool with_restored,
+                           xmtp_conversation_id *out)
 {
     xmtp_arena arena;
     xmtp_group_row row;
     xmtp_scratch(client, &arena);
     xmtp_status status = xmtp_group_row_find_dm(client->db, dm_id, &arena, &row);
+    if (status == XMTP_OK && row.state == XMTP_MEMBERSHIP_RESTORED && !with_restored) {
+        status = XMTP_E_NOT_FOUND;
+    }
     if (status == XMTP_OK) {
         *out = (xmtp_conversation_id){.n = row.group_id.n};
         status = row.group_id.n <= sizeof(out->p) ? XMTP_OK : XMTP_E_CORRUPT;
@@ -298,7 +303,7 @@ xmtp_status xmtp_client_dm_find(xmtp_client *client, const char *peer, xmtp_conv
     char dm_id[XMTP_DM_ID_LEN + 1];
     *out = (xmtp_conversation_id){0};
     XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
-    xmtp_status status = find_dm(client, dm_id, out);
+    xmtp_status status = find_dm(client, dm_id, true, out);
     return status == XMTP_E_NOT_FOUND ? xmtp_fail(error, status, "no DM with %s", inbox_id)
                                       : xmtp_stored(client, status, error);
 }
@@ -362,11 +367,11 @@ xmtp_status xmtp_client_dm_with(xmtp_client *client, const char *peer,
     *out = (xmtp_conversation_id){0};
     XMTP_TRY(check_dm_options(options, error));
     XMTP_TRY(dm_id_of(client, peer, inbox_id, dm_id, error));
-    xmtp_status status = find_dm(client, dm_id, out);
+    xmtp_status status = find_dm(client, dm_id, false, out);
     if (status == XMTP_E_NOT_FOUND && !options->is_optimistic) {
         /* Perhaps the other one has made it already. */
         XMTP_TRY(xmtp_sync_welcomes(client, error));
-        status = find_dm(client, dm_id, out);
+        status = find_dm(client, dm_id, false, out);
     }
     if (status != XMTP_E_NOT_FOUND) {
         return xmtp_stored(client, status, error);

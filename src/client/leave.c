@@ -34,6 +34,10 @@ static xmtp_status check_may_leave(xmtp_client *client, const xmtp_conversation_
     if (conversation.kind != XMTP_CONVERSATION_GROUP) {
         return xmtp_fail(error, XMTP_E_PERMISSION, "a DM cannot be left");
     }
+    if (conversation.state == XMTP_MEMBERSHIP_RESTORED) {
+        return xmtp_fail(error, XMTP_E_INACTIVE,
+                         "restored from an archive: a device that is a member can leave it");
+    }
     if (conversation.member_count < 2) {
         return xmtp_fail(error, XMTP_E_PERMISSION, "the only member of a group cannot leave it");
     }

@@ -150,7 +150,7 @@ xmtp_status xmtp_work_result(group_work *work, xmtp_status round_status, xmtp_er
         return XMTP_OK; /* what was asked is done; what else failed will be tried again */
     }
     if (round_status == XMTP_OK && !work->row.is_active) {
-        return xmtp_fail(error, XMTP_E_INACTIVE, "no longer a member of this conversation");
+        return xmtp_fail_inactive(&work->row, error);
     }
     if (round_status == XMTP_OK && work->row.paused_for[0] != '\0') {
         return xmtp_fail(error, XMTP_E_PAUSED, "conversation needs version %.32s of this library",

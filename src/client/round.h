@@ -139,6 +139,8 @@ xmtp_status xmtp_queue_message(group_work *work, xmtp_bytes content,
 /* Looks for new and revoked installations of members when that was not done in the last 5 s. A node
  * that cannot be reached is no failure here. */
 xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error);
+/* XMTP_E_INACTIVE with why: removed, or restored from an archive. */
+xmtp_status xmtp_fail_inactive(const xmtp_group_row *row, xmtp_error *error);
 /* XMTP_E_INACTIVE, XMTP_E_PAUSED. */
 xmtp_status xmtp_check_usable(const group_work *work, xmtp_error *error);
 

@@ -12,10 +12,21 @@
 static const uint64_t KEY_UPDATE_NS = 30 * XMTP_DAY_NS;
 static const uint64_t REFRESH_BEFORE_SEND_NS = 5 * XMTP_SECOND_NS;
 
+xmtp_status xmtp_fail_inactive(const xmtp_group_row *row, xmtp_error *error)
+{
+    if (row->state != XMTP_MEMBERSHIP_RESTORED) {
+        return xmtp_fail(error, XMTP_E_INACTIVE, "no longer a member of this conversation");
+    }
+    return xmtp_fail(error, XMTP_E_INACTIVE, "restored from an archive and can only be read: %s",
+                     row->kind == XMTP_GROUP_KIND_DM
+                         ? "make the DM anew, or wait until the other one writes"
+                         : "usable again when a member writes or adds this inbox");
+}
+
 xmtp_status xmtp_check_usable(const group_work *work, xmtp_error *error)
 {
     if (!work->row.is_active) {
-        return xmtp_fail(error, XMTP_E_INACTIVE, "no longer a member of this conversation");
+        return xmtp_fail_inactive(&work->row, error);
     }
     if (work->row.paused_for[0] != '\0') {
         return xmtp_fail(error, XMTP_E_PAUSED, "conversation needs version %.32s of this library",

@@ -110,6 +110,10 @@ xmtp_status xmtp_sync_group(xmtp_client *client, int64_t ref, bool *has_news, xm
 {
     group_work work;
     xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    if (status == XMTP_OK && work.row.state == XMTP_MEMBERSHIP_RESTORED) {
+        xmtp_work_end(&work);
+        return XMTP_OK; /* nothing that comes could be opened: a welcome makes it a conversation */
+    }
     if (status == XMTP_OK) {
         status = unpause(&work, error);
     }
@@ -225,14 +229,15 @@ static xmtp_status sync_one_of_all(xmtp_client *client, const xmtp_group_row *ro
     return status;
 }
 
-/* Virtual groups are always looked at: nobody consents to them. */
+/* Virtual groups are always looked at: nobody consents to them. Restored ones never. */
 static void keep_consented(xmtp_group_rows *rows, uint32_t consent_states)
 {
     size_t n = 0;
     for (size_t i = 0; i < rows->count; i++) {
         const xmtp_group_row *row = &rows->items[i];
         bool is_virtual = row->kind != XMTP_GROUP_KIND_GROUP && row->kind != XMTP_GROUP_KIND_DM;
-        if (is_virtual || (XMTP_CONSENT_BIT(row->consent) & consent_states) != 0) {
+        bool is_wanted = is_virtual || (XMTP_CONSENT_BIT(row->consent) & consent_states) != 0;
+        if (is_wanted && row->state != XMTP_MEMBERSHIP_RESTORED) {
             rows->items[n++] = *row;
         }
     }

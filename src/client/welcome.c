@@ -14,6 +14,7 @@
 #include "client/group_create.h"
 #include "client/round.h"
 #include "identity/association.h"
+#include "store/archive_store.h"
 #include "store/consent_store.h"
 
 enum { STUCK_ATTEMPTS_MAX = 5 };
@@ -32,7 +33,8 @@ typedef struct joining {
     xmtp_mls_writes *writes;
     xmtp_group_row row;
     xmtp_bytes adder_installation;
-    bool is_replacing;  /* the row exists */
+    xmtp_group_row replaced;
+    bool is_replacing;  /* the row exists: replaced */
     bool is_back;       /* it exists, and we had left */
     bool is_made_by_us; /* by another device of this inbox */
 } joining;
@@ -293,6 +295,7 @@ static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error
     }
     XMTP_TRY(xmtp_stored(j->client, status, error));
     j->is_replacing = true;
+    j->replaced = existing;
     j->row.ref = existing.ref;
     j->row.cursor = existing.cursor;
     j->row.created_ns = existing.created_ns;
@@ -303,6 +306,16 @@ static xmtp_status compare_existing(joining *j, bool *is_news, xmtp_error *error
     j->is_back = existing.state == XMTP_MEMBERSHIP_PENDING_REMOVE;
     *is_news = !existing.is_active || xmtp_mls_group_epoch(j->group) > existing.epoch;
     return *is_news && existing.is_active ? may_replace(j, existing.ref, is_news, error) : XMTP_OK;
+}
+
+/* What was said in a DM must not come to stand in a group, or in a DM with somebody else. */
+static xmtp_status check_same(const joining *j, xmtp_error *error)
+{
+    const char *dm_id = j->row.dm_id == NULL ? "" : j->row.dm_id;
+    bool is_same = j->replaced.kind == j->row.kind && strcmp(j->replaced.dm_id, dm_id) == 0;
+    return is_same ? XMTP_OK
+                   : xmtp_fail(error, XMTP_E_WELCOME,
+                               "another conversation under the id of one that is here");
 }
 
 /* ---- W12: storing */
@@ -321,6 +334,9 @@ static xmtp_status store_row(joining *j, xmtp_error *error)
         return xmtp_stored(j->client, xmtp_group_row_insert(db, &j->row), error);
     }
     xmtp_status status = xmtp_record_delete_all(db, j->row.ref);
+    if (status == XMTP_OK) {
+        status = xmtp_restored_delete(db, j->row.ref);
+    }
     if (status == XMTP_OK) {
         status = xmtp_intent_reset_group(db, j->row.ref);
     }
@@ -442,6 +458,9 @@ static xmtp_status accept(joining *j, const Pb__WelcomeMessage *message, bool *i
     XMTP_TRY(read_context(j, &is_wanted, error));
     if (!is_wanted) {
         return XMTP_OK;
+    }
+    if (j->is_replacing) {
+        XMTP_TRY(check_same(j, error));
     }
     XMTP_TRY(check_members(j, error));
     XMTP_TRY(store(j, error));

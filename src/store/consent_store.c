@@ -41,6 +41,29 @@ xmtp_status xmtp_consent_write(xmtp_database *db, const xmtp_consent_row *row)
     return xmtp_query_run(&q);
 }
 
+/* Ends the query, whose statement returns at most capacity rows. */
+static xmtp_status read_rows(xmtp_query *q, size_t capacity, xmtp_arena *arena,
+                             xmtp_consent_row **rows, size_t *count)
+{
+    void *items = NULL;
+    bool has_row = false;
+    *count = 0;
+    xmtp_status status = xmtp_arena_take_array(arena, capacity, sizeof(**rows), &items);
+    *rows = items;
+    if (status == XMTP_OK) {
+        status = xmtp_query_step(q, &has_row);
+    }
+    while (status == XMTP_OK && has_row && *count < capacity) {
+        status = read_row(q, arena, &(*rows)[*count]);
+        if (status == XMTP_OK) {
+            (*count)++;
+            status = xmtp_query_step(q, &has_row);
+        }
+    }
+    xmtp_query_end(q);
+    return status;
+}
+
 static xmtp_status count_rows(xmtp_database *db, size_t *count)
 {
     xmtp_query q = xmtp_query_start(db, "SELECT count(*) FROM consent");
@@ -50,28 +73,25 @@ static xmtp_status count_rows(xmtp_database *db, size_t *count)
     return status;
 }
 
+xmtp_status xmtp_consent_page(xmtp_database *db, const xmtp_consent_row *after, size_t limit,
+                              xmtp_arena *arena, xmtp_consent_row **rows, size_t *count)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT entity_type, entity, state, consented_ns"
+                                        " FROM consent WHERE (entity_type, entity) > (?, ?)"
+                                        " ORDER BY entity_type, entity LIMIT ?");
+    xmtp_query_bind_u64(&q, after == NULL ? 0 : after->entity_type);
+    xmtp_query_bind_text(&q, after == NULL ? "" : after->entity);
+    xmtp_query_bind_u64(&q, limit);
+    return read_rows(&q, limit, arena, rows, count);
+}
+
 xmtp_status xmtp_consent_list(xmtp_database *db, xmtp_arena *arena, xmtp_consent_row **rows,
                               size_t *count)
 {
-    size_t capacity;
-    void *items;
+    size_t all;
     *count = 0;
-    XMTP_TRY(count_rows(db, &capacity));
-    XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(**rows), &items));
-    *rows = items;
-    xmtp_query q = xmtp_query_start(db, "SELECT entity_type, entity, state, consented_ns"
-                                        " FROM consent ORDER BY entity_type, entity");
-    bool has_row = false;
-    xmtp_status status = xmtp_query_step(&q, &has_row);
-    while (status == XMTP_OK && has_row && *count < capacity) {
-        status = read_row(&q, arena, &(*rows)[*count]);
-        if (status == XMTP_OK) {
-            (*count)++;
-            status = xmtp_query_step(&q, &has_row);
-        }
-    }
-    xmtp_query_end(&q);
-    return status;
+    XMTP_TRY(count_rows(db, &all));
+    return xmtp_consent_page(db, NULL, all, arena, rows, count);
 }
 
 xmtp_status xmtp_consent_set_unsent(xmtp_database *db, uint32_t entity_type, const char *entity,
@@ -88,23 +108,9 @@ xmtp_status xmtp_consent_set_unsent(xmtp_database *db, uint32_t entity_type, con
 xmtp_status xmtp_consent_list_unsent(xmtp_database *db, size_t limit, xmtp_arena *arena,
                                      xmtp_consent_row **rows, size_t *count)
 {
-    void *items;
-    *count = 0;
-    XMTP_TRY(xmtp_arena_take_array(arena, limit, sizeof(**rows), &items));
-    *rows = items;
     xmtp_query q = xmtp_query_start(db, "SELECT entity_type, entity, state, consented_ns"
                                         " FROM consent WHERE is_unsent = 1"
                                         " ORDER BY entity_type, entity LIMIT ?");
     xmtp_query_bind_u64(&q, limit);
-    bool has_row = false;
-    xmtp_status status = xmtp_query_step(&q, &has_row);
-    while (status == XMTP_OK && has_row && *count < limit) {
-        status = read_row(&q, arena, &(*rows)[*count]);
-        if (status == XMTP_OK) {
-            (*count)++;
-            status = xmtp_query_step(&q, &has_row);
-        }
-    }
-    xmtp_query_end(&q);
-    return status;
+    return read_rows(&q, limit, arena, rows, count);
 }

@@ -18,6 +18,10 @@ typedef struct xmtp_consent_row {
 xmtp_status xmtp_consent_read(xmtp_database *db, uint32_t entity_type, const char *entity,
                               xmtp_arena *arena, xmtp_consent_row *out);
 xmtp_status xmtp_consent_write(xmtp_database *db, const xmtp_consent_row *row);
+/* The next records behind one (NULL: from the first), in the order of type and entity; fewer than limit
+ * at the end. */
+xmtp_status xmtp_consent_page(xmtp_database *db, const xmtp_consent_row *after, size_t limit,
+                              xmtp_arena *arena, xmtp_consent_row **rows, size_t *count);
 /* All records, in the order of their entities; rows in the arena. */
 xmtp_status xmtp_consent_list(xmtp_database *db, xmtp_arena *arena, xmtp_consent_row **rows,
                               size_t *count);

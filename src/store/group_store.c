@@ -217,6 +217,16 @@ xmtp_status xmtp_group_row_list(xmtp_database *db, bool with_duplicates, xmtp_ar
     return read_all(&q, arena, capacity, out);
 }
 
+xmtp_status xmtp_group_row_page(xmtp_database *db, int64_t after_ref, size_t limit,
+                                xmtp_arena *arena, xmtp_group_rows *out)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT " GROUP_COLUMNS " FROM groups WHERE id > ?"
+                                        " AND stage = 2 AND kind IN (1, 2) ORDER BY id LIMIT ?");
+    xmtp_query_bind_u64(&q, (uint64_t)after_ref);
+    xmtp_query_bind_u64(&q, limit);
+    return read_all(&q, arena, limit, out);
+}
+
 #define OF_DM                                                                                      \
     "SELECT " GROUP_COLUMNS " FROM groups WHERE dm_id = ? AND stage = 2"                           \
     " ORDER BY state = 4, last_message_ns DESC, group_id DESC"

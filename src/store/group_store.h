@@ -63,6 +63,9 @@ typedef struct xmtp_group_rows {
 
 xmtp_status xmtp_group_row_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
                                 xmtp_group_rows *out);
+/* Groups and DMs behind a ref, in its order, virtual ones left out; fewer than limit at the end. */
+xmtp_status xmtp_group_row_page(xmtp_database *db, int64_t after_ref, size_t limit,
+                                xmtp_arena *arena, xmtp_group_rows *out);
 /* All groups of a DM, the one that stands for it first. */
 xmtp_status xmtp_group_row_list_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
                                    xmtp_group_rows *out);

@@ -13,6 +13,7 @@
  *   consent           what was decided about conversations and inboxes (groups.md 7.1)
  *   message_deletions who took which message back for everyone (groups.md 5.11)
  *   pending_removals  who has asked to leave (groups.md 3.10)
+ *   restored_groups   what an archive said about the groups that it restored
  *   commit_logs, local_commits, remote_commits, readd_requests
  *                     whether we agree with the others on a group's history (groups.md 3.11, 3.12)
  *   sync_tasks, sync_requests
@@ -116,6 +117,10 @@ static const char migration_2[] =
     " WHERE added_by = (SELECT inbox_id FROM identity) OR EXISTS(SELECT 1 FROM messages AS m"
     " WHERE m.group_ref = g.id AND m.kind = 1"
     " AND m.sender_inbox = (SELECT inbox_id FROM identity));"
+
+    "CREATE TABLE restored_groups("
+    " group_ref INTEGER PRIMARY KEY REFERENCES groups(id) ON DELETE CASCADE,"
+    " save BLOB NOT NULL);"
 
     "CREATE TABLE pending_removals("
     " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE, inbox_id TEXT NOT NULL,"
