@@ -41,6 +41,7 @@ typedef struct xmtp_node_limits {
     uint64_t commit_log_publish;
     uint64_t commit_log_query;
     uint64_t filters;
+    uint64_t session_topics; /* of one bidirectional Subscribe */
     uint64_t inbox_log; /* updates of one inbox; at most 256 */
     uint64_t inbox_log_revoke;
     uint64_t inbox_states;     /* kept in memory */
@@ -48,14 +49,22 @@ typedef struct xmtp_node_limits {
     uint64_t history_file_len; /* files of device sync: one, all together, and how old */
     uint64_t history_len;
     uint64_t history_hours;
+    uint64_t history_transfers;  /* at once */
+    uint64_t request_len;        /* at most 50 MiB */
+    uint64_t connection_streams; /* calls and streams open at once on one connection */
+    uint64_t silent_connections; /* that have not asked anything yet, of one loop */
+    uint64_t call_seconds;       /* until a unary call is given up */
+    uint64_t ping_seconds;       /* of silence until the peer of an HTTP/2 connection is asked */
 } xmtp_node_limits;
 
 /* How much one client address may ask for, and who is asked about it. Addresses of IPv6 count by
  * their first 64 bits. 0 in reads, writes or streams: no limit. */
 typedef struct xmtp_node_rates {
-    uint64_t reads;         /* in 5 minutes */
-    uint64_t writes;        /* messages and other things to store, in 5 minutes */
-    uint64_t streams;       /* opened, in 1 minute */
+    uint64_t reads;            /* in 5 minutes */
+    uint64_t writes;           /* messages and other things to store, in 5 minutes */
+    uint64_t streams;          /* opened, in 1 minute */
+    uint64_t connections_open; /* at once; 0: any number */
+    uint64_t streams_open;
     uint64_t addresses_max; /* that are remembered; 0: 100000 */
     /* Networks whose x-forwarded-for header is believed; ended by NULL. */
     const char *trusted_proxies[XMTP_NODE_LISTEN_MAX + 1];

@@ -45,8 +45,10 @@ typedef struct list_file {
 
 struct xmtp_node_access {
     xmtp_node_access_options options;
-    xmtp_node_limiter *limiter; /* NULL: no limits */
-    network_list trusted;       /* proxies; does not change */
+    xmtp_node_limiter *limiter; /* NULL: no limits; so the next two */
+    xmtp_node_tally *connections;
+    xmtp_node_tally *streams;
+    network_list trusted; /* proxies; does not change */
 
     pthread_rwlock_t lock; /* for what follows */
     list_file files[3];    /* allowed, denied, keys */
@@ -314,6 +316,18 @@ static xmtp_status open_limiter(xmtp_node_access *a)
     return xmtp_node_limiter_new(&a->limiter, &options);
 }
 
+static xmtp_status open_tallies(xmtp_node_access *a)
+{
+    const xmtp_node_rates *rates = &a->options.rates;
+    if (rates->connections_open > 0) {
+        XMTP_TRY(xmtp_node_tally_new(&a->connections, a->options.env, rates->connections_open));
+    }
+    if (rates->streams_open > 0) {
+        XMTP_TRY(xmtp_node_tally_new(&a->streams, a->options.env, rates->streams_open));
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status open_trusted(xmtp_node_access *a, xmtp_error *error)
 {
     for (size_t i = 0; a->options.rates.trusted_proxies[i] != NULL; i++) {
@@ -339,6 +353,7 @@ static xmtp_status open_parts(xmtp_node_access *a, xmtp_error *error)
                        paths[i] == NULL ? "" : paths[i]);
     }
     XMTP_TRY(open_limiter(a));
+    XMTP_TRY(open_tallies(a));
     XMTP_TRY(open_trusted(a, error));
     return xmtp_node_access_reload(a, error);
 }
@@ -368,6 +383,8 @@ void xmtp_node_access_free(xmtp_node_access *a)
     }
     const xmtp_alloc *alloc = &a->options.env->alloc;
     xmtp_node_limiter_free(a->limiter);
+    xmtp_node_tally_free(a->connections);
+    xmtp_node_tally_free(a->streams);
     free_networks(alloc, &a->trusted);
     free_networks(alloc, &a->allowed);
     free_networks(alloc, &a->denied);
@@ -477,11 +494,45 @@ xmtp_node_admission xmtp_node_access_admit(xmtp_node_access *a,
     bool is_denied = holds(&a->denied, &ip);
     bool is_free = holds(&a->allowed, &ip) || is_key(&a->keys, origin->api_key);
     (void)pthread_rwlock_unlock(&a->lock);
-    if (is_denied || is_free || a->limiter == NULL) {
-        return (xmtp_node_admission){
-            .is_denied = is_denied, .rate = rate, .verdict = {.is_allowed = !is_denied}};
+    xmtp_node_admission admission = {
+        .is_denied = is_denied, .rate = rate, .verdict = {.is_allowed = !is_denied}};
+    if (is_denied || is_free) {
+        return admission;
     }
-    return (xmtp_node_admission){
-        .rate = rate,
-        .verdict = xmtp_node_limiter_take(a->limiter, &ip, rate, cost_of(path, request), now_ns)};
+    if (rate == XMTP_NODE_RATE_STREAM && a->streams != NULL &&
+        !xmtp_node_seat_take(&admission.seat, a->streams, &ip)) {
+        admission.is_full = true;
+        admission.verdict.is_allowed = false;
+        return admission;
+    }
+    if (a->limiter != NULL) {
+        admission.verdict =
+            xmtp_node_limiter_take(a->limiter, &ip, rate, cost_of(path, request), now_ns);
+    }
+    if (!admission.verdict.is_allowed) {
+        xmtp_node_seat_leave(&admission.seat);
+    }
+    return admission;
+}
+
+bool xmtp_node_access_connect(xmtp_node_access *a, const xmtp_node_ip *ip, xmtp_node_seat *seat)
+{
+    *seat = (xmtp_node_seat){.tally = NULL};
+    if (a->connections == NULL || holds(&a->trusted, ip)) {
+        return true;
+    }
+    (void)pthread_rwlock_rdlock(&a->lock);
+    bool is_free = holds(&a->allowed, ip);
+    (void)pthread_rwlock_unlock(&a->lock);
+    return is_free || xmtp_node_seat_take(seat, a->connections, ip);
+}
+
+uint64_t xmtp_node_access_connections_max(const xmtp_node_access *a)
+{
+    return a->connections == NULL ? 0 : xmtp_node_tally_max(a->connections);
+}
+
+uint64_t xmtp_node_access_streams_max(const xmtp_node_access *a)
+{
+    return a->streams == NULL ? 0 : xmtp_node_tally_max(a->streams);
 }

@@ -3,7 +3,7 @@
  *     denied address            PERMISSION_DENIED "request blocked"
  *     allowed address, API key  no limit
  *     everybody else            limiter.h; RESOURCE_EXHAUSTED with retry-after-ms, x-ratelimit-limit
- *                               and x-ratelimit-remaining
+ *                               and x-ratelimit-remaining; tally.h for what may be open at once
  *
  * The lists are files, a network ("192.0.2.0/24", "2001:db8::/32", an address alone) or a key a
  * line, "#" begins a comment. They are read again every 60 s when they have changed, and on reload.
@@ -14,7 +14,7 @@
 #ifndef XMTP_NODE_ACCESS_H
 #define XMTP_NODE_ACCESS_H
 
-#include "node/limiter.h"
+#include "node/tally.h"
 
 #include <xmtp/node.h>
 
@@ -50,9 +50,20 @@ typedef struct xmtp_node_request_origin {
 
 typedef struct xmtp_node_admission {
     bool is_denied;
+    bool is_full;        /* a stream: its address has as many open as it may */
+    xmtp_node_seat seat; /* of a stream that is allowed; left by the caller at its end */
     xmtp_node_rate rate;
     xmtp_node_verdict verdict; /* limit 0: there is none for this call */
 } xmtp_node_admission;
+
+/* How many connections or streams one address may have open; 0: any number. */
+uint64_t xmtp_node_access_connections_max(const xmtp_node_access *access);
+uint64_t xmtp_node_access_streams_max(const xmtp_node_access *access);
+
+/* A connection of this address. False: it has as many as it may. The seat is to be left at its end.
+ * Allowed addresses and trusted proxies are not counted. */
+bool xmtp_node_access_connect(xmtp_node_access *access, const xmtp_node_ip *ip,
+                              xmtp_node_seat *seat);
 
 /* now_ns: of a clock that does not go back. */
 xmtp_node_admission xmtp_node_access_admit(xmtp_node_access *access,

@@ -286,6 +286,61 @@ static void a_batch_costs_as_much_as_it_has_messages(void **state)
     xmtp_node_access_free(a);
 }
 
+static void an_address_may_have_so_many_open_and_no_more(void **state)
+{
+    (void)state;
+    xmtp_node_tally *t;
+    xmtp_node_seat seats[4];
+    xmtp_node_ip here = ip("2001:db8::1");
+    xmtp_node_ip there = ip("2001:db8::ffff"); /* of the same customer */
+    xmtp_node_ip other = ip("2001:db8:0:1::1");
+    assert_int_equal(xmtp_node_tally_new(&t, test_env(), 2), XMTP_OK);
+    assert_true(xmtp_node_seat_take(&seats[0], t, &here));
+    assert_true(xmtp_node_seat_take(&seats[1], t, &there));
+    assert_false(xmtp_node_seat_take(&seats[2], t, &here));
+    assert_true(xmtp_node_seat_take(&seats[3], t, &other));
+    xmtp_node_seat_leave(&seats[2]); /* it never had one */
+    assert_false(xmtp_node_seat_take(&seats[2], t, &here));
+    xmtp_node_seat_leave(&seats[0]);
+    xmtp_node_seat_leave(&seats[0]); /* once only */
+    assert_true(xmtp_node_seat_take(&seats[2], t, &here));
+    assert_false(xmtp_node_seat_take(&seats[0], t, &here));
+    for (size_t i = 1; i < 4; i++) {
+        xmtp_node_seat_leave(&seats[i]);
+    }
+    xmtp_node_tally_free(t);
+}
+
+static void who_is_allowed_or_a_trusted_proxy_is_not_counted(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make_fast();
+    char allow[300];
+    xmtp_node_access *a;
+    xmtp_node_seat seats[2];
+    (void)snprintf(allow, sizeof allow, "%s/allow", folder.path);
+    test_file_write(allow, (const unsigned char *)"192.0.2.0/24\n", 13);
+    xmtp_node_access_options options = {.env = test_env(),
+                                        .rates = {.connections_open = 1,
+                                                  .streams_open = 1,
+                                                  .allow_file = allow,
+                                                  .trusted_proxies = {"10.0.0.0/8"}}};
+    assert_int_equal(xmtp_node_access_new(&a, &options, NULL), XMTP_OK);
+    static const char *const free_ones[] = {"192.0.2.7", "10.1.2.3"};
+    for (size_t i = 0; i < 2; i++) {
+        xmtp_node_ip from = ip(free_ones[i]);
+        assert_true(xmtp_node_access_connect(a, &from, &seats[0]));
+        assert_true(xmtp_node_access_connect(a, &from, &seats[1]));
+        assert_null(seats[1].tally);
+    }
+    xmtp_node_ip counted = ip("198.51.100.1");
+    assert_true(xmtp_node_access_connect(a, &counted, &seats[0]));
+    assert_false(xmtp_node_access_connect(a, &counted, &seats[1]));
+    xmtp_node_seat_leave(&seats[0]);
+    xmtp_node_access_free(a);
+    test_folder_remove(folder.path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +356,8 @@ int main(void)
         cmocka_unit_test(changed_lists_are_read_again_and_bad_ones_leave_the_old),
         cmocka_unit_test(what_cannot_be_read_is_told_by_file_and_line_and_keys_never),
         cmocka_unit_test(a_batch_costs_as_much_as_it_has_messages),
+        cmocka_unit_test(an_address_may_have_so_many_open_and_no_more),
+        cmocka_unit_test(who_is_allowed_or_a_trusted_proxy_is_not_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,22 +37,51 @@ static void refuse_rate(xmtp_rpc_call *rpc, const xmtp_node_verdict *verdict)
     xmtp_rpc_call_end(rpc, XMTP_GRPC_RESOURCE_EXHAUSTED, text, "RATE_LIMIT");
 }
 
-bool xmtp_node_admit(xmtp_node_connection *c, xmtp_rpc_call *rpc, const char *path,
-                     xmtp_bytes request)
+void xmtp_node_admit_connection(xmtp_node_connection *c)
 {
+    xmtp_node_access *access = c->listener->node->access;
     if (!c->has_ip) {
         learn_ip(c);
+        c->is_one_too_many = !xmtp_node_access_connect(access, &c->ip, &c->seat);
+        xmtp_node_count(&c->listener->node->metrics.connections_refused,
+                        c->is_one_too_many ? 1 : 0);
+    }
+}
+
+static void refuse_open(xmtp_rpc_call *rpc, const char *what, uint64_t max)
+{
+    char text[120];
+    (void)snprintf(text, sizeof text,
+                   "%" PRIu64 " %s of this address are open, more are not allowed", max, what);
+    xmtp_rpc_call_end(rpc, XMTP_GRPC_RESOURCE_EXHAUSTED, text, "RATE_LIMIT");
+}
+
+bool xmtp_node_admit(xmtp_node_connection *c, xmtp_rpc_call *rpc, const char *path,
+                     xmtp_bytes request, xmtp_node_seat *seat)
+{
+    xmtp_node_access *access = c->listener->node->access;
+    *seat = (xmtp_node_seat){.tally = NULL};
+    xmtp_node_admit_connection(c);
+    if (c->is_one_too_many) {
+        refuse_open(rpc, "connections", xmtp_node_access_connections_max(access));
+        return false;
     }
     xmtp_node_request_origin origin = {.ip = c->ip,
                                        .forwarded = xmtp_rpc_call_forwarded(rpc),
                                        .api_key = xmtp_rpc_call_api_key(rpc)};
     xmtp_node_admission admission =
-        xmtp_node_access_admit(c->listener->node->access, &origin, path, request, uv_hrtime());
+        xmtp_node_access_admit(access, &origin, path, request, uv_hrtime());
     xmtp_node_metrics *metrics = &c->listener->node->metrics;
     xmtp_node_count(&metrics->calls[admission.rate], 1);
     xmtp_node_count(&metrics->denied, admission.is_denied ? 1 : 0);
     if (admission.is_denied) {
         xmtp_rpc_call_end(rpc, XMTP_GRPC_PERMISSION_DENIED, "request blocked", "BLOCKED");
+        return false;
+    }
+    *seat = admission.seat;
+    if (admission.is_full) {
+        xmtp_node_count(&metrics->rate_refused, 1);
+        refuse_open(rpc, "streams", xmtp_node_access_streams_max(access));
         return false;
     }
     if (admission.verdict.limit > 0) {

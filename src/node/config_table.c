@@ -2,6 +2,7 @@
 #include "node/config.h"
 #include "node/index.h"
 #include "node/limits.h"
+#include "rpc/call.h"
 
 #define AT(field)    offsetof(xmtp_node_config, field)
 #define LIMIT(field) offsetof(xmtp_node_config, limits.field)
@@ -93,6 +94,10 @@ const xmtp_node_setting xmtp_node_settings[] = {
           "messages and other things to store, in 5 minutes; 6000 is much for a client"),
     COUNT("rate-streams", AT(rates.streams), 0, 0, 1000000000,
           "streams opened in a minute; 300 is much for a client"),
+    COUNT("open-connections", AT(rates.connections_open), 0, 0, 1000000000,
+          "connections at once; 1000 is much for a client"),
+    COUNT("open-streams", AT(rates.streams_open), 0, 0, 1000000000,
+          "streams at once; 10000 is much for a client"),
     COUNT("rate-addresses-max", AT(rates.addresses_max), 100000, 1000, 100000000,
           "addresses that are remembered, about 200 bytes each"),
     LIST("trusted-proxies", trusted_proxies, "NETWORK",
@@ -123,6 +128,8 @@ const xmtp_node_setting xmtp_node_settings[] = {
           "one identity update"),
     BYTES("commit-log-entry-bytes-max", LIMIT(commit_log_entry_len),
           XMTP_NODE_COMMIT_LOG_ENTRY_LEN_MAX, 1 * KIB, 1 * MIB, "one entry of a commit log"),
+    BYTES("request-bytes-max", LIMIT(request_len), XMTP_RPC_REQUEST_LEN_MAX, 1 * MIB,
+          XMTP_RPC_REQUEST_LEN_MAX, "one request; clients send up to 25 MiB"),
     BYTES("reply-bytes-max", LIMIT(reply_len), XMTP_NODE_REPLY_LEN_MAX, 64 * KIB, 24 * MIB,
           "one answer; clients read at most 25 MiB"),
 
@@ -145,6 +152,20 @@ const xmtp_node_setting xmtp_node_settings[] = {
           10000, "commit logs to read; clients ask for up to 20"),
     COUNT("stream-topics-max", LIMIT(filters), XMTP_NODE_FILTERS_MAX, 1, 10000000,
           "groups or installations of one stream"),
+    COUNT("session-topics-max", LIMIT(session_topics), XMTP_NODE_SESSION_TOPICS_MAX, 1, 10000000,
+          "groups and installations of one bidirectional Subscribe"),
+
+    SECTION("Connections"),
+    COUNT("connection-streams-max", LIMIT(connection_streams), XMTP_RPC_STREAMS_MAX, 1, 1000000,
+          "calls and streams at once on one connection"),
+    COUNT("silent-connections-max", LIMIT(silent_connections), XMTP_NODE_SILENT_MAX, 1, 1000000,
+          "connections that have not asked anything yet, for each loop; the oldest has to go"),
+    COUNT("call-seconds-max", LIMIT(call_seconds), XMTP_NODE_CALL_SECONDS_MAX, 1, 3600,
+          "until a call that is no stream is given up"),
+    COUNT(
+        "ping-seconds", LIMIT(ping_seconds), XMTP_NODE_PING_SECONDS, 5, 3600,
+        "of silence until the other end of a connection is asked whether it is there; it then has "
+        "20 s"),
 
     SECTION("Identity logs"),
     COUNT("inbox-log-max", LIMIT(inbox_log), XMTP_NODE_INBOX_LOG_MAX, 1, XMTP_NODE_INBOX_LOG_MAX,
@@ -161,5 +182,7 @@ const xmtp_node_setting xmtp_node_settings[] = {
           XMTP_NODE_HISTORY_LEN_TOP, "all files together"),
     COUNT("history-hours-max", LIMIT(history_hours), XMTP_NODE_HISTORY_HOURS_MAX, 1, 87600,
           "how old a file becomes before it is deleted"),
+    COUNT("history-transfers-max", LIMIT(history_transfers), XMTP_NODE_HISTORY_TRANSFERS_MAX, 1,
+          10000, "uploads and downloads at once"),
     {.name = NULL},
 };

@@ -13,6 +13,8 @@
 
 enum { OUTPUT_LEN = 256 * 1024, KEEP_ALIVE_SECONDS = 16 };
 
+static const uint64_t ns_per_second = 1000000000;
+
 static const xmtp_alloc *alloc_of(const xmtp_node_connection *c)
 {
     return &c->listener->node->env->alloc;
@@ -68,6 +70,7 @@ void xmtp_node_connection_close(xmtp_node_connection *c)
     xmtp_endpoint_free(c->endpoint); /* its calls are cancelled in here */
     c->endpoint = NULL;
     leave_silent(c);
+    xmtp_node_seat_leave(&c->seat);
     remove_dirty(c);
     uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
@@ -205,6 +208,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     if (xmtp_endpoint_has_spoken(c->endpoint)) {
         leave_silent(c);
     }
+    if (xmtp_endpoint_client(c->endpoint)[0] != '\0') {
+        xmtp_node_admit_connection(c);
+        if (c->is_one_too_many) {
+            xmtp_node_connection_close(c);
+            return;
+        }
+    }
     xmtp_node_connection_touch(c);
     xmtp_node_connections_flush(c->listener);
 }
@@ -234,6 +244,7 @@ static xmtp_status take_socket(xmtp_node_connection *c, xmtp_node_socket *socket
 
 static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket, int fd)
 {
+    const xmtp_node_limits *limits = &c->listener->node->services.limits;
     bool has_grpc = (socket->protocols & (XMTP_NODE_GRPC | XMTP_NODE_VALIDATION)) != 0;
     xmtp_endpoint_options options = {.grpc = has_grpc ? xmtp_node_net_handler(c)
                                                       : (xmtp_rpc_handler){.context = NULL},
@@ -241,12 +252,18 @@ static xmtp_status start(xmtp_node_connection *c, xmtp_node_socket *socket, int 
                                      .tls = c->listener->node->tls,
                                      .may_be_clear = (socket->protocols & XMTP_NODE_CLEAR) != 0,
                                      .has_proxy_header = (socket->protocols & XMTP_NODE_PROXY) != 0,
+                                     .streams_max = (uint32_t)limits->connection_streams,
+                                     .idle_ns = limits->ping_seconds * ns_per_second,
                                      .peer = c};
     c->protocols = socket->protocols;
     XMTP_TRY(take_socket(c, socket, fd));
     (void)uv_tcp_nodelay(&c->tcp, 1);
     (void)uv_tcp_keepalive(&c->tcp, 1, KEEP_ALIVE_SECONDS);
     XMTP_TRY(xmtp_endpoint_new(&c->endpoint, alloc_of(c), &options));
+    if ((c->protocols & XMTP_NODE_PROXY) == 0) {
+        xmtp_node_admit_connection(c);
+        XMTP_ENSURE(!c->is_one_too_many, XMTP_E_LIMIT);
+    }
     return uv_read_start((uv_stream_t *)&c->tcp, on_buffer, on_read) == 0 ? XMTP_OK
                                                                           : XMTP_E_NETWORK;
 }
@@ -255,7 +272,7 @@ static void enter_silent(xmtp_node_connection *c)
 {
     xmtp_node_listener *listener = c->listener;
     xmtp_list_append(&listener->silent, &c->silent_link);
-    if (++listener->silent_count > XMTP_NODE_SILENT_MAX) {
+    if (++listener->silent_count > listener->node->services.limits.silent_connections) {
         xmtp_node_connection_close(
             XMTP_LIST_OF(listener->silent.next, xmtp_node_connection, silent_link));
     }

@@ -1,6 +1,8 @@
 /* dispatcher_test.c - streams: everything behind the cursor, in order, each once, while others
  * write; and readers that are too slow.
  */
+#include "node/node_internal.h"
+#include "node/subscription.h"
 #include "node/test_node.h"
 
 #include <pthread.h>
@@ -113,6 +115,11 @@ static void the_lowest_cursor_of_a_repeated_filter_counts(void **state)
     test_node_close(&t);
 }
 
+static void ignore(void *context)
+{
+    (void)context;
+}
+
 static void a_reader_too_slow_for_its_queue_misses_nothing(void **state)
 {
     (void)state;
@@ -139,6 +146,28 @@ static void a_reader_too_slow_for_its_queue_misses_nothing(void **state)
     assert_int_equal(next_id(&t.transport, stream, NULL), 0);
     assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 99999, 1), XMTP_OK);
     assert_int_equal(next_id(&t.transport, stream, NULL), total + 1);
+    test_node_close(&t);
+}
+
+static void a_queue_holds_4096_places_and_one_more_makes_it_catch_up(void **state)
+{
+    (void)state;
+    test_node t;
+    xmtp_writer out;
+    xmtp_node_subscription *s;
+    xmtp_node_filter filter = {.topic = xmtp_bytes_of_string("a")};
+    xmtp_node_subscription_options options = {
+        .kind = XMTP_NODE_GROUP_MESSAGE, .filters = &filter, .filter_count = 1, .ready = ignore};
+    test_node_open(&t, NULL);
+    xmtp_writer_init(&out, &test_env()->alloc, XMTP_WRITER_MAX);
+    assert_int_equal(xmtp_node_subscribe(t.node->dispatcher, &options, &s), XMTP_OK);
+    assert_int_equal(xmtp_node_subscription_next(s, &out, &t.error), XMTP_E_RETRY);
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 1, XMTP_NODE_LIVE_COUNT_MAX), XMTP_OK);
+    assert_false(xmtp_node_subscription_is_behind(s));
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 10000, 1), XMTP_OK);
+    assert_true(xmtp_node_subscription_is_behind(s));
+    xmtp_node_subscription_free(s);
+    xmtp_writer_free(&out);
     test_node_close(&t);
 }
 
@@ -298,6 +327,7 @@ int main(void)
         cmocka_unit_test(a_stream_without_filters_stays_open),
         cmocka_unit_test(the_lowest_cursor_of_a_repeated_filter_counts),
         cmocka_unit_test(a_reader_too_slow_for_its_queue_misses_nothing),
+        cmocka_unit_test(a_queue_holds_4096_places_and_one_more_makes_it_catch_up),
         cmocka_unit_test(a_wake_is_kept_and_counts_once),
         cmocka_unit_test(streams_that_come_and_go_while_others_write_see_each_message_once),
         cmocka_unit_test(live_messages_come_in_the_order_of_ids_over_all_topics),

@@ -297,7 +297,7 @@ static const xmtp_rpc_call_ops gateway_call_ops = {
 static void on_body(xmtp_http_exchange *x, xmtp_bytes in)
 {
     gateway_call *call = x->data;
-    if (in.n > *x->budget || call->body.n + in.n > XMTP_RPC_REQUEST_LEN_MAX) {
+    if (in.n > *x->budget || call->body.n + in.n > xmtp_rpc_request_len_max(&call->handler)) {
         finish(call, XMTP_GRPC_RESOURCE_EXHAUSTED, "request is too large");
         return;
     }

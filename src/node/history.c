@@ -165,7 +165,7 @@ void xmtp_node_history_close(xmtp_node_history *history)
 
 static transfer *start_transfer(xmtp_node_history *history, xmtp_http_exchange *x)
 {
-    if (atomic_fetch_add(&history->transfers, 1) < XMTP_NODE_TRANSFERS_MAX) {
+    if (atomic_fetch_add(&history->transfers, 1) < history->options.transfers_max) {
         transfer *t = x->alloc->reallocate(x->alloc->context, NULL, sizeof *t);
         if (t != NULL) {
             *t = (transfer){.history = history, .file = -1};

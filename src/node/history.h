@@ -18,14 +18,13 @@
 
 typedef struct xmtp_node_history xmtp_node_history;
 
-enum { XMTP_NODE_TRANSFERS_MAX = 256 /* at one time; each holds a file descriptor */ };
-
 typedef struct xmtp_node_history_options {
     const xmtp_env *env;
     const char *dir;       /* the node's; "history" is made in it. NULL: nothing is stored */
     uint64_t file_len_max; /* of one file */
     uint64_t len_max;      /* of all together */
     uint64_t age_max_ns;
+    uint64_t transfers_max; /* at one time; each holds a file descriptor */
 } xmtp_node_history_options;
 
 /* Removes what is too old and what was not finished. XMTP_E_IO with the sentence, XMTP_E_NOMEM. */

@@ -26,12 +26,14 @@ typedef struct fixture {
 
 static void start_node(fixture *f)
 {
-    xmtp_node_options options = {
-        .env = &f->env,
-        .data_dir = f->folder.path,
-        .listen = {"history=127.0.0.1:0"},
-        .loops = 1,
-        .limits = {.history_file_len = 300000, .history_len = 500000, .history_hours = 1}};
+    xmtp_node_options options = {.env = &f->env,
+                                 .data_dir = f->folder.path,
+                                 .listen = {"history=127.0.0.1:0"},
+                                 .loops = 1,
+                                 .limits = {.history_file_len = 300000,
+                                            .history_len = 500000,
+                                            .history_hours = 1,
+                                            .history_transfers = 2}};
     assert_int_equal(xmtp_node_open(&f->node, &options, NULL), XMTP_OK);
     f->peer = peer_open(xmtp_node_port(f->node, 0));
 }
@@ -223,6 +225,48 @@ static void all_files_together_have_a_limit(void **state)
     close_history(&f);
 }
 
+static void a_file_may_be_so_long_and_no_longer(void **state)
+{
+    (void)state;
+    fixture f;
+    char id[37];
+    open_history(&f);
+    upload(&f, 300000, id);
+    assert_true(is_there(&f, id));
+    put_head(&f, 300001);
+    assert_true(peer_wait(&f.peer, "HTTP/1.1 413 "));
+    close_history(&f);
+}
+
+/* An upload of four bytes that the node waits for, or has refused. */
+static peer begin_upload(const fixture *f, const char *answer)
+{
+    peer p = peer_open(xmtp_node_port(f->node, 0));
+    assert_true(peer_say(&p, "POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n"
+                             "Expect: 100-continue\r\n\r\n"));
+    assert_true(peer_wait(&p, answer));
+    return p;
+}
+
+static void so_many_transfers_may_run_and_no_more(void **state)
+{
+    (void)state;
+    fixture f;
+    open_history(&f);
+    peer first = begin_upload(&f, "HTTP/1.1 100 ");
+    peer second = begin_upload(&f, "HTTP/1.1 100 ");
+    peer third = begin_upload(&f, "HTTP/1.1 503 ");
+    assert_true(peer_say(&second, "four") && peer_wait(&second, "HTTP/1.1 200 "));
+    peer fourth = begin_upload(&f, "HTTP/1.1 100 "); /* there is room again */
+    assert_true(peer_say(&fourth, "four") && peer_wait(&fourth, "HTTP/1.1 200 "));
+    assert_true(peer_say(&first, "four") && peer_wait(&first, "HTTP/1.1 200 "));
+    peer_close(&first);
+    peer_close(&second);
+    peer_close(&third);
+    peer_close(&fourth);
+    close_history(&f);
+}
+
 static void an_upload_that_is_given_up_leaves_nothing(void **state)
 {
     (void)state;
@@ -279,6 +323,8 @@ int main(void)
         cmocka_unit_test(what_is_no_id_is_not_found),
         cmocka_unit_test(a_file_that_is_too_large_is_refused_and_leaves_nothing),
         cmocka_unit_test(all_files_together_have_a_limit),
+        cmocka_unit_test(a_file_may_be_so_long_and_no_longer),
+        cmocka_unit_test(so_many_transfers_may_run_and_no_more),
         cmocka_unit_test(an_upload_that_is_given_up_leaves_nothing),
         cmocka_unit_test(old_files_are_gone),
         cmocka_unit_test(a_node_in_memory_says_that_it_keeps_no_files),

@@ -51,21 +51,22 @@ void xmtp_node_limiter_free(xmtp_node_limiter *l)
     (void)alloc->reallocate(alloc->context, l, 0);
 }
 
-static void make_key(const xmtp_node_ip *ip, uint8_t key[16])
+xmtp_node_ip xmtp_node_ip_customer(const xmtp_node_ip *ip)
 {
     static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    memcpy(key, ip->p, 16);
+    xmtp_node_ip out = *ip;
     if (memcmp(ip->p, v4_prefix, sizeof v4_prefix) != 0) {
-        memset(key + 8, 0, 8);
+        memset(out.p + 8, 0, 8);
     }
+    return out;
 }
 
 /* NULL: no memory, which is no reason to refuse. */
 static address *find(xmtp_node_limiter *l, const xmtp_node_ip *ip)
 {
-    uint8_t key[16];
-    make_key(ip, key);
-    address *a = xmtp_node_table_find(&l->table, xmtp_bytes_of(key, sizeof key));
+    xmtp_node_ip customer = xmtp_node_ip_customer(ip);
+    xmtp_bytes key = xmtp_bytes_of(customer.p, sizeof customer.p);
+    address *a = xmtp_node_table_find(&l->table, key);
     if (a != NULL) {
         xmtp_list_remove(&a->link);
         xmtp_list_append(&l->quiet, &a->link);
@@ -78,9 +79,9 @@ static address *find(xmtp_node_limiter *l, const xmtp_node_ip *ip)
         xmtp_list_remove(&oldest->link);
         xmtp_node_table_remove(&l->table, xmtp_bytes_of(old_key, sizeof old_key));
     }
-    a = xmtp_node_table_put(&l->table, xmtp_bytes_of(key, sizeof key));
+    a = xmtp_node_table_put(&l->table, key);
     if (a != NULL) {
-        memcpy(a->key, key, sizeof key);
+        memcpy(a->key, key.p, sizeof a->key);
         xmtp_list_append(&l->quiet, &a->link);
     }
     return a;

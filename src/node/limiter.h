@@ -26,6 +26,9 @@ typedef struct xmtp_node_ip {
     uint8_t p[16];
 } xmtp_node_ip;
 
+/* What counts as one address: of IPv6 the first 64 bits, the rest zero. */
+xmtp_node_ip xmtp_node_ip_customer(const xmtp_node_ip *ip);
+
 typedef struct xmtp_node_limiter_options {
     const xmtp_env *env;
     uint64_t limit[XMTP_NODE_RATE_COUNT]; /* per period, and at once; 0: no limit */

@@ -27,16 +27,26 @@ enum {
     XMTP_NODE_COMMIT_LOG_QUERY_MAX = 100,   /* clients send at most 20 */
     XMTP_NODE_WALLET_CHECKS_MAX = 1000,
     XMTP_NODE_FILTERS_MAX = 100000, /* topics of one stream */
+    XMTP_NODE_SESSION_TOPICS_MAX = 1000000,
 
     XMTP_NODE_INBOX_LOG_MAX = 256,        /* identity updates of any kind for one inbox */
     XMTP_NODE_INBOX_LOG_REVOKE_MAX = 320, /* and up to here those that only take away */
     XMTP_NODE_INBOX_STATES_MAX = 4096,    /* association states kept in memory */
+
+    /* Connections of one loop that have not said anything of use yet. The oldest goes when there is
+     * one more, so that a flood of them cannot take the place of those who talk. */
+    XMTP_NODE_SILENT_MAX = 1024,
+    XMTP_NODE_CALL_SECONDS_MAX = 60,
+    XMTP_NODE_PING_SECONDS = 30, /* proxies forget what is silent for a minute */
 };
 
 /* Files of device sync. The official server takes 15 MB; ours also an archive with attachments. */
 #define XMTP_NODE_HISTORY_FILE_LEN_MAX (UINT64_C(256) * 1024 * 1024)
 #define XMTP_NODE_HISTORY_LEN_MAX      (UINT64_C(8) * 1024 * 1024 * 1024)
 #define XMTP_NODE_HISTORY_LEN_TOP      (UINT64_C(1) << 50)
-enum { XMTP_NODE_HISTORY_HOURS_MAX = 24 * 7 };
+enum {
+    XMTP_NODE_HISTORY_HOURS_MAX = 24 * 7,
+    XMTP_NODE_HISTORY_TRANSFERS_MAX = 256, /* each holds a file descriptor */
+};
 
 #endif

@@ -4,6 +4,8 @@
 #include "node/test_vectors.h"
 #include "proto/field.h"
 
+#define VALIDATION "/xmtp.mls_validation.v1.ValidationApi/"
+
 static void put_text(xmtp_writer *w, uint32_t number, const char *text)
 {
     xmtp_field_put_bytes(w, number, xmtp_bytes_of_string(text));
@@ -113,7 +115,9 @@ static void requests_may_ask_for_so_many_things_and_no_more(void **state)
                                      .inboxes = 6,
                                      .wallet_checks = 7,
                                      .commit_log_publish = 11,
-                                     .commit_log_query = 21};
+                                     .commit_log_query = 21,
+                                     .inbox_log = 8,
+                                     .inbox_log_revoke = 9};
     static const struct {
         const char *path;
         size_t max;
@@ -128,6 +132,9 @@ static void requests_may_ask_for_so_many_things_and_no_more(void **state)
         {IDENTITY "VerifySmartContractWalletSignatures", 7, put_nothing, true},
         {MLS "BatchPublishCommitLog", 11, put_commit_log, false},
         {MLS "BatchQueryCommitLog", 21, put_group, false},
+        {VALIDATION "ValidateGroupMessages", 3, put_nothing, false},
+        {VALIDATION "ValidateInboxIdKeyPackages", 4, put_nothing, false},
+        {VALIDATION "GetAssociationState", 9, put_nothing, true}, /* old updates */
     };
     test_node t;
     test_node_open_limited(&t, NULL, &limits);
@@ -144,8 +151,9 @@ static void requests_may_ask_for_so_many_things_and_no_more(void **state)
 
 /* ---- how long */
 
-static xmtp_status send_message(test_node *t, uint64_t number, size_t len)
+static xmtp_status send_message_with(test_node *t, uint64_t number, size_t len, size_t hmac_len)
 {
+    static const uint8_t hmac[128] = {0};
     xmtp_writer message = writer();
     xmtp_writer v1 = writer();
     xmtp_writer input = writer();
@@ -155,6 +163,7 @@ static xmtp_status send_message(test_node *t, uint64_t number, size_t len)
     test_message(&message, "group", TEST_APPLICATION, number, 2000 + len - message.n);
     assert_int_equal(message.n, len);
     xmtp_field_put_bytes(&v1, 1, xmtp_writer_bytes(&message));
+    xmtp_field_put_bytes(&v1, 2, xmtp_bytes_of(hmac, hmac_len));
     xmtp_field_put_message(&input, 1, xmtp_writer_bytes(&v1));
     xmtp_field_put_message(&request, 1, xmtp_writer_bytes(&input));
     xmtp_status status = call(t, MLS "SendGroupMessages", &request);
@@ -163,6 +172,11 @@ static xmtp_status send_message(test_node *t, uint64_t number, size_t len)
     xmtp_writer_free(&input);
     xmtp_writer_free(&request);
     return status;
+}
+
+static xmtp_status send_message(test_node *t, uint64_t number, size_t len)
+{
+    return send_message_with(t, number, len, 0);
 }
 
 static xmtp_status send_welcome(test_node *t, size_t data_len)
@@ -206,6 +220,21 @@ static void things_may_be_so_long_and_no_longer(void **state)
     assert_too_much(&t, send_welcome(&t, 6001 - 32));
     assert_int_equal(publish_entry(&t, 1500), XMTP_OK);
     assert_too_much(&t, publish_entry(&t, 1501));
+    test_node_close(&t);
+}
+
+static void a_sender_hmac_may_have_64_bytes_and_a_topic_too(void **state)
+{
+    (void)state;
+    static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdefX";
+    char topic[65];
+    test_node t;
+    test_node_open(&t, NULL);
+    assert_int_equal(send_message_with(&t, 1, 5000, 64), XMTP_OK);
+    assert_too_much(&t, send_message_with(&t, 2, 5000, 65));
+    (void)snprintf(topic, sizeof topic, "%.64s", id);
+    assert_int_equal(test_send(&t, topic, TEST_APPLICATION, 1, 1), XMTP_OK);
+    assert_too_much(&t, test_send(&t, id, TEST_APPLICATION, 1, 1));
     test_node_close(&t);
 }
 
@@ -335,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_may_ask_for_so_many_things_and_no_more),
         cmocka_unit_test(things_may_be_so_long_and_no_longer),
+        cmocka_unit_test(a_sender_hmac_may_have_64_bytes_and_a_topic_too),
         cmocka_unit_test(key_packages_may_be_so_long_and_no_longer),
         cmocka_unit_test(an_identity_update_one_byte_too_long_is_not_even_decoded),
         cmocka_unit_test(pages_have_so_many_rows_and_tell_that_there_is_more),

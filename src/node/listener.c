@@ -252,7 +252,7 @@ static xmtp_status make_loop(xmtp_node_listener **out, xmtp_node *node)
     xmtp_list_init(&listener->streams);
     xmtp_list_init(&listener->silent);
     (void)uv_timer_start(&listener->timer, on_tick, TICK_MS, TICK_MS);
-    (void)uv_timer_start(&listener->deadline, on_deadline, XMTP_NODE_CALL_MS_MAX, 0);
+    (void)uv_timer_start(&listener->deadline, on_deadline, xmtp_node_call_ms_max(listener), 0);
     *out = listener;
     return XMTP_OK;
 }

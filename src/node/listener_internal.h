@@ -32,10 +32,6 @@ typedef struct xmtp_node_socket {
     bool is_open;
 } xmtp_node_socket;
 
-/* Connections of one loop that have not said anything of use yet. The oldest goes when there is one
- * more, so that a flood of them cannot take the place of those who talk. */
-enum { XMTP_NODE_SILENT_MAX = 1024 };
-
 struct xmtp_node_listener {
     xmtp_node *node;
     xmtp_node_listener *next_loop; /* NULL after the last */
@@ -77,6 +73,8 @@ struct xmtp_node_connection {
     unsigned protocols;
     xmtp_node_ip ip; /* of the client, see admission.c */
     bool has_ip;
+    xmtp_node_seat seat;  /* of its address */
+    bool is_one_too_many; /* its address has as many connections as it may */
     xmtp_list silent_link;
     uint8_t *output; /* being written; NULL: no write is under way */
     xmtp_stall stall;
@@ -119,8 +117,8 @@ typedef enum xmtp_node_net_kind { XMTP_NODE_NET_CALL, XMTP_NODE_NET_STREAM } xmt
 /* Bytes of requests of one loop that may wait for the workers. */
 enum { XMTP_NODE_PUT_OFF_LEN_MAX = 256 * 1024 * 1024 };
 
-/* Within node.md section 8: a unary call takes no longer than this. */
-enum { XMTP_NODE_CALL_MS_MAX = 60000 };
+/* A unary call takes no longer than this. */
+uint64_t xmtp_node_call_ms_max(const xmtp_node_listener *listener);
 
 /* The functions with which a connection's calls are served; context is the connection. */
 xmtp_rpc_handler xmtp_node_net_handler(xmtp_node_connection *connection);
@@ -134,14 +132,20 @@ uint64_t xmtp_node_net_deadline_ms(const xmtp_node_listener *listener, const xmt
 
 /* ---- admission.c */
 
-/* false: the call was refused and has ended. Before anything else is done for a call. */
+/* Asks who is at the other end, as soon as it can be told, and whether one more connection may come
+ * from there; sets is_one_too_many. */
+void xmtp_node_admit_connection(xmtp_node_connection *connection);
+
+/* false: the call was refused and has ended. Before anything else is done for a call. seat: of a
+ * stream, to be left at its end. */
 bool xmtp_node_admit(xmtp_node_connection *connection, xmtp_rpc_call *rpc, const char *path,
-                     xmtp_bytes request);
+                     xmtp_bytes request, xmtp_node_seat *seat);
 
 /* ---- net_stream.c */
 
+/* Takes the seat over. */
 void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const char *path,
-                                xmtp_bytes request);
+                                xmtp_bytes request, xmtp_node_seat *seat);
 void xmtp_node_net_stream_cancelled(xmtp_node_net_stream *stream);
 void xmtp_node_net_stream_writable(xmtp_node_net_stream *stream);
 void xmtp_node_net_stream_message(xmtp_node_net_stream *stream, xmtp_bytes message);

@@ -3,14 +3,26 @@
  */
 #include "node/test_vectors.h"
 
+#define VALIDATION "/xmtp.mls_validation.v1.ValidationApi/"
+
 static const char *const unary[] = {
-    MLS "SendGroupMessages",          MLS "SendWelcomeMessages",
-    MLS "RegisterInstallation",       MLS "UploadKeyPackage",
-    MLS "FetchKeyPackages",           MLS "QueryGroupMessages",
-    MLS "QueryWelcomeMessages",       MLS "BatchPublishCommitLog",
-    MLS "BatchQueryCommitLog",        MLS "GetNewestGroupMessage",
-    IDENTITY "PublishIdentityUpdate", IDENTITY "GetIdentityUpdates",
-    IDENTITY "GetInboxIds",           IDENTITY "VerifySmartContractWalletSignatures",
+    MLS "SendGroupMessages",
+    MLS "SendWelcomeMessages",
+    MLS "RegisterInstallation",
+    MLS "UploadKeyPackage",
+    MLS "FetchKeyPackages",
+    MLS "QueryGroupMessages",
+    MLS "QueryWelcomeMessages",
+    MLS "BatchPublishCommitLog",
+    MLS "BatchQueryCommitLog",
+    MLS "GetNewestGroupMessage",
+    IDENTITY "PublishIdentityUpdate",
+    IDENTITY "GetIdentityUpdates",
+    IDENTITY "GetInboxIds",
+    IDENTITY "VerifySmartContractWalletSignatures",
+    VALIDATION "ValidateGroupMessages",
+    VALIDATION "ValidateInboxIdKeyPackages",
+    VALIDATION "GetAssociationState",
     "/grpc.health.v1.Health/Check",
 };
 
@@ -111,15 +123,18 @@ static void required_ids_that_are_empty_or_too_long_are_refused(void **state)
     (void)state;
     test_node t;
     test_node_open(&t, NULL);
-    uint8_t long_id[69] = {0x0a, 66}; /* field 1 of 66 bytes */
+    uint8_t long_id[69] = {0x0a}; /* field 1 */
     static const char *const methods[] = {MLS "QueryGroupMessages", MLS "QueryWelcomeMessages",
                                           MLS "GetNewestGroupMessage"};
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(test_call_bytes(&t, methods[i], (xmtp_bytes){0}), XMTP_E_RPC_INVALID);
         assert_int_equal(test_call_bytes(&t, methods[i], xmtp_bytes_of("\x0a\x00", 2)),
                          XMTP_E_RPC_INVALID);
-        assert_int_equal(test_call_bytes(&t, methods[i], xmtp_bytes_of(long_id, 68)),
+        long_id[1] = 65;
+        assert_int_equal(test_call_bytes(&t, methods[i], xmtp_bytes_of(long_id, 67)),
                          XMTP_E_RPC_INVALID);
+        long_id[1] = 64;
+        assert_int_equal(test_call_bytes(&t, methods[i], xmtp_bytes_of(long_id, 66)), XMTP_OK);
     }
     assert_int_equal(
         test_call_bytes(&t, IDENTITY "GetIdentityUpdates", xmtp_bytes_of("\x0a\x04\x0a\x02no", 6)),

@@ -130,6 +130,9 @@ static void list_calls(const xmtp_node_metrics *m, const list *l)
                  (double)value_of(&m->rate_refused));
     add_labelled(l, FIGURE_COUNTER, "calls_refused_total", NULL, "reason", "denied",
                  (double)value_of(&m->denied));
+    add(l, FIGURE_COUNTER, "connections_refused_total",
+        "connections of addresses that had as many as they may",
+        (double)value_of(&m->connections_refused));
     for (int i = 0; i < XMTP_NODE_GRPC_CODES; i++) {
         char code[8];
         (void)snprintf(code, sizeof code, "%d", i);
@@ -294,6 +297,8 @@ static void put_limits(const xmtp_node *node, xmtp_writer *out)
     const xmtp_node_limits *limits = &node->services.limits;
     put_setting(out, "rate-reads", node->rates.reads, "in 5 minutes; 0: no limit");
     put_setting(out, "rate-writes", node->rates.writes, "in 5 minutes; 0: no limit");
+    put_setting(out, "open-connections", node->rates.connections_open, "at once; 0: no limit");
+    put_setting(out, "open-streams", node->rates.streams_open, "at once; 0: no limit");
     put_setting(out, "rate-streams", node->rates.streams, "in 1 minute; 0: no limit");
     for (const xmtp_node_setting *s = xmtp_node_settings; s->name != NULL; s++) {
         if (s->help != NULL && s->offset >= base && s->offset < base + sizeof *limits) {

@@ -20,8 +20,9 @@ enum { XMTP_NODE_GRPC_CODES = 17, XMTP_NODE_APPEND_BUCKETS = 10 };
 /* Counted with __atomic builtins, relaxed: each is right, together they may be of slightly different
  * moments. */
 typedef struct xmtp_node_metrics {
-    uint64_t connections;       /* accepted so far */
-    uint64_t connections_ended; /* of them */
+    uint64_t connections;         /* accepted so far */
+    uint64_t connections_ended;   /* of them */
+    uint64_t connections_refused; /* their address had as many as it may */
     uint64_t streams;
     uint64_t streams_ended;
     uint64_t calls[3];     /* by xmtp_node_rate */

@@ -157,6 +157,11 @@ static void put_off(xmtp_node_net_call *net, const char *path, xmtp_bytes reques
     xmtp_node_workers_submit(workers_of(net), &net->work);
 }
 
+uint64_t xmtp_node_call_ms_max(const xmtp_node_listener *listener)
+{
+    return listener->node->services.limits.call_seconds * 1000;
+}
+
 uint64_t xmtp_node_net_deadline_ms(const xmtp_node_listener *listener, const xmtp_rpc_call *rpc,
                                    uint64_t ms_max)
 {
@@ -188,7 +193,7 @@ static void start_call(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const c
     xmtp_node_call_init(&net->call, &listener->node->services);
     net->call.context = net;
     net->call.done = call_done;
-    net->deadline_ms = xmtp_node_net_deadline_ms(listener, rpc, XMTP_NODE_CALL_MS_MAX);
+    net->deadline_ms = xmtp_node_net_deadline_ms(listener, rpc, xmtp_node_call_ms_max(listener));
     xmtp_list_append(&listener->calls, &net->link);
     listener->call_count++;
     watch_deadline(listener, net->deadline_ms);
@@ -207,7 +212,7 @@ static void expire(xmtp_node_net_call *net)
 void xmtp_node_net_calls_expire(xmtp_node_listener *listener)
 {
     uint64_t now_ms = uv_now(&listener->loop);
-    uint64_t next_ms = now_ms + XMTP_NODE_CALL_MS_MAX;
+    uint64_t next_ms = now_ms + xmtp_node_call_ms_max(listener);
     for (xmtp_list *l = listener->calls.next; l != &listener->calls; l = l->next) {
         xmtp_node_net_call *net = XMTP_LIST_OF(l, xmtp_node_net_call, link);
         if (net->rpc != NULL && net->deadline_ms <= now_ms) {
@@ -241,7 +246,7 @@ static bool is_served(const xmtp_node_connection *connection, const char *path)
 }
 
 static bool admit(xmtp_node_connection *connection, xmtp_rpc_call *rpc, const char *path,
-                  xmtp_bytes request)
+                  xmtp_bytes request, xmtp_node_seat *seat)
 {
     char text[XMTP_RPC_PATH_LEN_MAX + 64];
     xmtp_node_connection_touch(connection);
@@ -250,17 +255,18 @@ static bool admit(xmtp_node_connection *connection, xmtp_rpc_call *rpc, const ch
         xmtp_rpc_call_end_status(rpc, XMTP_E_UNSUPPORTED, text);
         return false;
     }
-    return xmtp_node_admit(connection, rpc, path, request);
+    return xmtp_node_admit(connection, rpc, path, request, seat);
 }
 
 static void on_request(void *context, xmtp_rpc_call *rpc, const char *path, xmtp_bytes request)
 {
     xmtp_node_connection *connection = context;
-    if (!admit(connection, rpc, path, request)) {
+    xmtp_node_seat seat;
+    if (!admit(connection, rpc, path, request, &seat)) {
         return;
     }
     if (xmtp_node_is_stream(path)) {
-        xmtp_node_net_stream_start(connection->listener, rpc, path, request);
+        xmtp_node_net_stream_start(connection->listener, rpc, path, request, &seat);
     } else {
         start_call(connection->listener, rpc, path, request);
     }
@@ -289,8 +295,9 @@ static bool takes_messages(void *context, const char *path)
 static void on_opened(void *context, xmtp_rpc_call *rpc, const char *path)
 {
     xmtp_node_connection *connection = context;
-    if (admit(connection, rpc, path, (xmtp_bytes){0})) {
-        xmtp_node_net_stream_start(connection->listener, rpc, path, (xmtp_bytes){0});
+    xmtp_node_seat seat;
+    if (admit(connection, rpc, path, (xmtp_bytes){0}, &seat)) {
+        xmtp_node_net_stream_start(connection->listener, rpc, path, (xmtp_bytes){0}, &seat);
     }
 }
 
@@ -321,9 +328,16 @@ static void on_writable(void *context, xmtp_rpc_call *rpc)
     }
 }
 
+static const xmtp_node_limits *limits_of(const xmtp_node_listener *listener)
+{
+    return &listener->node->services.limits;
+}
+
 xmtp_rpc_handler xmtp_node_net_handler(xmtp_node_connection *connection)
 {
     return (xmtp_rpc_handler){.context = connection,
+                              .request_len_max =
+                                  (size_t)limits_of(connection->listener)->request_len,
                               .request = on_request,
                               .cancelled = on_cancelled,
                               .takes_messages = takes_messages,

@@ -49,6 +49,7 @@ struct xmtp_node_net_stream {
     xmtp_node_work work;
     xmtp_node_net_stream *next_returned;
     unsigned protocols;
+    xmtp_node_seat seat; /* of its address */
     char path[XMTP_RPC_PATH_LEN_MAX + 1];
     uint8_t *request; /* until it is open */
     size_t request_len;
@@ -85,6 +86,7 @@ static void destroy(xmtp_node_net_stream *stream)
     xmtp_node_listener *listener = stream->listener;
     xmtp_node_feed_free(stream->feed); /* ready is not called after this */
     leave_ready_list(stream);
+    xmtp_node_seat_leave(&stream->seat);
     xmtp_list_remove(&stream->link);
     xmtp_node_count(&listener->node->metrics.streams_ended, 1);
     xmtp_writer_free(&stream->batch);
@@ -292,13 +294,14 @@ static void returned(xmtp_node_net_stream *stream)
 }
 
 void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const char *path,
-                                xmtp_bytes request)
+                                xmtp_bytes request, xmtp_node_seat *seat)
 {
     const xmtp_node_connection *connection = xmtp_rpc_call_peer(rpc);
     xmtp_node_net_stream *stream = allocate(listener, NULL, sizeof *stream);
     uint8_t *copy = stream == NULL ? NULL : allocate(listener, NULL, request.n + 1);
     if (copy == NULL) {
         (void)allocate(listener, stream, 0);
+        xmtp_node_seat_leave(seat);
         xmtp_rpc_call_end_status(rpc, XMTP_E_NOMEM, NULL);
         return;
     }
@@ -306,6 +309,7 @@ void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc
                                      .listener = listener,
                                      .rpc = rpc,
                                      .protocols = connection->protocols,
+                                     .seat = *seat,
                                      .request = copy,
                                      .request_len = request.n};
     xmtp_copy(copy, request.p, request.n);

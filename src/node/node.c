@@ -57,7 +57,8 @@ static xmtp_status open_history(xmtp_node *node, const char *dir, xmtp_error *er
                                          .dir = dir,
                                          .file_len_max = limits->history_file_len,
                                          .len_max = limits->history_len,
-                                         .age_max_ns = limits->history_hours * hour_ns};
+                                         .age_max_ns = limits->history_hours * hour_ns,
+                                         .transfers_max = limits->history_transfers};
     return xmtp_node_history_open(&node->history, &options, error);
 }
 

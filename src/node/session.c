@@ -17,6 +17,7 @@
 #include "proto/message.h"
 #include "proto/subscribe.pb-c.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -216,11 +217,12 @@ static xmtp_status check_mutation(const session *s, const Pb__SubscribeRequest__
         return xmtp_fail(error, XMTP_E_ARGUMENT, "mutate_id %llu is in flight already",
                          (unsigned long long)m->mutate_id);
     }
-    if (s->topics.count + m->n_adds > XMTP_NODE_SESSION_TOPICS_MAX ||
+    if (s->topics.count + m->n_adds > s->topics_max ||
         s->wave_count >= XMTP_NODE_SESSION_WAVES_MAX) {
-        return xmtp_fail(error, XMTP_E_LIMIT, "%zu topics and %zu catch-ups, at most %d and %d",
-                         s->topics.count + m->n_adds, s->wave_count + 1,
-                         XMTP_NODE_SESSION_TOPICS_MAX, XMTP_NODE_SESSION_WAVES_MAX);
+        return xmtp_fail(error, XMTP_E_LIMIT,
+                         "%zu topics and %zu catch-ups, at most %" PRIu64 " and %d",
+                         s->topics.count + m->n_adds, s->wave_count + 1, s->topics_max,
+                         XMTP_NODE_SESSION_WAVES_MAX);
     }
     return XMTP_OK;
 }
@@ -562,13 +564,14 @@ static const xmtp_node_feed_ops session_ops = {.next = session_next,
                                                .free = session_free};
 
 xmtp_status xmtp_node_session_open(xmtp_node_feed **out, xmtp_node_dispatcher *dispatcher,
-                                   void *context, void (*ready)(void *context))
+                                   uint64_t topics_max, void *context, void (*ready)(void *context))
 {
     const xmtp_env *env = xmtp_node_dispatcher_env(dispatcher);
     *out = NULL;
     session *s = env->alloc.reallocate(env->alloc.context, NULL, sizeof *s);
     XMTP_ENSURE(s != NULL, XMTP_E_NOMEM);
-    *s = (session){.base.ops = &session_ops, .dispatcher = dispatcher, .env = env};
+    *s = (session){
+        .base.ops = &session_ops, .dispatcher = dispatcher, .env = env, .topics_max = topics_max};
     xmtp_list_init(&s->waves);
     xmtp_writer_init(&s->control, &env->alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&s->payload, &env->alloc, XMTP_WRITER_MAX);

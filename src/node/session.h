@@ -16,14 +16,14 @@
 enum {
     XMTP_NODE_KEEP_ALIVE_MS = 30000, /* nothing sent for so long: Ping; and so long for its Pong */
     XMTP_NODE_MUTATE_ADDS_MAX = 100000,
-    XMTP_NODE_SESSION_TOPICS_MAX = 1000000,
     XMTP_NODE_SESSION_WAVES_MAX = 256,
     XMTP_NODE_FRAME_LEN_MAX = 2 * 1024 * 1024, /* of messages; a larger one travels alone */
 };
 
-/* Its first message is Started. Its ops->request takes encoded SubscribeRequests, which may take
+/* topics_max: at once. Its first message is Started. Its ops->request takes encoded SubscribeRequests, which may take
  * long. ready as in xmtp_node_tap_take. XMTP_E_NOMEM. */
 xmtp_status xmtp_node_session_open(xmtp_node_feed **out, xmtp_node_dispatcher *dispatcher,
-                                   void *context, void (*ready)(void *context));
+                                   uint64_t topics_max, void *context,
+                                   void (*ready)(void *context));
 
 #endif

@@ -52,6 +52,7 @@ typedef struct session {
     xmtp_node_dispatcher *dispatcher;
     const xmtp_env *env;
     xmtp_node_tap *tap;
+    uint64_t topics_max;
     xmtp_node_table topics; /* wire form -> session_topic * */
     xmtp_list waves;        /* the first has the next turn */
     size_t wave_count;

@@ -236,10 +236,11 @@ xmtp_status xmtp_node_stream_open(xmtp_node *node, const xmtp_node_stream_reques
 {
     *out = NULL;
     if (strcmp(asked->path, path_session) == 0) {
-        return node->no_bidi
-                   ? xmtp_fail(error, XMTP_E_UNSUPPORTED,
-                               "bidirectional Subscribe is switched off on this node")
-                   : xmtp_node_session_open(out, node->dispatcher, asked->context, asked->ready);
+        return node->no_bidi ? xmtp_fail(error, XMTP_E_UNSUPPORTED,
+                                         "bidirectional Subscribe is switched off on this node")
+                             : xmtp_node_session_open(out, node->dispatcher,
+                                                      node->services.limits.session_topics,
+                                                      asked->context, asked->ready);
     }
     if (strncmp(asked->path, envelope_service, sizeof envelope_service - 1) == 0) {
         return open_envelopes(node, asked, out, error);

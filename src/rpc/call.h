@@ -12,6 +12,10 @@
 #include <xmtp/base.h>
 
 enum {
+    /* One request; the official node's --max-msg-size. An attachment takes up to 25 MiB. */
+    XMTP_RPC_REQUEST_LEN_MAX = 50 * 1024 * 1024,
+    /* Open at once on one connection. */
+    XMTP_RPC_STREAMS_MAX = 10000,
     XMTP_RPC_PATH_LEN_MAX = 127,
     XMTP_RPC_VERSION_LEN_MAX = 31,
     XMTP_RPC_START_AFTER_LEN_MAX = 47,
@@ -29,6 +33,8 @@ typedef struct xmtp_rpc_call xmtp_rpc_call;
 
 typedef struct xmtp_rpc_handler {
     void *context;
+
+    size_t request_len_max; /* of one request; 0: XMTP_RPC_REQUEST_LEN_MAX */
 
     /* A complete request. path is "/package.Service/Method", both valid during this call only. The
      * handler answers now or later: messages, then xmtp_rpc_call_end exactly once. Paths it does
@@ -55,6 +61,12 @@ typedef struct xmtp_rpc_handler {
      * XMTP_E_MALFORMED: not gzip. NULL: compressed messages are refused. */
     xmtp_status (*inflate)(xmtp_bytes in, size_t len_max, xmtp_writer *out);
 } xmtp_rpc_handler;
+
+static inline size_t xmtp_rpc_request_len_max(const xmtp_rpc_handler *handler)
+{
+    return handler->request_len_max == 0 ? (size_t)XMTP_RPC_REQUEST_LEN_MAX
+                                         : handler->request_len_max;
+}
 
 /* Sends the response headers at once, with "subscribed: true" (official clients wait for them
  * before a stream counts as open). Must be the first answer to a call. XMTP_E_NOMEM, XMTP_E_STATE.

@@ -59,7 +59,9 @@ void xmtp_endpoint_free(xmtp_endpoint *e)
 
 static xmtp_status begin_http2(xmtp_endpoint *e)
 {
-    xmtp_rpc_server_options options = {.http = e->options.http};
+    xmtp_rpc_server_options options = {.http = e->options.http,
+                                       .streams_max = e->options.streams_max,
+                                       .idle_ns = e->options.idle_ns};
     XMTP_TRY(xmtp_rpc_server_conn_new(&e->http2, e->alloc, &e->options.grpc, &options));
     *xmtp_rpc_server_conn_data(e->http2) = e->options.peer;
     e->stage = STAGE_HTTP2;

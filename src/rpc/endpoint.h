@@ -28,6 +28,10 @@ typedef struct xmtp_endpoint_options {
     bool may_be_clear;
     /* The connection begins with a PROXY header, or is refused. */
     bool has_proxy_header;
+    /* Of HTTP/2: calls and streams at once, silence until a PING. 0: the default of
+     * xmtp_rpc_server_options. */
+    uint32_t streams_max;
+    uint64_t idle_ns;
     /* The driver's pointer, as xmtp_rpc_call_peer and x->peer give it. */
     void *peer;
 } xmtp_endpoint_options;

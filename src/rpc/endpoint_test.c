@@ -152,6 +152,27 @@ static void who_says_nothing_of_use_has_ten_seconds(void **state)
     }
 }
 
+static void a_silent_peer_is_asked_after_the_time_that_was_set(void **state)
+{
+    (void)state;
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0";
+    static const char ping[] = "\0\0\10\6\0\0\0\0\0"; /* eight bytes, type 6, no stream */
+    fixture f;
+    open_endpoint(&f, (xmtp_endpoint_options){.idle_ns = 30 * second});
+    say(&f, preface, sizeof preface - 1);
+    xmtp_writer_clear(&f.out);
+    assert_int_equal(xmtp_endpoint_tick(f.endpoint, second), XMTP_OK);
+    assert_int_equal(xmtp_endpoint_tick(f.endpoint, 31 * second - 1), XMTP_OK);
+    drain(&f);
+    assert_int_equal(f.out.n, 0);
+    assert_int_equal(xmtp_endpoint_tick(f.endpoint, 31 * second), XMTP_OK);
+    drain(&f);
+    assert_non_null(memmem(f.out.p, f.out.n, ping, sizeof ping - 1));
+    assert_int_equal(xmtp_endpoint_tick(f.endpoint, 51 * second - 1), XMTP_OK);
+    assert_int_equal(xmtp_endpoint_tick(f.endpoint, 51 * second), XMTP_E_TIMEOUT);
+    close_endpoint(&f);
+}
+
 /* ---- PROXY */
 
 static void a_proxy_header_comes_first_and_tells_the_client(void **state)
@@ -621,6 +642,7 @@ int main(void)
         cmocka_unit_test(methods_that_begin_like_the_preface_are_http_1_1),
         cmocka_unit_test(grpc_is_recognised_byte_by_byte),
         cmocka_unit_test(who_says_nothing_of_use_has_ten_seconds),
+        cmocka_unit_test(a_silent_peer_is_asked_after_the_time_that_was_set),
         cmocka_unit_test(a_proxy_header_comes_first_and_tells_the_client),
         cmocka_unit_test(tls_is_recognised_and_chooses_the_protocol),
         cmocka_unit_test(old_tls_and_unknown_protocols_are_refused),

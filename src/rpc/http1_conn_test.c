@@ -233,6 +233,41 @@ static void malformed_chunks_end_the_exchange_and_the_connection(void **state)
     }
 }
 
+static void heads_up_to_their_limits_are_taken(void **state)
+{
+    (void)state;
+    char text[40000];
+    for (int kind = 0; kind < 3; kind++) {
+        fixture f;
+        open_conn(&f);
+        size_t n = (size_t)snprintf(text, sizeof text, "GET /hello HTTP/1.1\r\nHost: x\r\n");
+        if (kind == 0) { /* one long field, as long as a head may be */
+            size_t len = XMTP_HTTP_HEAD_LEN_MAX - n - strlen("a: \r\n\r\n");
+            n += (size_t)snprintf(text + n, sizeof text - n, "a: ");
+            memset(text + n, 'a', len);
+            n += len;
+            n += (size_t)snprintf(text + n, sizeof text - n, "\r\n\r\n");
+        } else if (kind == 1) { /* the host is one of the fields */
+            for (int i = 1; i < XMTP_HTTP_FIELDS_MAX; i++) {
+                n += (size_t)snprintf(text + n, sizeof text - n, "a%d: b\r\n", i);
+            }
+            n += (size_t)snprintf(text + n, sizeof text - n, "\r\n");
+        } else {
+            memset(text + 4, '/', XMTP_HTTP_TARGET_LEN_MAX);
+            n = 4 + XMTP_HTTP_TARGET_LEN_MAX;
+            n += (size_t)snprintf(text + n, sizeof text - n, " HTTP/1.1\r\nHost: x\r\n\r\n");
+        }
+        xmtp_http1_conn_recv(f.conn, xmtp_bytes_of(text, n));
+        drain(&f);
+        int status = 0;
+        assert_int_equal(sscanf(heard(&f), "HTTP/1.1 %d ", &status), 1);
+        if (status == 414 || status == 431) {
+            fail_msg("kind %d is refused with %d", kind, status);
+        }
+        close_conn(&f);
+    }
+}
+
 static void heads_have_limits(void **state)
 {
     (void)state;
@@ -393,6 +428,7 @@ int main(void)
         cmocka_unit_test(too_much_sent_ahead_costs_the_connection_not_the_memory),
         cmocka_unit_test(ambiguous_and_malformed_requests_are_refused),
         cmocka_unit_test(malformed_chunks_end_the_exchange_and_the_connection),
+        cmocka_unit_test(heads_up_to_their_limits_are_taken),
         cmocka_unit_test(heads_have_limits),
         cmocka_unit_test(an_answer_before_the_end_of_the_request_is_seen_and_the_rest_is_dropped),
         cmocka_unit_test(a_long_answer_waits_for_a_slow_reader),

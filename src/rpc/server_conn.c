@@ -424,13 +424,16 @@ static int greet(xmtp_rpc_server_conn *conn)
                                                  XMTP_RPC_CONN_WINDOW);
 }
 
-static xmtp_rpc_server_options with_defaults(const xmtp_rpc_server_options *given)
+static xmtp_rpc_server_options with_defaults(const xmtp_rpc_server_options *given,
+                                             const xmtp_rpc_handler *handler)
 {
     xmtp_rpc_server_options o = given == NULL ? (xmtp_rpc_server_options){0} : *given;
-    o.request_len_max = o.request_len_max == 0 ? XMTP_RPC_REQUEST_LEN_MAX : o.request_len_max;
+    o.request_len_max =
+        o.request_len_max == 0 ? xmtp_rpc_request_len_max(handler) : o.request_len_max;
     o.requests_len_max = o.requests_len_max == 0 ? XMTP_RPC_REQUESTS_LEN_MAX : o.requests_len_max;
     o.answers_len_max = o.answers_len_max == 0 ? XMTP_RPC_ANSWERS_LEN_MAX : o.answers_len_max;
     o.streams_max = o.streams_max == 0 ? XMTP_RPC_STREAMS_MAX : o.streams_max;
+    o.idle_ns = o.idle_ns == 0 ? SERVER_IDLE_NS : o.idle_ns;
     return o;
 }
 
@@ -444,9 +447,10 @@ xmtp_status xmtp_rpc_server_conn_new(xmtp_rpc_server_conn **out, const xmtp_allo
     *conn = (xmtp_rpc_server_conn){
         .alloc = alloc,
         .handler = *handler,
-        .options = with_defaults(options),
-        .keep_alive = {.idle_ns = SERVER_IDLE_NS, .answer_ns = SERVER_ANSWER_NS},
+        .options = with_defaults(options, handler),
     };
+    conn->keep_alive =
+        (xmtp_keep_alive){.idle_ns = conn->options.idle_ns, .answer_ns = SERVER_ANSWER_NS};
     conn->requests_budget = conn->options.requests_len_max;
     xmtp_list_init(&conn->calls);
     xmtp_list_init(&conn->roomy);

@@ -20,13 +20,10 @@
 #include <xmtp/base.h>
 
 enum {
-    /* One request; the official node's --max-msg-size. An attachment takes up to 25 MiB. */
-    XMTP_RPC_REQUEST_LEN_MAX = 50 * 1024 * 1024,
     /* All requests of one connection that are not complete yet. */
     XMTP_RPC_REQUESTS_LEN_MAX = 128 * 1024 * 1024,
     /* All answers of one connection that the peer has not taken yet. */
     XMTP_RPC_ANSWERS_LEN_MAX = 256 * 1024 * 1024,
-    XMTP_RPC_STREAMS_MAX = 10000,
     XMTP_RPC_STREAM_WINDOW = 1024 * 1024,
     XMTP_RPC_CONN_WINDOW = 16 * 1024 * 1024,
     /* Received header fields of one request, names and values. */
@@ -38,12 +35,13 @@ enum {
 
 typedef struct xmtp_rpc_server_conn xmtp_rpc_server_conn;
 
-/* Zero in a field means the default above. */
+/* Zero in a field means the default above, and in request_len_max the handler's. */
 typedef struct xmtp_rpc_server_options {
     size_t request_len_max;
     size_t requests_len_max;
     size_t answers_len_max;
     uint32_t streams_max;
+    uint64_t idle_ns; /* of silence until a PING; 0: the official node's 5 minutes */
     /* Asked for what is not gRPC. Without a function: such requests are refused. */
     xmtp_http_server http;
 } xmtp_rpc_server_options;
@@ -84,7 +82,7 @@ void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn);
 void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn);
 
 /* Keep-alive: call it now and then with a clock that never goes back. Asks the peer with a PING
- * after 5 minutes of silence and gives it 20 s (the official node's figures). Resets requests
+ * after idle_ns of silence and gives it 20 s (the official node's figure). Resets requests
  * that come too slowly.
  * *next_ns (may be NULL) receives when to call again at the latest.
  * XMTP_E_TIMEOUT: the peer is gone; free the connection. */

@@ -376,7 +376,7 @@ void xmtp_web_call_begin(const xmtp_rpc_handler *handler, xmtp_http_exchange *x)
                                 xmtp_bytes_of_string(value));
         }
     }
-    xmtp_grpc_decoder_init(&call->decoder, x->alloc, XMTP_RPC_REQUEST_LEN_MAX, x->budget);
+    xmtp_grpc_decoder_init(&call->decoder, x->alloc, xmtp_rpc_request_len_max(handler), x->budget);
     x->data = call;
     x->sink = &sink;
 }
