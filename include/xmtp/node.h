@@ -42,7 +42,7 @@ typedef struct xmtp_node_limits {
     uint64_t commit_log_query;
     uint64_t filters;
     uint64_t session_topics; /* of one bidirectional Subscribe */
-    uint64_t inbox_log; /* updates of one inbox; at most 256 */
+    uint64_t inbox_log;      /* updates of one inbox; at most 256 */
     uint64_t inbox_log_revoke;
     uint64_t inbox_states;     /* kept in memory */
     uint64_t index_len;        /* of the file index/data.mdb */
@@ -54,6 +54,7 @@ typedef struct xmtp_node_limits {
     uint64_t connection_streams; /* calls and streams open at once on one connection */
     uint64_t silent_connections; /* that have not asked anything yet, of one loop */
     uint64_t call_seconds;       /* until a unary call is given up */
+    uint64_t drain_seconds;      /* for which calls that run may go on when the node is closed */
     uint64_t ping_seconds;       /* of silence until the peer of an HTTP/2 connection is asked */
 } xmtp_node_limits;
 
@@ -150,8 +151,8 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_open(xmtp_node **out,
                                                     const xmtp_node_options *options,
                                                     xmtp_error *error);
 
-/* Ends streams with UNAVAILABLE and connections with GOAWAY, stores what waits, frees everything.
- * Transports of the node must be closed before. Takes NULL. */
+/* Ends streams with UNAVAILABLE, tells connections to go away (GOAWAY), answers the calls that run for
+ * up to drain_seconds, stores what waits, frees everything. Transports of the node must be closed before. Takes NULL. */
 XMTP_API void xmtp_node_close(xmtp_node *node);
 
 /* Reads the TLS certificate and the lists of addresses and keys again; connections go on with the one they began with. After a failure

@@ -29,15 +29,26 @@ static void on_closed(uv_handle_t *handle)
 {
     xmtp_node_arrival *arrival = handle->data;
     xmtp_node_listener *loop = arrival->loop;
+    xmtp_node_listener *first = arrival->socket->listener;
     if (arrival->fd < 0) {
         (void)allocate(loop, arrival, 0);
-        return;
+    } else {
+        (void)pthread_mutex_lock(&loop->lock);
+        arrival->next = loop->arrived;
+        loop->arrived = arrival;
+        (void)uv_async_send(&loop->async);
+        (void)pthread_mutex_unlock(&loop->lock);
     }
-    (void)pthread_mutex_lock(&loop->lock);
-    arrival->next = loop->arrived;
-    loop->arrived = arrival;
-    (void)uv_async_send(&loop->async);
-    (void)pthread_mutex_unlock(&loop->lock);
+    first->arrival_count--;
+    xmtp_node_arrival_check_none(first);
+}
+
+void xmtp_node_arrival_check_none(xmtp_node_listener *first)
+{
+    if (first->is_stopping && first->arrival_count == 0 && !first->has_told_no_arrivals) {
+        first->has_told_no_arrivals = true;
+        uv_sem_post(&first->no_arrivals);
+    }
 }
 
 static void hand_over(xmtp_node_listener *loop, xmtp_node_socket *socket)
@@ -54,6 +65,7 @@ static void hand_over(xmtp_node_listener *loop, xmtp_node_socket *socket)
         uv_fileno((uv_handle_t *)&arrival->tcp, &fd) == 0) {
         arrival->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* negative: no descriptor left, so it ends */
     }
+    socket->listener->arrival_count++;
     uv_close((uv_handle_t *)&arrival->tcp, on_closed);
 }
 

@@ -162,6 +162,8 @@ const xmtp_node_setting xmtp_node_settings[] = {
           "connections that have not asked anything yet, for each loop; the oldest has to go"),
     COUNT("call-seconds-max", LIMIT(call_seconds), XMTP_NODE_CALL_SECONDS_MAX, 1, 3600,
           "until a call that is no stream is given up"),
+    COUNT("drain-seconds", LIMIT(drain_seconds), XMTP_NODE_DRAIN_SECONDS, 1, 600,
+          "for which calls and files that are under way may go on when the node is stopped"),
     COUNT(
         "ping-seconds", LIMIT(ping_seconds), XMTP_NODE_PING_SECONDS, 5, 3600,
         "of silence until the other end of a connection is asked whether it is there; it then has "

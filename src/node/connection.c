@@ -156,10 +156,14 @@ void xmtp_node_connections_flush(xmtp_node_listener *listener)
     }
 }
 
-void xmtp_node_connection_shutdown(xmtp_node_connection *c)
+void xmtp_node_connection_say(xmtp_node_connection *c, xmtp_node_goodbye goodbye)
 {
+    static void (*const say[])(xmtp_endpoint * e) = {[XMTP_NODE_DRAIN] = xmtp_endpoint_drain,
+                                                     [XMTP_NODE_DRAIN_END] =
+                                                         xmtp_endpoint_drain_end,
+                                                     [XMTP_NODE_SHUTDOWN] = xmtp_endpoint_shutdown};
     if (!c->is_closing) {
-        xmtp_endpoint_shutdown(c->endpoint);
+        say[goodbye](c->endpoint);
         xmtp_node_connection_touch(c);
     }
 }

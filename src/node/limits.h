@@ -37,6 +37,7 @@ enum {
      * one more, so that a flood of them cannot take the place of those who talk. */
     XMTP_NODE_SILENT_MAX = 1024,
     XMTP_NODE_CALL_SECONDS_MAX = 60,
+    XMTP_NODE_DRAIN_SECONDS = 10,
     XMTP_NODE_PING_SECONDS = 30, /* proxies forget what is silent for a minute */
 };
 

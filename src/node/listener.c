@@ -1,9 +1,15 @@
 /* listener.c - addresses, the loops' threads, and stopping them.
  *
- * Loops are stopped one after the other, the first one first, so that no more connections arrive at
- * the others. Stopping one: sockets close, every connection is shut down and flushed, and when all are closed and
- * the sequencer has given back every call, the last handles close and the loop ends. A peer that
- * does not read its goodbye is cut off after GOODBYE_MS.
+ * Stopping: the first loop closes its sockets; when no connection is on its way to another loop any
+ * more, those are told too. Each then drains its connections:
+ *
+ *     at once            streams end with UNAVAILABLE; nothing new, as soon as the peer knows
+ *     after NOTICE_MS    nothing new, whether it knows or not
+ *     drain_seconds      calls that still run end with UNAVAILABLE
+ *     and a second more  connections that are still there are cut off
+ *
+ * When all are closed and the sequencer has given back every call, the last handles close and the
+ * loop ends.
  */
 #include "node/listener.h"
 
@@ -16,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 1024, TICK_MS = 1000, GOODBYE_MS = 1000, SWEEP_SECONDS = 600 };
+enum { BACKLOG = 1024, TICK_MS = 1000, NOTICE_MS = 250, SWEEP_SECONDS = 600 };
 
 /* ---- stopping */
 
@@ -40,10 +46,26 @@ void xmtp_node_listener_check_stopped(xmtp_node_listener *listener)
     uv_close((uv_handle_t *)&listener->deadline, NULL);
 }
 
-static void on_goodbye_over(uv_timer_t *timer)
+static void say_to_all(xmtp_node_listener *listener, xmtp_node_goodbye goodbye)
 {
-    xmtp_node_listener *listener = timer->data;
     for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
+        xmtp_node_connection_say(c, goodbye);
+    }
+}
+
+/* The next step of saying goodbye: after NOTICE_MS, and then every TICK_MS. */
+static void go_on_stopping(xmtp_node_listener *listener)
+{
+    uint64_t drain_ticks = listener->node->services.limits.drain_seconds * 1000 / TICK_MS;
+    uint64_t tick = ++listener->stopping_ticks;
+    if (tick == 1) {
+        say_to_all(listener, XMTP_NODE_DRAIN_END);
+    }
+    if (tick == drain_ticks + 1) {
+        say_to_all(listener, XMTP_NODE_SHUTDOWN);
+    }
+    for (xmtp_node_connection *c = listener->connections; c != NULL && tick > drain_ticks + 1;
+         c = c->next) {
         xmtp_node_connection_close(c);
     }
 }
@@ -54,10 +76,10 @@ static void stop(xmtp_node_listener *listener)
     for (size_t i = 0; i < listener->socket_count; i++) {
         close_socket(&listener->sockets[i]);
     }
-    for (xmtp_node_connection *c = listener->connections; c != NULL; c = c->next) {
-        xmtp_node_connection_shutdown(c);
-    }
-    (void)uv_timer_start(&listener->timer, on_goodbye_over, GOODBYE_MS, 0);
+    xmtp_node_arrival_check_none(listener);
+    say_to_all(listener, XMTP_NODE_DRAIN);
+    xmtp_node_net_streams_stop(listener);
+    (void)uv_timer_start(&listener->timer, listener->timer.timer_cb, NOTICE_MS, TICK_MS);
 }
 
 /* ---- the loop */
@@ -112,7 +134,11 @@ static void on_tick(uv_timer_t *timer)
         xmtp_node_connection_tick(c, uv_hrtime());
     }
     xmtp_node_net_streams_tick(listener);
+    if (listener->is_stopping && !listener->is_stopped) {
+        go_on_stopping(listener);
+    }
     xmtp_node_connections_flush(listener);
+    xmtp_node_listener_check_stopped(listener);
 }
 
 static void on_deadline(uv_timer_t *timer)
@@ -223,6 +249,7 @@ static void free_loop(xmtp_node_listener *listener)
 {
     const xmtp_alloc *alloc = &listener->node->env->alloc;
     (void)uv_loop_close(&listener->loop);
+    uv_sem_destroy(&listener->no_arrivals);
     (void)pthread_mutex_destroy(&listener->lock);
     (void)alloc->reallocate(alloc->context, listener, 0);
 }
@@ -236,7 +263,9 @@ static xmtp_status make_loop(xmtp_node_listener **out, xmtp_node *node)
     memset(listener, 0, sizeof *listener);
     listener->node = node;
     (void)pthread_mutex_init(&listener->lock, NULL);
+    (void)uv_sem_init(&listener->no_arrivals, 0);
     if (uv_loop_init(&listener->loop) != 0) {
+        uv_sem_destroy(&listener->no_arrivals);
         (void)pthread_mutex_destroy(&listener->lock);
         (void)alloc->reallocate(alloc->context, listener, 0);
         return XMTP_E_INTERNAL;
@@ -290,21 +319,32 @@ static xmtp_status add_loops(xmtp_node_listener *first, size_t count)
     return XMTP_OK;
 }
 
-/* The first is freed after the others have ended: they may hold connections that came to its
- * sockets. */
-static void stop_loops(xmtp_node_listener *first)
+static void tell_to_stop(xmtp_node_listener *loop)
+{
+    (void)pthread_mutex_lock(&loop->lock);
+    loop->must_stop = true;
+    (void)uv_async_send(&loop->async);
+    (void)pthread_mutex_unlock(&loop->lock);
+}
+
+/* They have been told. The first is freed after the others have ended: they may hold connections
+ * that came to its sockets. */
+static void join_loops(xmtp_node_listener *first)
 {
     for (xmtp_node_listener *loop = first; loop != NULL; loop = loop->next_loop) {
-        (void)pthread_mutex_lock(&loop->lock);
-        loop->must_stop = true;
-        (void)uv_async_send(&loop->async);
-        (void)pthread_mutex_unlock(&loop->lock);
         (void)pthread_join(loop->thread, NULL);
     }
     while (first != NULL) {
         xmtp_node_listener *next = first->next_loop;
         free_loop(first);
         first = next;
+    }
+}
+
+static void tell_all_to_stop(xmtp_node_listener *loop)
+{
+    for (; loop != NULL; loop = loop->next_loop) {
+        tell_to_stop(loop);
     }
 }
 
@@ -330,7 +370,8 @@ xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
         status = start_loop(first);
     }
     if (status != XMTP_OK) {
-        stop_loops(first->next_loop);
+        tell_all_to_stop(first->next_loop);
+        join_loops(first->next_loop);
         abandon(first);
         return status;
     }
@@ -340,7 +381,12 @@ xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
 
 void xmtp_node_listener_close(xmtp_node_listener *listener)
 {
-    stop_loops(listener);
+    if (listener != NULL) {
+        tell_to_stop(listener);
+        uv_sem_wait(&listener->no_arrivals);
+        tell_all_to_stop(listener->next_loop);
+        join_loops(listener);
+    }
 }
 
 uint16_t xmtp_node_listener_port(const xmtp_node_listener *listener, size_t index)

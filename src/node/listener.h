@@ -18,8 +18,9 @@ xmtp_status xmtp_node_listener_check(const char *const *addresses, xmtp_error *e
 xmtp_status xmtp_node_listener_open(xmtp_node_listener **out, xmtp_node *node,
                                     const char *const *addresses, size_t loops, xmtp_error *error);
 
-/* Says goodbye to all connections, waits for calls that the sequencer still has, ends the threads.
- * Takes NULL. */
+/* Drains: accepts nothing more, ends streams with UNAVAILABLE, answers the calls that run, for up to
+ * limits.drain_seconds, then cuts what is left. Waits for calls that the sequencer still has, ends
+ * the threads. Takes NULL. */
 void xmtp_node_listener_close(xmtp_node_listener *listener);
 
 /* 0 for addresses that there are not, and when listener is NULL. */

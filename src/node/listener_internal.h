@@ -49,13 +49,17 @@ struct xmtp_node_listener {
     xmtp_list silent;            /* no request yet, by silent_link, oldest first */
     size_t silent_count;
     uint64_t ticks;
-    xmtp_list calls;    /* unary ones that have not ended */
-    xmtp_list streams;  /* open ones */
-    size_t call_count;  /* calls and streams that other threads may have */
-    size_t put_off_len; /* bytes of requests that are with the workers */
+    xmtp_list calls;      /* unary ones that have not ended */
+    xmtp_list streams;    /* open ones */
+    size_t call_count;    /* calls and streams that other threads may have */
+    size_t put_off_len;   /* bytes of requests that are with the workers */
+    size_t arrival_count; /* of the first loop: on their way to others */
+    uv_sem_t no_arrivals; /* of the first loop: it is stopping and none is on its way */
+    bool has_told_no_arrivals;
     bool is_stopping;
-    bool is_stopped;      /* all handles are closing */
-    uint8_t input[65536]; /* what was read; consumed before the next read */
+    uint64_t stopping_ticks; /* since then */
+    bool is_stopped;         /* all handles are closing */
+    uint8_t input[65536];    /* what was read; consumed before the next read */
 
     pthread_mutex_t lock; /* for what follows */
     bool must_stop;
@@ -95,8 +99,13 @@ void xmtp_node_connection_accept(xmtp_node_listener *listener, xmtp_node_socket 
 void xmtp_node_connection_touch(xmtp_node_connection *connection);
 /* Sends what all touched connections have. */
 void xmtp_node_connections_flush(xmtp_node_listener *listener);
-/* GOAWAY, and every call ends; closes when that is sent. */
-void xmtp_node_connection_shutdown(xmtp_node_connection *connection);
+/* Saying goodbye, in this order; it closes as soon as nothing runs and all is sent. */
+typedef enum xmtp_node_goodbye {
+    XMTP_NODE_DRAIN,     /* nothing new, as soon as the peer knows */
+    XMTP_NODE_DRAIN_END, /* nothing new, whether it knows or not */
+    XMTP_NODE_SHUTDOWN,  /* every call ends with UNAVAILABLE */
+} xmtp_node_goodbye;
+void xmtp_node_connection_say(xmtp_node_connection *connection, xmtp_node_goodbye goodbye);
 /* Closes it when the peer is too slow in what it sends or takes. */
 void xmtp_node_connection_tick(xmtp_node_connection *connection, uint64_t now_ns);
 /* At once. */
@@ -108,6 +117,8 @@ void xmtp_node_connection_close(xmtp_node_connection *connection);
 void xmtp_node_arrival_accept(xmtp_node_socket *socket);
 /* Takes what was given to this loop. */
 void xmtp_node_arrival_collect(xmtp_node_listener *listener);
+/* Of the first loop: posts no_arrivals, once, when it is so. */
+void xmtp_node_arrival_check_none(xmtp_node_listener *listener);
 
 /* ---- net_call.c: unary calls, and the handler that tells them from streams */
 
@@ -152,6 +163,8 @@ void xmtp_node_net_stream_message(xmtp_node_net_stream *stream, xmtp_bytes messa
 void xmtp_node_net_stream_half_closed(xmtp_node_net_stream *stream);
 void xmtp_node_net_streams_collect(xmtp_node_listener *listener);
 void xmtp_node_net_streams_tick(xmtp_node_listener *listener);
+/* Ends all with UNAVAILABLE. */
+void xmtp_node_net_streams_stop(xmtp_node_listener *listener);
 
 /* ---- listener.c */
 

@@ -255,6 +255,11 @@ static bool admit(xmtp_node_connection *connection, xmtp_rpc_call *rpc, const ch
         xmtp_rpc_call_end_status(rpc, XMTP_E_UNSUPPORTED, text);
         return false;
     }
+    if (connection->listener->is_stopping &&
+        (xmtp_node_is_stream(path) || xmtp_node_is_bidi(path))) {
+        xmtp_rpc_call_end_status(rpc, XMTP_E_RPC_UNAVAILABLE, "node is shutting down");
+        return false;
+    }
     return xmtp_node_admit(connection, rpc, path, request, seat);
 }
 

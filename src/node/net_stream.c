@@ -427,6 +427,22 @@ static void tick(xmtp_node_net_stream *stream)
     }
 }
 
+void xmtp_node_net_streams_stop(xmtp_node_listener *listener)
+{
+    static const char text[] = "node is shutting down";
+    xmtp_list *next;
+    for (xmtp_list *l = listener->streams.next; l != &listener->streams; l = next) {
+        xmtp_node_net_stream *stream = XMTP_LIST_OF(l, xmtp_node_net_stream, link);
+        xmtp_rpc_call *rpc = stream->rpc;
+        next = l->next;
+        if (rpc != NULL) {
+            xmtp_node_connection_touch(xmtp_rpc_call_peer(rpc));
+            xmtp_node_net_stream_cancelled(stream);
+            xmtp_rpc_call_end_status(rpc, XMTP_E_RPC_UNAVAILABLE, text);
+        }
+    }
+}
+
 void xmtp_node_net_streams_tick(xmtp_node_listener *listener)
 {
     xmtp_list *next;

@@ -264,6 +264,13 @@ void xmtp_endpoint_drain(xmtp_endpoint *e)
     }
 }
 
+void xmtp_endpoint_drain_end(xmtp_endpoint *e)
+{
+    if (e->http2 != NULL) {
+        xmtp_rpc_server_conn_drain_end(e->http2);
+    }
+}
+
 void xmtp_endpoint_shutdown(xmtp_endpoint *e)
 {
     e->is_draining = true;

@@ -59,6 +59,9 @@ bool xmtp_endpoint_has_spoken(const xmtp_endpoint *e);
 /* What runs goes on, nothing new is begun. */
 void xmtp_endpoint_drain(xmtp_endpoint *e);
 
+/* After drain: does not wait for the peer any more to take notice of it. */
+void xmtp_endpoint_drain_end(xmtp_endpoint *e);
+
 /* What runs is ended with UNAVAILABLE. */
 void xmtp_endpoint_shutdown(xmtp_endpoint *e);
 

@@ -588,6 +588,13 @@ void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn)
     }
 }
 
+void xmtp_rpc_server_conn_drain_end(xmtp_rpc_server_conn *conn)
+{
+    if (conn->is_draining && submit_last_goaway(conn) != 0) {
+        conn->failure = XMTP_E_NOMEM;
+    }
+}
+
 void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn)
 {
     assert(!conn->is_inside);

@@ -78,6 +78,9 @@ bool xmtp_rpc_server_conn_is_done(const xmtp_rpc_server_conn *conn);
  * one when the peer has answered a PING, so must have seen the first. */
 void xmtp_rpc_server_conn_drain(xmtp_rpc_server_conn *conn);
 
+/* After drain: the final GOAWAY now, for a peer that does not answer the PING. Running calls go on. */
+void xmtp_rpc_server_conn_drain_end(xmtp_rpc_server_conn *conn);
+
 /* The final GOAWAY at once; every running call is cancelled and ended with UNAVAILABLE. */
 void xmtp_rpc_server_conn_shutdown(xmtp_rpc_server_conn *conn);
 
