@@ -16,6 +16,7 @@ int cmd_group(int argc, char **argv);
 int cmd_whoami(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);
+int cmd_archive(int argc, char **argv);
 
 /* ---- options that all client commands take ---- */
 
@@ -47,6 +48,12 @@ typedef struct cli_options {
     const char *type;
     const char *to;
     const char *mime;
+    const char *archive_key; /* file */
+    const char *elements;
+    const char *since;
+    const char *until;
+    bool exclude_disappearing;
+    bool force;
     long timeout_s;
     /* what is no option */
     char **rest;

@@ -17,6 +17,7 @@ static const struct {
     {"group", cmd_group, "create, add, remove, rename, members, list"},
     {"whoami", cmd_whoami, "show the address and inbox of the key, registering it if it is new"},
     {"revoke", cmd_revoke, "end installations of an inbox, also of one that is full"},
+    {"archive", cmd_archive, "export all messages to an encrypted file, import or show one"},
     {"doctor", cmd_doctor, "check node, database, identity and conversations of the key"},
 };
 

@@ -28,6 +28,12 @@ enum {
     OPTION_TYPE,
     OPTION_TO,
     OPTION_MIME,
+    OPTION_ARCHIVE_KEY,
+    OPTION_ELEMENTS,
+    OPTION_SINCE,
+    OPTION_UNTIL,
+    OPTION_EXCLUDE_DISAPPEARING,
+    OPTION_FORCE,
     OPTION_HELP
 };
 
@@ -48,6 +54,12 @@ static const struct option long_options[] = {
     {"type", required_argument, NULL, OPTION_TYPE},
     {"to", required_argument, NULL, OPTION_TO},
     {"mime", required_argument, NULL, OPTION_MIME},
+    {"archive-key", required_argument, NULL, OPTION_ARCHIVE_KEY},
+    {"elements", required_argument, NULL, OPTION_ELEMENTS},
+    {"since", required_argument, NULL, OPTION_SINCE},
+    {"until", required_argument, NULL, OPTION_UNTIL},
+    {"exclude-disappearing", no_argument, NULL, OPTION_EXCLUDE_DISAPPEARING},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -147,6 +159,24 @@ static int take_option(cli_options *options, int option)
         return -1;
     case OPTION_TIMEOUT:
         return parse_timeout(options, optarg);
+    case OPTION_ARCHIVE_KEY:
+        options->archive_key = optarg;
+        return -1;
+    case OPTION_ELEMENTS:
+        options->elements = optarg;
+        return -1;
+    case OPTION_SINCE:
+        options->since = optarg;
+        return -1;
+    case OPTION_UNTIL:
+        options->until = optarg;
+        return -1;
+    case OPTION_EXCLUDE_DISAPPEARING:
+        options->exclude_disappearing = true;
+        return -1;
+    case OPTION_FORCE:
+        options->force = true;
+        return -1;
     case OPTION_HELP:
         printf("%s", options->help);
         return CLI_OK;
