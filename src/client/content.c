@@ -22,8 +22,6 @@ enum {
     DECODED_MIN = 64 * 1024,
 };
 
-static char authority_xmtp[] = "xmtp.org";
-
 /* ---- encoding */
 
 static xmtp_status check_text(const char *text)
@@ -31,16 +29,6 @@ static xmtp_status check_text(const char *text)
     xmtp_bytes bytes = xmtp_bytes_of_string(text);
     XMTP_ENSURE(bytes.n <= XMTP_TEXT_MAX, XMTP_E_LIMIT);
     return xmtp_utf8_is_valid(bytes) ? XMTP_OK : XMTP_E_CONTENT;
-}
-
-static Pb__ContentTypeId xmtp_type(char *type)
-{
-    Pb__ContentTypeId id = PB__CONTENT_TYPE_ID__INIT;
-    id.authority_id = authority_xmtp;
-    id.type_id = type;
-    id.has_version_major = 1;
-    id.version_major = 1;
-    return id;
 }
 
 xmtp_status xmtp_content_text(xmtp_writer *w, const char *text)
@@ -60,23 +48,6 @@ xmtp_status xmtp_content_reply(xmtp_writer *w, const uint8_t reference[XMTP_MESS
     xmtp_content content = {.type = XMTP_CONTENT_REPLY,
                             .reply = {.reference = reference_hex, .content = &inner}};
     return xmtp_content_write(w, &content, NULL);
-}
-
-xmtp_status xmtp_content_group_updated(xmtp_writer *w, const Pb__GroupUpdated *update)
-{
-    xmtp_writer inner;
-    xmtp_writer_init(&inner, w->alloc, w->n_max);
-    xmtp_status status = xmtp_proto_encode(&update->base, &inner);
-    if (status == XMTP_OK) {
-        Pb__ContentTypeId type = xmtp_type((char[]){"group_updated"});
-        Pb__EncodedContent content = PB__ENCODED_CONTENT__INIT;
-        content.type = &type;
-        content.has_content = inner.n > 0;
-        content.content = xmtp_proto_data(xmtp_writer_bytes(&inner));
-        status = xmtp_proto_encode(&content.base, w);
-    }
-    xmtp_writer_free(&inner);
-    return status;
 }
 
 /* ---- envelope and id */

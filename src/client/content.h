@@ -14,8 +14,6 @@ xmtp_status xmtp_content_text(xmtp_writer *w, const char *text);
 /* A reply holding a text; reference is a message id. */
 xmtp_status xmtp_content_reply(xmtp_writer *w, const uint8_t reference[XMTP_MESSAGE_ID_LEN],
                                const char *text);
-/* Local transcript content (groups.md 5.3). */
-xmtp_status xmtp_content_group_updated(xmtp_writer *w, const Pb__GroupUpdated *update);
 
 /* PlaintextEnvelope.V1 around encoded content. */
 xmtp_status xmtp_envelope_encode(xmtp_writer *w, xmtp_bytes content, const char *idempotency_key);

@@ -12,18 +12,6 @@
 
 /* ---- asking */
 
-static xmtp_status encode_request(xmtp_writer *w)
-{
-    Pb__ContentTypeId type = PB__CONTENT_TYPE_ID__INIT;
-    type.authority_id = (char[]){"xmtp.org"};
-    type.type_id = (char[]){"leave_request"};
-    type.has_version_major = 1;
-    type.version_major = 1;
-    Pb__EncodedContent content = PB__ENCODED_CONTENT__INIT;
-    content.type = &type; /* LeaveRequest has nothing set, so its bytes are none */
-    return xmtp_proto_encode(&content.base, w);
-}
-
 static xmtp_status check_may_leave(xmtp_client *client, const xmtp_conversation_id *id,
                                    bool *is_asked, xmtp_error *error)
 {
@@ -52,20 +40,11 @@ static xmtp_status check_may_leave(xmtp_client *client, const xmtp_conversation_
 xmtp_status xmtp_client_leave(xmtp_client *client, const xmtp_conversation_id *id,
                               xmtp_error *error)
 {
+    static const xmtp_content request = {.type = XMTP_CONTENT_LEAVE_REQUEST};
     XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
-    xmtp_writer w;
     bool is_asked;
     XMTP_TRY(check_may_leave(client, id, &is_asked, error));
-    if (is_asked) {
-        return XMTP_OK;
-    }
-    xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
-    xmtp_status status = encode_request(&w);
-    if (status == XMTP_OK) {
-        status = xmtp_client_send_content(client, id, xmtp_writer_bytes(&w), false, NULL, error);
-    }
-    xmtp_writer_free(&w);
-    return status;
+    return is_asked ? XMTP_OK : xmtp_client_send(client, id, &request, NULL, error);
 }
 
 /* ---- hearing of it */

@@ -5,6 +5,7 @@
  */
 #include "client/content.h"
 #include "client/round.h"
+#include "content/codec.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -14,83 +15,59 @@ static int compare_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static xmtp_status inbox_refs(xmtp_arena *arena, xmtp_string_list list, Pb__InboxRef ***out,
-                              size_t *count)
+static xmtp_status sorted(xmtp_arena *arena, xmtp_string_list list, xmtp_strings *out)
 {
-    void *sorted;
-    void *refs;
-    void *pointers;
-    XMTP_TRY(xmtp_arena_take_array(arena, list.count, sizeof(char *), &sorted));
-    XMTP_TRY(xmtp_arena_take_array(arena, list.count, sizeof(Pb__InboxRef), &refs));
-    XMTP_TRY(xmtp_arena_take_array(arena, list.count, sizeof(Pb__InboxRef *), &pointers));
-    xmtp_copy(sorted, list.items, list.count * sizeof(char *));
-    qsort(sorted, list.count, sizeof(char *), compare_text);
-    for (size_t i = 0; i < list.count; i++) {
-        Pb__InboxRef *ref = (Pb__InboxRef *)refs + i;
-        *ref = (Pb__InboxRef)PB__INBOX_REF__INIT;
-        ref->inbox_id = ((char **)sorted)[i];
-        ((Pb__InboxRef **)pointers)[i] = ref;
-    }
-    *out = pointers;
-    *count = list.count;
+    void *items;
+    XMTP_TRY(xmtp_arena_take_array(arena, list.count, sizeof(char *), &items));
+    xmtp_copy(items, list.items, list.count * sizeof(char *));
+    qsort(items, list.count, sizeof(char *), compare_text);
+    *out = (xmtp_strings){.p = items, .count = list.count};
     return XMTP_OK;
 }
 
 static xmtp_status field_changes(xmtp_arena *arena, const xmtp_commit_facts *facts,
-                                 Pb__GroupUpdated *update)
+                                 xmtp_group_updated *out)
 {
-    size_t count = facts->attribute_change_count;
-    void *changes;
-    void *pointers;
-    XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(Pb__GroupUpdated__MetadataFieldChange),
-                                   &changes));
-    XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(void *), &pointers));
-    update->metadata_field_changes = pointers;
-    update->n_metadata_field_changes = count;
-    for (size_t i = 0; i < count; i++) {
+    void *items;
+    out->change_count = facts->attribute_change_count;
+    XMTP_TRY(xmtp_arena_take_array(arena, out->change_count, sizeof(xmtp_metadata_change), &items));
+    for (size_t i = 0; i < out->change_count; i++) {
         const xmtp_attribute_change *from = &facts->attribute_changes[i];
-        Pb__GroupUpdated__MetadataFieldChange *to =
-            (Pb__GroupUpdated__MetadataFieldChange *)changes + i;
-        *to = (Pb__GroupUpdated__MetadataFieldChange)PB__GROUP_UPDATED__METADATA_FIELD_CHANGE__INIT;
-        to->field_name = (char *)(uintptr_t)from->name;
-        to->old_value = (char *)(uintptr_t)from->old_value;
-        to->new_value = (char *)(uintptr_t)from->new_value;
-        update->metadata_field_changes[i] = to;
+        ((xmtp_metadata_change *)items)[i] =
+            (xmtp_metadata_change){from->name, from->old_value, from->new_value};
     }
+    out->changes = items;
     return XMTP_OK;
 }
 
 static xmtp_status fill_update(group_work *work, xmtp_arena *arena, const xmtp_commit_facts *facts,
-                               Pb__GroupUpdated *u, xmtp_error *error)
+                               xmtp_group_updated *u, xmtp_error *error)
 {
     xmtp_string_list left;
     xmtp_string_list removed;
     XMTP_TRY(xmtp_leave_split(work, arena, facts, &left, &removed, error));
-    u->initiated_by_inbox_id = (char *)(uintptr_t)facts->author_inbox;
-    XMTP_TRY(inbox_refs(arena, facts->added_inboxes, &u->added_inboxes, &u->n_added_inboxes));
-    XMTP_TRY(inbox_refs(arena, removed, &u->removed_inboxes, &u->n_removed_inboxes));
-    XMTP_TRY(inbox_refs(arena, left, &u->left_inboxes, &u->n_left_inboxes));
-    XMTP_TRY(
-        inbox_refs(arena, facts->admins_added, &u->added_admin_inboxes, &u->n_added_admin_inboxes));
-    XMTP_TRY(inbox_refs(arena, facts->admins_removed, &u->removed_admin_inboxes,
-                        &u->n_removed_admin_inboxes));
-    XMTP_TRY(inbox_refs(arena, facts->super_admins_added, &u->added_super_admin_inboxes,
-                        &u->n_added_super_admin_inboxes));
-    XMTP_TRY(inbox_refs(arena, facts->super_admins_removed, &u->removed_super_admin_inboxes,
-                        &u->n_removed_super_admin_inboxes));
+    u->initiated_by = facts->author_inbox;
+    XMTP_TRY(sorted(arena, facts->added_inboxes, &u->added));
+    XMTP_TRY(sorted(arena, removed, &u->removed));
+    XMTP_TRY(sorted(arena, left, &u->left));
+    XMTP_TRY(sorted(arena, facts->admins_added, &u->admins_added));
+    XMTP_TRY(sorted(arena, facts->admins_removed, &u->admins_removed));
+    XMTP_TRY(sorted(arena, facts->super_admins_added, &u->super_admins_added));
+    XMTP_TRY(sorted(arena, facts->super_admins_removed, &u->super_admins_removed));
     return field_changes(arena, facts, u);
 }
 
 static xmtp_status store(xmtp_client *client, const xmtp_group_row *group,
-                         const Pb__GroupUpdated *update, const char *key, xmtp_message_row *row,
+                         const xmtp_group_updated *update, const char *key, xmtp_message_row *row,
                          xmtp_error *error)
 {
+    const xmtp_content content = {.type = XMTP_CONTENT_GROUP_UPDATED, .group_updated = *update};
     xmtp_writer w;
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
-    xmtp_status status = xmtp_content_group_updated(&w, update);
+    xmtp_status status = xmtp_content_write(&w, &content, error);
     bool is_told = false;
     bool is_dm = group->dm_id != NULL && group->dm_id[0] != '\0';
-    if (status == XMTP_OK && is_dm && update->n_added_inboxes > 0) {
+    if (status == XMTP_OK && is_dm && update->added.count > 0) {
         /* Of two DMs between the same two only one tells who was added (groups.md 2.8). */
         status = xmtp_stored(
             client,
@@ -117,7 +94,7 @@ xmtp_status xmtp_transcript_commit(group_work *work, const xmtp_commit_facts *fa
 {
     xmtp_arena arena;
     xmtp_scratch(work->client, &arena);
-    Pb__GroupUpdated update = PB__GROUP_UPDATED__INIT;
+    xmtp_group_updated update = {0};
     xmtp_status status = fill_update(work, &arena, facts, &update, error);
     if (status == XMTP_OK) {
         char key[24];
@@ -158,13 +135,8 @@ xmtp_status xmtp_transcript_welcome(xmtp_client *client, const xmtp_group_row *g
                                     xmtp_bytes adder_installation, uint64_t cursor,
                                     uint64_t welcome_ns, xmtp_error *error)
 {
-    Pb__InboxRef self = PB__INBOX_REF__INIT;
-    self.inbox_id = client->inbox_id;
-    Pb__InboxRef *added[] = {&self};
-    Pb__GroupUpdated update = PB__GROUP_UPDATED__INIT;
-    update.initiated_by_inbox_id = (char *)(uintptr_t)group->added_by;
-    update.n_added_inboxes = 1;
-    update.added_inboxes = added;
+    const char *self = client->inbox_id;
+    const xmtp_group_updated update = {.initiated_by = group->added_by, .added = {&self, 1}};
     char key[80];
     welcome_key(welcome_ns, key, sizeof(key));
     xmtp_message_row row = {
