@@ -11,7 +11,7 @@ allowed() {
         proto) echo "base proto" ;;
         rpc) echo "base rpc proto" ;;
         content) echo "base crypto proto content" ;;
-        fetch) echo "base rpc fetch" ;;
+        fetch) echo "base rpc content fetch" ;;
         identity) echo "base crypto mls proto identity" ;;
         store) echo "base crypto store" ;;
         node) echo "base crypto mls proto identity rpc fetch node" ;;

@@ -21,9 +21,9 @@ if(NOT XMTP_SANITIZE AND NOT XMTP_SANITIZE_THREADS)
   target_link_options(xmtp_shared PRIVATE -Wl,-z,defs)
 endif()
 
-# Public headers, but for those of what is not inside: the node, and the network that has one.
+# Public headers, but for those of what is not inside: the node, the network that has one, what needs libcurl.
 file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/include/xmtp/*.h)
-list(FILTER headers EXCLUDE REGEX "/(node|network)\\.h$")
+list(FILTER headers EXCLUDE REGEX "/(node|network|attachment)\\.h$")
 install(TARGETS xmtp_shared)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xmtp)
 # The paths in it are those of the installation, which --prefix may move.

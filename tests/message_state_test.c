@@ -271,6 +271,79 @@ static void receipts_tell_who_has_read_and_are_not_the_last_message(void **state
     scene_close(&s);
 }
 
+/* ---- files */
+
+typedef struct upload {
+    const char *url;
+    xmtp_status status;
+    uint8_t payload[256];
+    size_t payload_len;
+} upload;
+
+static xmtp_status put(void *context, xmtp_bytes payload, const char *digest, char *url,
+                       xmtp_error *error)
+{
+    upload *u = context;
+    (void)error;
+    assert_int_equal(strlen(digest), XMTP_ATTACHMENT_DIGEST_HEX);
+    assert_true(payload.n <= sizeof(u->payload));
+    memcpy(u->payload, payload.p, payload.n);
+    u->payload_len = payload.n;
+    (void)strcpy(url, u->url);
+    return u->status;
+}
+
+static xmtp_status send_file(scene *s, upload *u, uint8_t id[XMTP_MESSAGE_ID_LEN])
+{
+    const xmtp_attachment file = {.filename = "a.txt",
+                                  .mime_type = "text/plain",
+                                  .content = xmtp_bytes_of_string("what it says")};
+    return xmtp_client_send_attachment(s->p[0].client, &s->dm, &file, put, u, id, &s->p[0].error);
+}
+
+static void a_file_is_uploaded_encrypted_and_named_in_the_message(void **state)
+{
+    (void)state;
+    scene s;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    upload u = {.url = "https://example.org/f"};
+    xmtp_message message;
+    xmtp_content *content;
+    xmtp_content *file;
+    scene_open(&s);
+    person *b = &s.p[1];
+    assert_ok(&s.p[0], send_file(&s, &u, id));
+    sync_all(b);
+    assert_ok(b, xmtp_client_message(b->client, id, &message, &b->error));
+    assert_ok(b, xmtp_content_decode(message.content, NULL, &content, &b->error));
+    assert_int_equal(content->type, XMTP_CONTENT_REMOTE_ATTACHMENT);
+    assert_string_equal(content->remote_attachment.url, "https://example.org/f");
+    assert_null(memmem(u.payload, u.payload_len, "what it says", 12));
+    assert_ok(b, xmtp_attachment_decrypt(&content->remote_attachment,
+                                         xmtp_bytes_of(u.payload, u.payload_len), NULL, &file,
+                                         &b->error));
+    assert_memory_equal(file->attachment.content.p, "what it says", 12);
+    xmtp_content_free(file);
+    xmtp_content_free(content);
+    scene_close(&s);
+}
+
+static void an_upload_that_fails_or_gives_no_https_address_sends_nothing(void **state)
+{
+    (void)state;
+    scene s;
+    upload plain = {.url = "http://example.org/f"};
+    upload broken = {.url = "https://example.org/f", .status = XMTP_E_NETWORK};
+    scene_open(&s);
+    uint64_t sends = s.p[0].wire.sends;
+    assert_int_equal(send_file(&s, &plain, NULL), XMTP_E_CONTENT);
+    assert_string_equal(s.p[0].error.text, "the upload gave no https URL");
+    assert_int_equal(send_file(&s, &broken, NULL), XMTP_E_NETWORK);
+    assert_int_equal(s.p[0].wire.sends, sends);
+    assert_texts(&s.p[0], &s.dm, "");
+    scene_close(&s);
+}
+
 /* ---- push */
 
 typedef struct keys {
@@ -422,6 +495,8 @@ int main(void)
         cmocka_unit_test(reactions_and_answers_are_attached_to_what_they_are_about),
         cmocka_unit_test(what_is_said_elsewhere_does_not_count),
         cmocka_unit_test(receipts_tell_who_has_read_and_are_not_the_last_message),
+        cmocka_unit_test(a_file_is_uploaded_encrypted_and_named_in_the_message),
+        cmocka_unit_test(an_upload_that_fails_or_gives_no_https_address_sends_nothing),
         cmocka_unit_test(three_keys_a_conversation_follow_the_periods),
         cmocka_unit_test(topics_are_those_of_welcomes_and_of_what_is_not_denied),
         cmocka_unit_test(a_pushed_message_is_taken_in_with_those_before_it),

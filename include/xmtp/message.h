@@ -70,6 +70,17 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send(xmtp_client *client,
                                                       const xmtp_content *content,
                                                       uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                                       xmtp_error *error);
+/* Puts an encrypted file where others can fetch it, and writes its https URL, ended by a zero, into url,
+ * which has XMTP_UPLOAD_URL_MAX + 1 bytes. payload is to be stored as it is; the digest (hex) makes a
+ * good name. Another status than XMTP_OK ends the call with it. */
+enum { XMTP_UPLOAD_URL_MAX = 2048 };
+typedef xmtp_status (*xmtp_upload)(void *context, xmtp_bytes payload, const char *digest, char *url,
+                                   xmtp_error *error);
+/* Encrypts a file under keys of its own, has it uploaded, and sends the remote attachment that names
+ * it. XMTP_E_CONTENT: what upload wrote is no https URL; nothing is sent then, as after any failure. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_attachment(
+    xmtp_client *client, const xmtp_conversation_id *id, const xmtp_attachment *attachment,
+    xmtp_upload upload, void *context, uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error);
 /* Any encoded EncodedContent. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_send_content(
     xmtp_client *client, const xmtp_conversation_id *id, xmtp_bytes encoded_content,

@@ -2,88 +2,9 @@
 #include "fetch/fetch.h"
 
 #include "base/bytes.h"
-
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "fetch/test_server.h"
 
 static const uint64_t ms = 1000000;
-
-/* A server that answers one connection after the other with what the test says. */
-typedef struct server {
-    int listener;
-    uint16_t port;
-    const char *answer; /* NULL: none, the connection stays open until the server ends */
-    char seen[4096];
-    size_t seen_len;
-    pthread_t thread;
-} server;
-
-static size_t content_length(const char *head)
-{
-    const char *line = strstr(head, "Content-Length: ");
-    return line == NULL ? 0 : strtoul(line + 16, NULL, 10);
-}
-
-static bool is_complete(const server *s)
-{
-    const char *end = strstr(s->seen, "\r\n\r\n");
-    return end != NULL && strlen(end + 4) >= content_length(s->seen);
-}
-
-static void *serve(void *context)
-{
-    server *s = context;
-    for (;;) {
-        int connection = accept(s->listener, NULL, NULL);
-        if (connection < 0) {
-            return NULL;
-        }
-        s->seen_len = 0;
-        memset(s->seen, 0, sizeof(s->seen));
-        while (!is_complete(s)) {
-            ssize_t n = read(connection, s->seen + s->seen_len, sizeof(s->seen) - 1 - s->seen_len);
-            if (n <= 0) {
-                break;
-            }
-            s->seen_len += (size_t)n;
-        }
-        if (s->answer != NULL) {
-            assert_int_equal(write(connection, s->answer, strlen(s->answer)), strlen(s->answer));
-        } else {
-            char rest;
-            (void)!read(connection, &rest, 1); /* until the client gives up */
-        }
-        close(connection);
-    }
-}
-
-static void server_start(server *s, const char *answer)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET};
-    socklen_t n = sizeof(address);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    *s = (server){.answer = answer, .listener = socket(AF_INET, SOCK_STREAM, 0)};
-    assert_int_equal(bind(s->listener, (struct sockaddr *)&address, n), 0);
-    assert_int_equal(listen(s->listener, 8), 0);
-    assert_int_equal(getsockname(s->listener, (struct sockaddr *)&address, &n), 0);
-    s->port = ntohs(address.sin_port);
-    assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
-}
-
-static void server_stop(server *s)
-{
-    shutdown(s->listener, SHUT_RDWR);
-    pthread_join(s->thread, NULL);
-    close(s->listener);
-}
 
 typedef struct outcome {
     xmtp_status status;

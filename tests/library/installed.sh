@@ -14,7 +14,7 @@ trap finish EXIT
 prefix=$folder/prefix
 
 cmake --install "$build" --prefix "$prefix" > "$folder/log" || { cat "$folder/log" >&2; exit 1; }
-for header in node network; do
+for header in node network attachment; do
     [ ! -e "$prefix/include/xmtp/$header.h" ] || { echo "$header.h is installed, what it declares is not" >&2; exit 1; }
 done
 export PKG_CONFIG_PATH
