@@ -21,7 +21,8 @@ if(NOT XMTP_SANITIZE AND NOT XMTP_SANITIZE_THREADS)
   target_link_options(xmtp_shared PRIVATE -Wl,-z,defs)
 endif()
 
-# Public headers, but for those of what is not inside: the node, the network that has one, what needs libcurl.
+# Public headers, but for those of what is not inside: the node, the network that has one (shared-network.cmake
+# installs that), what needs libcurl.
 file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/include/xmtp/*.h)
 list(FILTER headers EXCLUDE REGEX "/(node|network|attachment)\\.h$")
 install(TARGETS xmtp_shared)

@@ -14,7 +14,7 @@ trap finish EXIT
 prefix=$folder/prefix
 
 cmake --install "$build" --prefix "$prefix" > "$folder/log" || { cat "$folder/log" >&2; exit 1; }
-for header in node network attachment; do
+for header in node attachment; do
     [ ! -e "$prefix/include/xmtp/$header.h" ] || { echo "$header.h is installed, what it declares is not" >&2; exit 1; }
 done
 export PKG_CONFIG_PATH
@@ -45,3 +45,12 @@ bob reads: hello
 alice reads: hello
 alice reads: hello yourself
 END
+
+# A test of somebody's agent, on the network that is a library of its own.
+cc -std=c17 -Wall -Wextra -Werror "$root/examples/network_test.c" -o "$folder/network_test" \
+    $(pkg-config --cflags --libs xmtp-network) -Wl,-rpath,"$(pkg-config --variable=libdir xmtp)"
+"$folder/network_test" > "$folder/network_said"
+grep -q '20 orders, each answered once' "$folder/network_said"
+library=$(find "$prefix" -name libxmtp-network.so)
+given=$(nm -D --defined-only "$library" | awk '{ print $3 }' | grep -v '^xmtp_network_' || true)
+[ -z "$given" ] || { echo "libxmtp-network.so gives away what is not its own: $given" >&2; exit 1; }
