@@ -62,6 +62,7 @@ typedef struct person {
     wire wire;
     xmtp_client *client;
     const xmtp_env *env; /* NULL: the network's */
+    const struct xmtp_setup *setup;
     xmtp_error error;
 } person;
 
@@ -209,6 +210,7 @@ static xmtp_status person_try_open(person *p)
         .database_path = p->has_file ? p->path : NULL,
         .transport = &p->wire.outer,
         .env = p->env != NULL ? p->env : &p->net->env,
+        .setup = p->setup,
         .device_sync = p->net->device_sync,
     };
     if (!p->has_file) {

@@ -50,7 +50,7 @@ typedef struct xmtp_client_options {
      * this installation is not registered yet, and needs no sign where it is. With database_path it needs a database_key; without,
      * the database is memory. */
     const struct xmtp_account_signer *account;
-    /* Where the node listens. NULL: http://localhost:5556 */
+    /* Where the node listens. NULL: http://localhost:5556. Or a network's name, see setup.h */
     const char *node_url;
     /* Database file. NULL: with an encryption_key a file named after address and node in the user's
      * data folder

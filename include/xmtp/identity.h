@@ -79,6 +79,11 @@ typedef struct xmtp_inbox_state {
     uint32_t update_count; /* of XMTP_INBOX_UPDATES_MAX */
 } xmtp_inbox_state;
 
+/* Which account to show for an inbox, by the official recommendation: the first that is not the recovery
+ * identifier, which is often one that its holder does not use otherwise; that one when there is no
+ * other; NULL when the inbox has no account at all. View into state. */
+XMTP_API const xmtp_account *xmtp_inbox_shown_account(const xmtp_inbox_state *state);
+
 /* The state of an inbox; inbox_id NULL: our own. refresh: ask the node for what is new, else what is
  * known here. XMTP_E_NO_INBOX. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_inbox_state(xmtp_client *client,

@@ -25,8 +25,10 @@ static xmtp_status call_with_retries(xmtp_client *client, const char *path, xmtp
     xmtp_error why = {0};
     xmtp_status status = XMTP_OK;
     for (size_t i = 0;; i++) {
+        uint64_t began_ns = xmtp_now_ns(client);
         status = t->unary(t->context, path, xmtp_writer_bytes(&client->request), &client->response,
                           &why);
+        xmtp_note_call(client, path, status, began_ns);
         if (!is_away(status) || i == tries) {
             break;
         }
@@ -37,6 +39,7 @@ static xmtp_status call_with_retries(xmtp_client *client, const char *path, xmtp
         return XMTP_OK;
     }
     status = is_away(status) ? XMTP_E_NETWORK : status;
+    xmtp_log_line(client, XMTP_LOG_WARN, "%s: %s: %s", path, xmtp_status_name(status), why.text);
     return xmtp_fail(error, status, "%s: %s", path,
                      why.text[0] != '\0' ? why.text : xmtp_status_text(status));
 }
@@ -45,6 +48,7 @@ xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMess
                       const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
                       void **answer, xmtp_error *error)
 {
+    XMTP_TRY(xmtp_may_call(client, path, error));
     xmtp_writer_clear(&client->request);
     xmtp_status status = xmtp_proto_encode(request, &client->request);
     if (status != XMTP_OK) {

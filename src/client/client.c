@@ -19,8 +19,6 @@
 
 enum { PATH_LEN_MAX = 4096 };
 
-static const char default_url[] = "http://localhost:5556";
-
 /* ---- shared helpers */
 
 xmtp_status xmtp_stored(const xmtp_client *client, xmtp_status status, xmtp_error *error)
@@ -30,6 +28,9 @@ xmtp_status xmtp_stored(const xmtp_client *client, xmtp_status status, xmtp_erro
     }
     const xmtp_error *why = xmtp_database_error(client->db);
     if (why->status == status) {
+        if (xmtp_is_our_trouble(status)) {
+            xmtp_log_line(client, XMTP_LOG_ERROR, "database: %s", why->text);
+        }
         return xmtp_fail(error, status, "%s", why->text);
     }
     return xmtp_fail_default(error, status, "database");
@@ -99,16 +100,27 @@ bool xmtp_is_our_trouble(xmtp_status status)
 static xmtp_status open_transport(xmtp_client *client, const xmtp_client_options *options,
                                   xmtp_error *error)
 {
+    const xmtp_credential_source *credentials =
+        options->setup != NULL && options->setup->credentials.get != NULL
+            ? &options->setup->credentials
+            : NULL;
+    if (options->transport != NULL && credentials != NULL) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "credentials go with node_url: a transport that is given has its own");
+    }
     if (options->transport != NULL) {
         client->transport = options->transport;
         return XMTP_OK;
     }
-    const char *url = options->node_url == NULL ? default_url : options->node_url;
+    const char *url;
+    XMTP_TRY(xmtp_node_url(options->node_url, &url, error));
     XMTP_TRY(xmtp_grpc_transport_open(&client->own_transport, url, &client->env,
                                       options->app_version, error));
     client->transport = &client->own_transport;
     client->owns_transport = true;
-    return XMTP_OK;
+    return credentials == NULL
+               ? XMTP_OK
+               : xmtp_grpc_transport_authorize(&client->own_transport, &client->env, credentials);
 }
 
 static xmtp_status make_folder(const char *path, xmtp_error *error)
@@ -201,7 +213,8 @@ static xmtp_status open_database(xmtp_client *client, const xmtp_client_options 
     const char *file = options->database_path;
     bool is_given = file != NULL;
     if (!is_given && options->encryption_key != NULL) {
-        const char *url = options->node_url == NULL ? default_url : options->node_url;
+        const char *url;
+        XMTP_TRY(xmtp_node_url(options->node_url, &url, error));
         XMTP_TRY(default_path(client->address, url, path, sizeof(path), error));
         file = path;
     }
@@ -225,18 +238,21 @@ static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
 }
 
 /* Who the database is, or a new installation; registered unless it is to wait. */
-static xmtp_status take_identity(xmtp_client *client, const xmtp_setup *setup,
+static xmtp_status take_identity(xmtp_client *client, bool without_registration,
                                  const xmtp_account_hand *hand, xmtp_error *error)
 {
     bool is_there;
-    client->nonce = setup->nonce == 0 ? XMTP_NONCE_DEFAULT : setup->nonce;
     XMTP_TRY(xmtp_identity_load(client, &is_there, error));
+    if (client->is_light && !client->is_registered) {
+        return xmtp_fail(error, XMTP_E_NOT_REGISTERED,
+                         "a light client opens the database of an installation that is registered");
+    }
     if (!is_there) {
         XMTP_TRY(xmtp_installation_generate(&client->env, &client->installation));
     }
     xmtp_hex_encode(client->installation_id,
                     xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk)));
-    if (!client->is_registered && !setup->without_registration) {
+    if (!client->is_registered && !without_registration) {
         return xmtp_register(client, &hand->signer, error);
     }
     return is_there ? XMTP_OK : xmtp_inbox_choose(client, &hand->signer.identifier, NULL, error);
@@ -257,8 +273,11 @@ static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_opti
     XMTP_TRY(open_transport(client, options, error));
     XMTP_TRY(open_database(client, options, hand, error));
     XMTP_TRY(load_settings(client, error));
-    static const xmtp_setup usual = {0};
-    return take_identity(client, options->setup == NULL ? &usual : options->setup, hand, error);
+    bool without_registration = options->setup != NULL && options->setup->without_registration;
+    XMTP_TRY(take_identity(client, without_registration, hand, error));
+    xmtp_log_line(client, XMTP_LOG_INFO, "open: inbox %s, installation %s, %s", client->inbox_id,
+                  client->installation_id, client->is_registered ? "registered" : "not registered");
+    return XMTP_OK;
 }
 
 static xmtp_status take_wallet(xmtp_account_hand *hand, xmtp_client *client,
@@ -294,6 +313,24 @@ static xmtp_status take_account(xmtp_account_hand *hand, xmtp_client *client,
     return xmtp_account_hand_take(hand, client, options->account, error);
 }
 
+static uint64_t or_default(uint64_t value, uint64_t usual)
+{
+    return value == 0 ? usual : value;
+}
+
+static void take_setup(xmtp_client *client, const xmtp_setup *given)
+{
+    static const xmtp_setup usual = {0};
+    const xmtp_setup *setup = given == NULL ? &usual : given;
+    client->nonce = or_default(setup->nonce, XMTP_NONCE_DEFAULT);
+    client->is_light = setup->is_light;
+    client->log = setup->log;
+    client->chores = setup->chores;
+    client->chores.interval_ns = or_default(setup->chores.interval_ns, 5 * XMTP_SECOND_NS);
+    client->chores.commit_log_interval_ns =
+        or_default(setup->chores.commit_log_interval_ns, 300 * XMTP_SECOND_NS);
+}
+
 static xmtp_status client_new(xmtp_client **out, const xmtp_client_options *options,
                               xmtp_error *error)
 {
@@ -302,6 +339,7 @@ static xmtp_status client_new(xmtp_client **out, const xmtp_client_options *opti
     XMTP_ENSURE(client != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory for a client"));
     memset(client, 0, sizeof(*client));
     client->env = *env;
+    take_setup(client, options->setup);
     xmtp_scratch(client, &client->out);
     xmtp_writer_init(&client->request, &client->env.alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&client->response, &client->env.alloc, XMTP_WRITER_MAX);

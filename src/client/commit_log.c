@@ -21,8 +21,6 @@ enum {
     SIGNATURE_LEN = 64
 };
 
-static const uint64_t TICK_NS = 300 * XMTP_SECOND_NS;
-
 /* ---- local rows */
 
 xmtp_status xmtp_commit_log_note(xmtp_client *client, int64_t ref, const xmtp_mls_group *group,
@@ -456,7 +454,9 @@ xmtp_status xmtp_commit_log_chore(xmtp_client *client, xmtp_error *error)
     if (due_ns != 0 && due_ns > now_ns) {
         return XMTP_OK;
     }
-    XMTP_TRY(xmtp_stored(client, xmtp_setting_set(client->db, "commit_log_due", now_ns + TICK_NS),
+    XMTP_TRY(xmtp_stored(client,
+                         xmtp_setting_set(client->db, "commit_log_due",
+                                          now_ns + client->chores.commit_log_interval_ns),
                          error));
     return due_ns == 0 ? XMTP_OK : xmtp_client_sync_commit_logs(client, error);
 }

@@ -8,6 +8,11 @@
  */
 #include "client/round.h"
 
+static bool is_looked_after(const xmtp_client *client)
+{
+    return (client->chores.disabled & XMTP_CHORE_DISAPPEARING) == 0;
+}
+
 xmtp_status xmtp_expiry_of_now(group_work *work, uint64_t *expire_ns, xmtp_error *error)
 {
     xmtp_arena arena;
@@ -25,7 +30,7 @@ xmtp_status xmtp_expiry_of_now(group_work *work, uint64_t *expire_ns, xmtp_error
     if (status == XMTP_OK && xmtp_disappearing_of(metadata, &from_ns, &in_ns)) {
         uint64_t now_ns = xmtp_now_ns(work->client);
         *expire_ns = in_ns > (uint64_t)INT64_MAX - now_ns ? INT64_MAX : now_ns + in_ns;
-        if (*expire_ns < work->client->next_expiry_ns) {
+        if (*expire_ns < work->client->next_expiry_ns && is_looked_after(work->client)) {
             work->client->next_expiry_ns = *expire_ns;
         }
     }
@@ -35,6 +40,10 @@ xmtp_status xmtp_expiry_of_now(group_work *work, uint64_t *expire_ns, xmtp_error
 
 xmtp_status xmtp_expiry_load(xmtp_client *client, xmtp_error *error)
 {
+    if (!is_looked_after(client)) {
+        client->next_expiry_ns = UINT64_MAX;
+        return XMTP_OK;
+    }
     return xmtp_stored(client, xmtp_message_next_expiry(client->db, &client->next_expiry_ns),
                        error);
 }

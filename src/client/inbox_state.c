@@ -85,6 +85,18 @@ xmtp_status xmtp_client_inbox_state(xmtp_client *client, const char *inbox_id, b
     return fill_members(state, &client->out, out);
 }
 
+const xmtp_account *xmtp_inbox_shown_account(const xmtp_inbox_state *state)
+{
+    for (size_t i = 0; i < state->account_count; i++) {
+        const xmtp_account *account = &state->accounts[i];
+        if (account->kind != state->recovery.kind ||
+            strcmp(account->identifier, state->recovery.identifier) != 0) {
+            return account;
+        }
+    }
+    return state->account_count > 0 ? &state->accounts[0] : NULL;
+}
+
 xmtp_status xmtp_client_has_account(xmtp_client *client, const char *inbox_id,
                                     xmtp_account_kind kind, const char *identifier, bool *out,
                                     xmtp_error *error)

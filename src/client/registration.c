@@ -81,6 +81,7 @@ static xmtp_status finish_registration(xmtp_client *client, xmtp_bytes update, x
     XMTP_TRY(status);
     XMTP_TRY(xmtp_stored(client, xmtp_identity_set_registered(client->db), error));
     client->is_registered = true;
+    xmtp_log_line(client, XMTP_LOG_INFO, "registered: inbox %s", client->inbox_id);
     return XMTP_OK;
 }
 

@@ -6,7 +6,7 @@
  * -> node call.c           one unary call, with retries    receive.c        pages of messages, in
  * order group_cache.c    loaded MLS groups               commit_apply.c   commits, own and foreign
  *     stream.c         poll                            post_commit.c    sending welcomes
- *     enter.c          what a public call needs
+ *     enter.c          what a public call needs        telemetry.c      log and statistics
  *     queue.c          exactly once                    welcome.c        receiving welcomes
  *     device_sync.c    other devices of this inbox     preferences.c    what they tell each other
  *
@@ -38,6 +38,7 @@
 #include <stdio.h>
 #include <xmtp/client.h>
 #include <xmtp/mls.h>
+#include <xmtp/setup.h>
 
 #define XMTP_SECOND_NS UINT64_C(1000000000)
 #define XMTP_DAY_NS    (UINT64_C(86400) * XMTP_SECOND_NS)
@@ -113,7 +114,8 @@ struct xmtp_client {
     bool is_node_away;    /* a call failed after all retries: the next ones try once */
     bool is_queue_enabled;
     bool has_leavers;        /* somebody asked to leave since the last chore */
-    uint64_t next_expiry_ns; /* of a message; UINT64_MAX: none */
+    uint64_t next_expiry_ns; /* of a message; UINT64_MAX: none that is looked after */
+    xmtp_chore_setup chores; /* without zeros */
 
     cached_group groups[XMTP_GROUP_CACHE_MAX];
     size_t group_count;
@@ -123,6 +125,8 @@ struct xmtp_client {
     size_t state_capacity;
 
     xmtp_client_events events;
+    xmtp_log log;
+    xmtp_api_statistics statistics;
     device_sync_state device_sync;
     stream_state stream;
     handed_out *handed;
@@ -130,6 +134,9 @@ struct xmtp_client {
     xmtp_writer request;
     xmtp_writer response;
 };
+
+/* node_url of the options, which may be the name of a network or NULL, as an address. network_name.c */
+xmtp_status xmtp_node_url(const char *given, const char **url, xmtp_error *error);
 
 /* ---- small helpers */
 
@@ -190,6 +197,15 @@ typedef enum xmtp_needs {
  *   XMTP_E_NOT_REGISTERED  an observer, or not registered yet
  *   XMTP_E_STATE           a light client is to publish */
 xmtp_status xmtp_enter(const xmtp_client *client, unsigned needs, xmtp_error *error);
+
+/* ---- telemetry.c */
+
+void xmtp_log_line(const xmtp_client *client, xmtp_log_level level, const char *format, ...)
+    XMTP_PRINTF(3, 4);
+/* XMTP_E_STATE: a light client, and the method publishes. */
+xmtp_status xmtp_may_call(const xmtp_client *client, const char *path, xmtp_error *error);
+/* One try of one call, for statistics and log. */
+void xmtp_note_call(xmtp_client *client, const char *path, xmtp_status status, uint64_t began_ns);
 
 /* ---- call.c */
 

@@ -18,7 +18,6 @@ enum { ITEMS_PER_TURN = 100 };
 
 static const uint64_t BACK_OFF_MIN_NS = XMTP_SECOND_NS;
 static const uint64_t BACK_OFF_MAX_NS = 30 * XMTP_SECOND_NS;
-static const uint64_t CHORES_NS = 5 * XMTP_SECOND_NS;
 
 void xmtp_stream_close(xmtp_client *client)
 {
@@ -38,9 +37,12 @@ static xmtp_status subscribe(xmtp_client *client, const char *path, const Protob
 {
     const xmtp_transport *t = client->transport;
     xmtp_writer_clear(&client->request);
+    xmtp_writer_clear(&client->response);
     XMTP_TRY(xmtp_proto_encode(request, &client->request));
+    uint64_t began_ns = xmtp_now_ns(client);
     xmtp_status status =
         t->subscribe(t->context, path, xmtp_writer_bytes(&client->request), out, error);
+    xmtp_note_call(client, path, status, began_ns);
     bool is_away = status == XMTP_E_TIMEOUT || status == XMTP_E_RPC_UNAVAILABLE;
     return is_away ? XMTP_E_NETWORK : status;
 }
@@ -125,6 +127,8 @@ static xmtp_status lost(xmtp_client *client, xmtp_status status, const xmtp_erro
     s->back_off_ns = s->back_off_ns == 0 ? BACK_OFF_MIN_NS : 2 * s->back_off_ns;
     s->back_off_ns = s->back_off_ns > BACK_OFF_MAX_NS ? BACK_OFF_MAX_NS : s->back_off_ns;
     s->retry_at_ns = xmtp_now_ns(client) + s->back_off_ns;
+    xmtp_log_line(client, XMTP_LOG_WARN, "streams lost, again in %" PRIu64 " s: %s: %s",
+                  s->back_off_ns / XMTP_SECOND_NS, xmtp_status_name(status), s->why.text);
     return status;
 }
 
@@ -152,7 +156,8 @@ static xmtp_status open_streams(xmtp_client *client, xmtp_error *error)
     }
     client->stream.back_off_ns = 0;
     client->stream.has_synced = true;
-    client->stream.next_chores_ns = xmtp_now_ns(client) + CHORES_NS;
+    xmtp_log_line(client, XMTP_LOG_INFO, "streams open");
+    client->stream.next_chores_ns = xmtp_now_ns(client) + client->chores.interval_ns;
     return XMTP_OK;
 }
 
@@ -321,7 +326,7 @@ static xmtp_status chores(xmtp_client *client, xmtp_error *error)
     if (now_ns < client->stream.next_chores_ns) {
         return XMTP_OK;
     }
-    client->stream.next_chores_ns = now_ns + CHORES_NS;
+    client->stream.next_chores_ns = now_ns + client->chores.interval_ns;
     XMTP_TRY(xmtp_flush_intents(client, error));
     XMTP_TRY(xmtp_chores(client, error));
     rest(client);

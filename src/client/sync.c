@@ -281,12 +281,19 @@ static xmtp_status sync_all(xmtp_client *client, uint32_t consent_states, xmtp_s
 xmtp_status xmtp_chores(xmtp_client *client, xmtp_error *error)
 {
     xmtp_status first = xmtp_leave_chore(client, error);
-    xmtp_status status = xmtp_client_delete_expired(client, NULL, first == XMTP_OK ? error : NULL);
-    first = first == XMTP_OK ? status : first;
-    status = xmtp_commit_log_chore(client, first == XMTP_OK ? error : NULL);
-    first = first == XMTP_OK ? status : first;
-    status = xmtp_key_package_chores(client, first == XMTP_OK ? error : NULL);
-    first = first == XMTP_OK ? status : first;
+    xmtp_status status = XMTP_OK;
+    if ((client->chores.disabled & XMTP_CHORE_DISAPPEARING) == 0) {
+        status = xmtp_client_delete_expired(client, NULL, first == XMTP_OK ? error : NULL);
+        first = first == XMTP_OK ? status : first;
+    }
+    if ((client->chores.disabled & XMTP_CHORE_COMMIT_LOG) == 0) {
+        status = xmtp_commit_log_chore(client, first == XMTP_OK ? error : NULL);
+        first = first == XMTP_OK ? status : first;
+    }
+    if ((client->chores.disabled & XMTP_CHORE_KEY_PACKAGES) == 0) {
+        status = xmtp_key_package_chores(client, first == XMTP_OK ? error : NULL);
+        first = first == XMTP_OK ? status : first;
+    }
     status = xmtp_device_sync_chore(client, first == XMTP_OK ? error : NULL);
     return first == XMTP_OK ? status : first;
 }

@@ -252,9 +252,10 @@ static ssize_t read_request(nghttp2_session *session, int32_t stream_id, uint8_t
     return (ssize_t)n;
 }
 
-static int32_t submit_call(xmtp_rpc_client_conn *conn, xmtp_rpc_client_call *call, const char *path)
+static int32_t submit_call(xmtp_rpc_client_conn *conn, xmtp_rpc_client_call *call, const char *path,
+                           const char *name, const char *value)
 {
-    const nghttp2_nv fields[] = {
+    nghttp2_nv fields[] = {
         xmtp_h2_field(":method", "POST"),
         xmtp_h2_field(":scheme", "http"),
         xmtp_h2_field(":authority", conn->authority),
@@ -264,20 +265,32 @@ static int32_t submit_call(xmtp_rpc_client_conn *conn, xmtp_rpc_client_call *cal
         xmtp_h2_field("te", "trailers"),
         xmtp_h2_field("content-type", "application/grpc"),
         xmtp_h2_field("user-agent", XMTP_RPC_USER_AGENT),
+        {.name = NULL}, /* the one that may come in addition */
     };
+    size_t count = sizeof fields / sizeof fields[0] - 1;
+    if (name != NULL) {
+        fields[count] = xmtp_h2_field(name, value);
+        fields[count++].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+    }
     const nghttp2_data_provider provider = {.read_callback = read_request};
-    return nghttp2_submit_request(conn->session, NULL, fields, sizeof fields / sizeof fields[0],
-                                  &provider, call);
+    return nghttp2_submit_request(conn->session, NULL, fields, count, &provider, call);
 }
 
 xmtp_status xmtp_rpc_client_call_start(xmtp_rpc_client_call **out, xmtp_rpc_client_conn *conn,
                                        const char *path, xmtp_bytes request)
 {
+    return xmtp_rpc_client_call_start_with(out, conn, path, request, NULL, NULL);
+}
+
+xmtp_status xmtp_rpc_client_call_start_with(xmtp_rpc_client_call **out, xmtp_rpc_client_conn *conn,
+                                            const char *path, xmtp_bytes request, const char *name,
+                                            const char *value)
+{
     *out = NULL;
     XMTP_ENSURE(xmtp_rpc_client_conn_is_accepting(conn), XMTP_E_STATE);
     xmtp_rpc_client_call *call;
     XMTP_TRY(xmtp_rpc_client_call_new(&call, conn, request));
-    call->stream_id = submit_call(conn, call, path);
+    call->stream_id = submit_call(conn, call, path, name, value);
     if (call->stream_id < 0) {
         xmtp_rpc_client_call_lost(call, XMTP_E_NOMEM, NULL);
         xmtp_rpc_client_call_free(call);

@@ -80,6 +80,11 @@ xmtp_status xmtp_rpc_client_conn_tick(xmtp_rpc_client_conn *conn, uint64_t now_n
  * XMTP_E_STATE not accepting, XMTP_E_LIMIT request beyond 4 GiB, XMTP_E_NOMEM. */
 xmtp_status xmtp_rpc_client_call_start(xmtp_rpc_client_call **out, xmtp_rpc_client_conn *conn,
                                        const char *path, xmtp_bytes request);
+/* The same with one more header field, lower case, which no table of the connection remembers; name
+ * NULL: none. Copied. */
+xmtp_status xmtp_rpc_client_call_start_with(xmtp_rpc_client_call **out, xmtp_rpc_client_conn *conn,
+                                            const char *path, xmtp_bytes request, const char *name,
+                                            const char *value);
 
 /* Response headers came (a stream is open), whatever came after them. */
 bool xmtp_rpc_client_call_has_headers(const xmtp_rpc_client_call *call);

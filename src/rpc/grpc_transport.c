@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "rpc/client_conn.h"
+#include "rpc/credential.h"
 #include "rpc/link.h"
 #include "rpc/list.h"
 #include "rpc/tcp.h"
@@ -41,6 +42,7 @@ typedef struct grpc_transport {
     int wake_fd;
     xmtp_url url;
     char app_version[APP_VERSION_MAX];
+    xmtp_kept_credential *credential; /* NULL: none */
 } grpc_transport;
 
 struct xmtp_stream {
@@ -161,8 +163,13 @@ static xmtp_status start_once(grpc_transport *t, const char *path, xmtp_bytes re
 {
     xmtp_link *link;
     *out = NULL;
+    if (t->credential != NULL) {
+        XMTP_TRY(xmtp_credential_refresh(t->credential, error));
+    }
     XMTP_TRY(find_link(t, &link, error));
-    xmtp_status status = xmtp_rpc_client_call_start(out, link->conn, path, request);
+    const xmtp_kept_credential *c = t->credential;
+    xmtp_status status = xmtp_rpc_client_call_start_with(
+        out, link->conn, path, request, c == NULL ? NULL : c->header, c == NULL ? NULL : c->value);
     if (status != XMTP_OK) {
         return xmtp_fail_default(error, status, path);
     }
@@ -351,10 +358,31 @@ static void grpc_wake(void *context)
 
 /* --- opening and closing --- */
 
+static void forget_credential(grpc_transport *t)
+{
+    if (t->credential != NULL) {
+        xmtp_wipe(t->credential, sizeof *t->credential);
+        (void)t->alloc->reallocate(t->alloc->context, t->credential, 0);
+        t->credential = NULL;
+    }
+}
+
+xmtp_status xmtp_grpc_transport_authorize(xmtp_transport *transport, const xmtp_env *env,
+                                          const xmtp_credential_source *source)
+{
+    grpc_transport *t = transport->context;
+    forget_credential(t);
+    t->credential = t->alloc->reallocate(t->alloc->context, NULL, sizeof *t->credential);
+    XMTP_ENSURE(t->credential != NULL, XMTP_E_NOMEM);
+    *t->credential = (xmtp_kept_credential){.env = env, .source = *source};
+    return XMTP_OK;
+}
+
 static void grpc_close(void *context)
 {
     grpc_transport *t = context;
     const xmtp_alloc *alloc = t->alloc;
+    forget_credential(t);
     while (!xmtp_list_is_empty(&t->streams)) {
         grpc_unsubscribe(t, XMTP_LIST_OF(t->streams.next, xmtp_stream, list));
     }

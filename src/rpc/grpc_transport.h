@@ -4,6 +4,8 @@
 
 #include "rpc/transport.h"
 
+#include <xmtp/credential.h>
+
 /* Fills out with a transport to the node at url: "http://host:port", port 5556 when left out. Does
  * not connect yet: the first call does, and again after the connection was lost.
  *
@@ -15,5 +17,10 @@
  */
 xmtp_status xmtp_grpc_transport_open(xmtp_transport *out, const char *url, const xmtp_env *env,
                                      const char *app_version, xmtp_error *error);
+
+/* Calls and streams started from now on carry a credential of this source. env's clock tells when it
+ * ends; both must outlive the transport. XMTP_E_NOMEM. */
+xmtp_status xmtp_grpc_transport_authorize(xmtp_transport *transport, const xmtp_env *env,
+                                          const xmtp_credential_source *source);
 
 #endif

@@ -55,6 +55,12 @@ static void node_request(void *context, xmtp_rpc_call *call, const char *path, x
         c->must_die = true;
         return;
     }
+    if (strcmp(path, "/test/Key") == 0) { /* a call or a stream */
+        assert(xmtp_rpc_call_start_stream(call) == XMTP_OK);
+        echo_message(call, xmtp_bytes_of_string(xmtp_rpc_call_api_key(call)));
+        xmtp_rpc_call_end(call, XMTP_GRPC_OK, NULL, NULL);
+        return;
+    }
     echo_request(context, call, path, request);
 }
 
@@ -595,6 +601,104 @@ static uint64_t clock_ns(void)
 }
 
 /* Prints a figure, asserts nothing about it. */
+/* --- credentials --- */
+
+typedef struct key_source {
+    uint64_t now_ns;
+    unsigned asked;
+    xmtp_status status;
+    const char *header;
+    uint64_t lasts_s;
+    char value[16];
+} key_source;
+
+static uint64_t key_now_ns(void *context)
+{
+    return ((key_source *)context)->now_ns;
+}
+
+static xmtp_status give_key(void *context, xmtp_credential *out)
+{
+    key_source *k = context;
+    k->asked++;
+    (void)snprintf(k->value, sizeof k->value, "key %u", k->asked);
+    *out = (xmtp_credential){
+        .header = k->header, .value = k->value, .expires_at_s = k->now_ns / second_ns + k->lasts_s};
+    return k->status;
+}
+
+static void authorize(fixture *f, key_source *k, xmtp_env *env)
+{
+    *k = (key_source){.now_ns = 1000 * second_ns, .header = "X-Api-Key", .lasts_s = 60};
+    *env = *xmtp_env_system();
+    env->context = k;
+    env->now_ns = key_now_ns;
+    const xmtp_credential_source source = {.context = k, .get = give_key};
+    assert_int_equal(xmtp_grpc_transport_authorize(&f->t, env, &source), XMTP_OK);
+}
+
+static void assert_key(fixture *f, const char *expected)
+{
+    assert_int_equal(unary(f, "/test/Key", hello), XMTP_OK);
+    assert_true(xmtp_bytes_equal(xmtp_writer_bytes(&f->answer), xmtp_bytes_of_string(expected)));
+}
+
+static void a_credential_goes_with_each_call_and_stream(void **state)
+{
+    (void)state;
+    fixture f;
+    key_source k;
+    xmtp_env env;
+    xmtp_bytes message;
+    open_all(&f);
+    assert_key(&f, "");
+    authorize(&f, &k, &env);
+    assert_key(&f, "key 1");
+    assert_key(&f, "key 1");
+    xmtp_stream *stream = subscribe(&f, "/test/Key", "");
+    assert_int_equal(await_next(&f, stream, &message), XMTP_OK);
+    assert_true(xmtp_bytes_equal(message, xmtp_bytes_of_string("key 1")));
+    f.t.unsubscribe(f.t.context, stream);
+    assert_int_equal(k.asked, 1);
+    close_all(&f);
+}
+
+static void a_credential_is_replaced_before_it_expires(void **state)
+{
+    (void)state;
+    fixture f;
+    key_source k;
+    xmtp_env env;
+    open_all(&f);
+    authorize(&f, &k, &env);
+    assert_key(&f, "key 1");
+    k.now_ns += 49 * second_ns;
+    assert_key(&f, "key 1");
+    k.now_ns += 1 * second_ns; /* ten seconds are left */
+    assert_key(&f, "key 2");
+    close_all(&f);
+}
+
+static void without_a_credential_the_node_sees_no_call(void **state)
+{
+    (void)state;
+    fixture f;
+    key_source k;
+    xmtp_env env;
+    open_all(&f);
+    authorize(&f, &k, &env);
+    k.status = XMTP_E_AUTH;
+    assert_int_equal(unary(&f, "/test/Key", hello), XMTP_E_AUTH);
+    assert_non_null(strstr(f.error.text, "no credential for the gateway"));
+    k.status = XMTP_OK;
+    k.header = "grpc-timeout";
+    assert_int_equal(unary(&f, "/test/Key", hello), XMTP_E_ARGUMENT);
+    assert_int_equal(f.node.accept_count, 0);
+    k.header = "x-api-key";
+    assert_key(&f, "key 3");
+    close_all(&f);
+}
+
 static void a_round_trip_is_measured(void **state)
 {
     (void)state;
@@ -632,6 +736,9 @@ int main(void)
         cmocka_unit_test(a_peer_that_speaks_http_1_is_a_protocol_error),
         cmocka_unit_test(addresses_are_checked_before_anything_is_opened),
         cmocka_unit_test(addresses_are_split_into_host_port_and_authority),
+        cmocka_unit_test(a_credential_goes_with_each_call_and_stream),
+        cmocka_unit_test(a_credential_is_replaced_before_it_expires),
+        cmocka_unit_test(without_a_credential_the_node_sees_no_call),
         cmocka_unit_test(a_round_trip_is_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

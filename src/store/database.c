@@ -119,9 +119,10 @@ static xmtp_status open_handle(xmtp_database *db, const char *path, const uint8_
     /* The small-block pool of a connection costs 48 KB and saves nothing that we could measure. */
     (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_LOOKASIDE, NULL, 0, 0);
     if (path != NULL) {
-        /* A library does not write to stderr; what fails is in our error. */
-        XMTP_TRY(xmtp_database_exec(db, "PRAGMA cipher_log_level = NONE"));
         XMTP_TRY(set_key(db, key));
+        /* A library does not write to stderr; what fails is in our error. After the key: the first key
+         * of a process starts SQLCipher, which sets its level of logging then. */
+        XMTP_TRY(xmtp_database_exec(db, "PRAGMA cipher_log_level = NONE"));
         /* Before the first read, so that the first lock is already the one for good. */
         XMTP_TRY(xmtp_database_exec(db, "PRAGMA locking_mode = EXCLUSIVE"));
         XMTP_TRY(xmtp_database_exec(db, "SELECT count(*) FROM sqlite_master"));

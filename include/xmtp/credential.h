@@ -1,0 +1,45 @@
+/* credential.h - what a gateway in front of a node wants to see with each call.
+ *
+ *     static xmtp_status token(void *context, xmtp_credential *out)
+ *     {
+ *         *out = (xmtp_credential){.value = fetch_token(context), .expires_at_s = ...};
+ *         return XMTP_OK;
+ *     }
+ *     xmtp_setup setup = {.credentials = {.get = token}};
+ *
+ * The connection is not encrypted by this library: give a credential only to a gateway on this
+ * machine, or one that is reached through a tunnel or proxy that encrypts.
+ */
+#ifndef XMTP_CREDENTIAL_H
+#define XMTP_CREDENTIAL_H
+
+#include <xmtp/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    XMTP_CREDENTIAL_HEADER_MAX = 63,  /* characters */
+    XMTP_CREDENTIAL_VALUE_MAX = 8191, /* characters */
+};
+
+typedef struct xmtp_credential {
+    const char *header;    /* letters, digits and "-_."; NULL: authorization */
+    const char *value;     /* visible ASCII and spaces; copied, and wiped when it is replaced */
+    uint64_t expires_at_s; /* seconds since 1970; 0: never */
+} xmtp_credential;
+
+/* Where credentials come from: asked before the first call, and again before a call for which the
+ * last one would be used within 10 s of its end, by env's clock. Must not call the client; may block. A
+ * status other than XMTP_OK, a credential that has expired or cannot be sent (XMTP_E_ARGUMENT) fails
+ * the call, of which the node then sees nothing. Streams that are open stay as they are. */
+typedef struct xmtp_credential_source {
+    void *context;
+    xmtp_status (*get)(void *context, xmtp_credential *out);
+} xmtp_credential_source;
+
+#ifdef __cplusplus
+}
+#endif
+#endif
