@@ -223,6 +223,22 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     xmtp_node_connections_flush(c->listener);
 }
 
+void xmtp_node_connection_pause(xmtp_node_connection *c)
+{
+    if (c->pauses++ == 0) {
+        (void)uv_read_stop((uv_stream_t *)&c->tcp);
+    }
+}
+
+void xmtp_node_connection_resume(xmtp_node_connection *c)
+{
+    if (--c->pauses == 0 && !c->is_closing && !c->is_dead &&
+        uv_read_start((uv_stream_t *)&c->tcp, on_buffer, on_read) != 0) {
+        c->is_dead = true;
+        xmtp_node_connection_touch(c);
+    }
+}
+
 /* ---- accepting */
 
 static void link_connection(xmtp_node_connection *c)

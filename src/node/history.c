@@ -1,12 +1,12 @@
-/* history.c - see history.h.
+/* history.c - the folder and the requests; transfers are in history_upload.c and history_download.c.
  *
- *     upload     <id>.part, grown as bytes come --> renamed to <id>; gone when the peer leaves
+ *     upload     <id>.part, grown as bytes come --> synced --> renamed to <id>; gone when it fails
  *     download   read piece by piece, as the peer takes them
  *
  * The bytes on the disk are counted, those of uploads under way included, so that many at once
  * cannot pass the limit together.
  */
-#include "node/history.h"
+#include "node/history_internal.h"
 
 #include "base/bytes.h"
 #include "base/status.h"
@@ -15,47 +15,25 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ID_LEN = 36, PIECE_LEN = 64 * 1024, QUEUE_LEN_HIGH = 4 * XMTP_HTTP_QUEUE_LOW_WATER };
-
-static const char part_suffix[] = ".part";
-
-struct xmtp_node_history {
-    const xmtp_env *env;
-    xmtp_node_history_options options;
-    int dir; /* descriptor of the folder; -1: nothing is stored */
-    atomic_uint_fast64_t len;
-    atomic_size_t transfers;
-};
-
-typedef struct transfer {
-    xmtp_node_history *history;
-    int file;
-    uint64_t len;      /* written, or sent */
-    uint64_t file_len; /* of a download */
-    char name[ID_LEN + sizeof part_suffix];
-} transfer;
-
 /* ---- names: 8-4-4-4-12 hexadecimal digits */
 
-static bool is_id(const char *text)
+bool xmtp_history_is_id(const char *text)
 {
-    for (size_t i = 0; i < ID_LEN; i++) {
+    for (size_t i = 0; i < XMTP_HISTORY_ID_LEN; i++) {
         bool is_dash = i == 8 || i == 13 || i == 18 || i == 23;
         bool is_hex = (text[i] >= '0' && text[i] <= '9') || (text[i] >= 'a' && text[i] <= 'f');
         if (is_dash ? text[i] != '-' : !is_hex) {
             return false;
         }
     }
-    return text[ID_LEN] == '\0';
+    return text[XMTP_HISTORY_ID_LEN] == '\0';
 }
 
-/* A random UUID, version 4. */
-static xmtp_status make_id(const xmtp_env *env, char out[ID_LEN + 1])
+xmtp_status xmtp_history_make_id(const xmtp_env *env, char out[XMTP_HISTORY_ID_LEN + 1])
 {
     uint8_t bytes[16];
     char hex[33];
@@ -63,14 +41,14 @@ static xmtp_status make_id(const xmtp_env *env, char out[ID_LEN + 1])
     bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
     xmtp_hex_encode(hex, xmtp_bytes_of(bytes, sizeof bytes));
-    (void)snprintf(out, ID_LEN + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,
-                   hex + 20);
+    (void)snprintf(out, XMTP_HISTORY_ID_LEN + 1, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8,
+                   hex + 12, hex + 16, hex + 20);
     return XMTP_OK;
 }
 
 /* ---- the folder */
 
-static bool is_too_old(const xmtp_node_history *history, const struct stat *st)
+bool xmtp_history_is_too_old(const xmtp_node_history *history, const struct stat *st)
 {
     uint64_t now_ns = history->env->now_ns(history->env->context);
     uint64_t made_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec;
@@ -90,14 +68,15 @@ static void visit_files(xmtp_node_history *history, bool is_first)
     }
     for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         struct stat st;
-        bool is_file = is_id(entry->d_name);
-        bool is_part = !is_file && strlen(entry->d_name) == ID_LEN + sizeof part_suffix - 1;
+        bool is_file = xmtp_history_is_id(entry->d_name);
+        bool is_part = !is_file && strlen(entry->d_name) ==
+                                       XMTP_HISTORY_ID_LEN + sizeof XMTP_HISTORY_PART_SUFFIX - 1;
         if ((!is_file && !(is_part && is_first)) ||
             fstatat(history->dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
             continue;
         }
-        bool is_gone =
-            (is_part || is_too_old(history, &st)) && unlinkat(history->dir, entry->d_name, 0) == 0;
+        bool is_gone = (is_part || xmtp_history_is_too_old(history, &st)) &&
+                       unlinkat(history->dir, entry->d_name, 0) == 0;
         if (is_first && !is_gone) {
             atomic_fetch_add(&history->len, (uint64_t)st.st_size);
         } else if (!is_first && is_gone) {
@@ -107,9 +86,31 @@ static void visit_files(xmtp_node_history *history, bool is_first)
     (void)closedir(dir);
 }
 
-void xmtp_node_history_sweep(xmtp_node_history *history)
+static void sweep(xmtp_node_work *work)
 {
+    xmtp_node_history *history =
+        (xmtp_node_history *)((uint8_t *)work - offsetof(xmtp_node_history, sweep));
     visit_files(history, false);
+    atomic_store(&history->is_sweeping, false);
+}
+
+void xmtp_node_history_sweep(xmtp_node_history *history, xmtp_node_workers *workers)
+{
+    if (!atomic_exchange(&history->is_sweeping, true)) {
+        history->sweep.run = sweep;
+        xmtp_node_workers_submit(workers, &history->sweep);
+    }
+}
+
+/* A folder that was made is there after a crash too. */
+static bool sync_parent(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_synced = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return is_synced;
 }
 
 static xmtp_status open_folder(xmtp_node_history *history, xmtp_error *error)
@@ -119,7 +120,8 @@ static xmtp_status open_folder(xmtp_node_history *history, xmtp_error *error)
     if (n < 0 || (size_t)n >= sizeof path) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "the name of the data folder is too long");
     }
-    if (mkdir(path, 0700) == 0 || errno == EEXIST) {
+    bool is_new = mkdir(path, 0700) == 0;
+    if (is_new ? sync_parent(history->options.dir) : errno == EEXIST) {
         history->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     }
     if (history->dir < 0) {
@@ -138,6 +140,7 @@ xmtp_status xmtp_node_history_open(xmtp_node_history **out,
     *history = (xmtp_node_history){.env = options->env, .options = *options, .dir = -1};
     atomic_init(&history->len, 0);
     atomic_init(&history->transfers, 0);
+    atomic_init(&history->is_sweeping, false);
     xmtp_status status = options->dir == NULL ? XMTP_OK : open_folder(history, error);
     history->options.dir = NULL; /* the caller's */
     if (status != XMTP_OK) {
@@ -163,46 +166,21 @@ void xmtp_node_history_close(xmtp_node_history *history)
 
 /* ---- transfers */
 
-static transfer *start_transfer(xmtp_node_history *history, xmtp_http_exchange *x)
+bool xmtp_history_begin_transfer(xmtp_node_history *history)
 {
     if (atomic_fetch_add(&history->transfers, 1) < history->options.transfers_max) {
-        transfer *t = x->alloc->reallocate(x->alloc->context, NULL, sizeof *t);
-        if (t != NULL) {
-            *t = (transfer){.history = history, .file = -1};
-            return t;
-        }
+        return true;
     }
     atomic_fetch_sub(&history->transfers, 1);
-    return NULL;
+    return false;
 }
 
-static void end_transfer(transfer *t, xmtp_http_exchange *x)
+void xmtp_history_end_transfer(xmtp_node_history *history)
 {
-    if (t->file >= 0) {
-        (void)close(t->file);
-    }
-    atomic_fetch_sub(&t->history->transfers, 1);
-    x->sink = NULL;
-    (void)x->alloc->reallocate(x->alloc->context, t, 0);
+    atomic_fetch_sub(&history->transfers, 1);
 }
 
-/* ---- uploads */
-
-static void drop_upload(transfer *t, xmtp_http_exchange *x)
-{
-    (void)unlinkat(t->history->dir, t->name, 0);
-    atomic_fetch_sub(&t->history->len, t->len);
-    end_transfer(t, x);
-}
-
-static void refuse_upload(xmtp_http_exchange *x, int status, const char *text)
-{
-    drop_upload(x->data, x);
-    xmtp_cors_answer(x, status, text);
-}
-
-/* Counts n more bytes; false where they are too many. */
-static bool take_room(xmtp_node_history *history, uint64_t n)
+bool xmtp_history_take_room(xmtp_node_history *history, uint64_t n)
 {
     if (atomic_fetch_add(&history->len, n) + n <= history->options.len_max) {
         return true;
@@ -211,150 +189,9 @@ static bool take_room(xmtp_node_history *history, uint64_t n)
     return false;
 }
 
-static bool write_all(int file, xmtp_bytes in)
+void xmtp_history_give_room(xmtp_node_history *history, uint64_t n)
 {
-    while (in.n > 0) {
-        ssize_t n = write(file, in.p, in.n);
-        if (n <= 0 && errno != EINTR) {
-            return false;
-        }
-        in.p += n > 0 ? n : 0;
-        in.n -= n > 0 ? (size_t)n : 0;
-    }
-    return true;
-}
-
-static void on_upload_body(xmtp_http_exchange *x, xmtp_bytes in)
-{
-    transfer *t = x->data;
-    if (in.n > t->history->options.file_len_max - t->len) {
-        refuse_upload(x, 413, "the file is too large\n");
-    } else if (!take_room(t->history, in.n)) {
-        refuse_upload(x, 507, "no room for more files\n");
-    } else {
-        t->len += in.n;
-        if (!write_all(t->file, in)) {
-            refuse_upload(x, 507, "the file cannot be stored\n");
-        }
-    }
-}
-
-static void on_upload_complete(xmtp_http_exchange *x)
-{
-    transfer *t = x->data;
-    char id[ID_LEN + 1];
-    memcpy(id, t->name, ID_LEN);
-    id[ID_LEN] = '\0';
-    if (renameat(t->history->dir, t->name, t->history->dir, id) != 0) {
-        refuse_upload(x, 507, "the file cannot be stored\n");
-        return;
-    }
-    end_transfer(t, x);
-    xmtp_cors_answer(x, 200, id);
-}
-
-static void on_upload_cancelled(xmtp_http_exchange *x)
-{
-    drop_upload(x->data, x);
-}
-
-static void on_upload_stop(xmtp_http_exchange *x)
-{
-    refuse_upload(x, 503, "node is shutting down\n");
-}
-
-static const xmtp_http_sink upload_sink = {.body = on_upload_body,
-                                           .complete = on_upload_complete,
-                                           .cancelled = on_upload_cancelled,
-                                           .stop = on_upload_stop};
-
-static void begin_upload(xmtp_node_history *history, xmtp_http_exchange *x)
-{
-    char id[ID_LEN + 1];
-    if (x->body_len != XMTP_HTTP_LEN_UNKNOWN && x->body_len > history->options.file_len_max) {
-        xmtp_cors_answer(x, 413, "the file is too large\n");
-        return;
-    }
-    transfer *t = start_transfer(history, x);
-    if (t == NULL || make_id(history->env, id) != XMTP_OK) {
-        if (t != NULL) {
-            end_transfer(t, x);
-        }
-        xmtp_cors_answer(x, 503, "too many files at once\n");
-        return;
-    }
-    (void)snprintf(t->name, sizeof t->name, "%s%s", id, part_suffix);
-    t->file = openat(history->dir, t->name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (t->file < 0) {
-        end_transfer(t, x);
-        xmtp_cors_answer(x, 507, "the file cannot be stored\n");
-        return;
-    }
-    x->data = t;
-    x->sink = &upload_sink;
-}
-
-/* ---- downloads */
-
-static void send_some(xmtp_http_exchange *x)
-{
-    transfer *t = x->data;
-    uint8_t piece[PIECE_LEN];
-    while (t->len < t->file_len && xmtp_http_queued(x) < QUEUE_LEN_HIGH) {
-        ssize_t n = pread(t->file, piece, sizeof piece, (off_t)t->len);
-        if (n <= 0 || xmtp_http_write(x, xmtp_bytes_of(piece, (size_t)n)) != XMTP_OK) {
-            end_transfer(t, x);
-            xmtp_http_abort(x); /* the announced length cannot be kept */
-            return;
-        }
-        t->len += (uint64_t)n;
-    }
-    if (t->len == t->file_len) {
-        end_transfer(t, x);
-        xmtp_http_end(x);
-    }
-}
-
-static void on_download_cancelled(xmtp_http_exchange *x)
-{
-    end_transfer(x->data, x);
-}
-
-/* A cut file would be taken for whole by nobody: its length was announced. */
-static const xmtp_http_sink download_sink = {
-    .complete = send_some, .writable = send_some, .cancelled = on_download_cancelled};
-
-static xmtp_status open_file(transfer *t, const char *id)
-{
-    struct stat st;
-    t->file = openat(t->history->dir, id, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    XMTP_ENSURE(t->file >= 0 && fstat(t->file, &st) == 0, XMTP_E_NOT_FOUND);
-    XMTP_ENSURE(!is_too_old(t->history, &st), XMTP_E_NOT_FOUND);
-    t->file_len = (uint64_t)st.st_size;
-    return XMTP_OK;
-}
-
-static void begin_download(xmtp_node_history *history, xmtp_http_exchange *x, const char *id)
-{
-    const xmtp_http_field fields[] = {
-        {"content-type", "application/octet-stream"}, xmtp_cors_fields[0], xmtp_cors_fields[1]};
-    transfer *t = start_transfer(history, x);
-    if (t == NULL) {
-        xmtp_cors_answer(x, 503, "too many files at once\n");
-        return;
-    }
-    if (!is_id(id) || open_file(t, id) != XMTP_OK) {
-        end_transfer(t, x);
-        xmtp_cors_answer(x, 404, "no such file\n");
-        return;
-    }
-    if (xmtp_http_respond(x, 200, fields, 1 + XMTP_CORS_FIELDS, t->file_len) != XMTP_OK) {
-        end_transfer(t, x);
-        xmtp_http_abort(x);
-        return;
-    }
-    x->data = t;
-    x->sink = &download_sink;
+    atomic_fetch_sub(&history->len, n);
 }
 
 /* ---- requests */
@@ -387,8 +224,8 @@ void xmtp_node_history_begin(xmtp_node_history *history, xmtp_http_exchange *x)
     } else if (history->dir < 0) {
         xmtp_cors_answer(x, 507, "this node has no folder to keep files in\n");
     } else if (is_upload) {
-        begin_upload(history, x);
+        xmtp_history_begin_upload(history, x);
     } else {
-        begin_download(history, x, path + sizeof files_prefix - 1);
+        xmtp_history_begin_download(history, x, path + sizeof files_prefix - 1);
     }
 }

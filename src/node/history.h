@@ -6,14 +6,16 @@
  *
  * As the official history server does it: no account, the id (a random UUID) is the secret, what is
  * in a file is encrypted with a key that only the inbox knows. Files stream to and from the disk,
- * in the folder "history" of the node's data. They are not synced: after a crash of the machine an
- * upload may be gone, and its owner uploads again.
+ * in the folder "history" of the node's data, by the workers' threads. When the id is answered, the
+ * file is durable; of an upload that did not come to its end nothing is left, at the latest after the
+ * next start.
  *
  * Threads: any number of loops; a transfer belongs to the loop of its connection.
  */
 #ifndef XMTP_NODE_HISTORY_H
 #define XMTP_NODE_HISTORY_H
 
+#include "node/workers.h"
 #include "rpc/http_exchange.h"
 
 typedef struct xmtp_node_history xmtp_node_history;
@@ -33,13 +35,13 @@ xmtp_status xmtp_node_history_open(xmtp_node_history **out,
 /* No transfer may be running. Takes NULL. */
 void xmtp_node_history_close(xmtp_node_history *history);
 
-/* Deletes files that are too old. */
-void xmtp_node_history_sweep(xmtp_node_history *history);
+/* Lets a worker delete files that are too old. */
+void xmtp_node_history_sweep(xmtp_node_history *history, xmtp_node_workers *workers);
 
 /* The path is one of the two. */
 bool xmtp_node_history_is_for(const xmtp_http_exchange *x);
 
-/* Takes the exchange over, from within the server's begin. */
+/* Takes the exchange over, from within the server's begin. Its peer is an xmtp_node_connection. */
 void xmtp_node_history_begin(xmtp_node_history *history, xmtp_http_exchange *x);
 
 #endif

@@ -119,7 +119,7 @@ static void renew_certificate(xmtp_node *node)
 static void sweep_history(xmtp_node_listener *listener)
 {
     if (++listener->ticks % (SWEEP_SECONDS * 1000 / TICK_MS) == 0) {
-        xmtp_node_history_sweep(listener->node->history);
+        xmtp_node_history_sweep(listener->node->history, listener->node->services.workers);
     }
 }
 

@@ -24,6 +24,15 @@ typedef struct xmtp_node_net_call xmtp_node_net_call;
 typedef struct xmtp_node_net_stream xmtp_node_net_stream;
 typedef struct xmtp_node_arrival xmtp_node_arrival;
 
+/* Part of what has to be done; belongs to errand.c from send until done is called. */
+typedef struct xmtp_node_errand {
+    void (*run)(struct xmtp_node_errand *errand);  /* in a worker */
+    void (*done)(struct xmtp_node_errand *errand); /* in the loop; may free it, or send it again */
+    xmtp_node_work work;
+    xmtp_node_listener *listener;
+    struct xmtp_node_errand *next;
+} xmtp_node_errand;
+
 typedef struct xmtp_node_socket {
     uv_tcp_t tcp;
     xmtp_node_listener *listener;
@@ -63,10 +72,10 @@ struct xmtp_node_listener {
 
     pthread_mutex_t lock; /* for what follows */
     bool must_stop;
-    xmtp_node_net_call *ended;      /* calls that the sequencer's thread has answered */
-    xmtp_node_net_stream *ready;    /* streams that have something again */
-    xmtp_node_net_stream *returned; /* streams that a worker is done with */
-    xmtp_node_arrival *arrived;     /* connections that the first loop has accepted for this one */
+    xmtp_node_net_call *ended;   /* calls that the sequencer's thread has answered */
+    xmtp_node_net_stream *ready; /* streams that have something again */
+    xmtp_node_errand *errands;   /* that workers are done with */
+    xmtp_node_arrival *arrived;  /* connections that the first loop has accepted for this one */
 };
 
 struct xmtp_node_connection {
@@ -82,6 +91,7 @@ struct xmtp_node_connection {
     xmtp_list silent_link;
     uint8_t *output; /* being written; NULL: no write is under way */
     xmtp_stall stall;
+    unsigned pauses;
     bool is_dead; /* nothing more is read; closed when what is queued has been sent */
     bool is_closing;
     bool is_dirty;
@@ -108,6 +118,9 @@ typedef enum xmtp_node_goodbye {
 void xmtp_node_connection_say(xmtp_node_connection *connection, xmtp_node_goodbye goodbye);
 /* Closes it when the peer is too slow in what it sends or takes. */
 void xmtp_node_connection_tick(xmtp_node_connection *connection, uint64_t now_ns);
+/* Reads nothing more until it was resumed as often as paused: what came has to be stored first. */
+void xmtp_node_connection_pause(xmtp_node_connection *connection);
+void xmtp_node_connection_resume(xmtp_node_connection *connection);
 /* At once. */
 void xmtp_node_connection_close(xmtp_node_connection *connection);
 
@@ -119,6 +132,12 @@ void xmtp_node_arrival_accept(xmtp_node_socket *socket);
 void xmtp_node_arrival_collect(xmtp_node_listener *listener);
 /* Of the first loop: posts no_arrivals, once, when it is so. */
 void xmtp_node_arrival_check_none(xmtp_node_listener *listener);
+
+/* ---- errand.c */
+
+void xmtp_node_errand_send(xmtp_node_listener *listener, xmtp_node_errand *errand);
+/* Those that workers are done with. */
+void xmtp_node_errands_collect(xmtp_node_listener *listener);
 
 /* ---- net_call.c: unary calls, and the handler that tells them from streams */
 

@@ -365,5 +365,6 @@ void xmtp_node_net_collect(xmtp_node_listener *listener)
         end_call(ended);
         ended = next;
     }
+    xmtp_node_errands_collect(listener);
     xmtp_node_net_streams_collect(listener);
 }

@@ -46,8 +46,7 @@ struct xmtp_node_net_stream {
     bool was_half_closed; /* the feed knows */
 
     bool is_away; /* a worker has the feed */
-    xmtp_node_work work;
-    xmtp_node_net_stream *next_returned;
+    xmtp_node_errand errand;
     unsigned protocols;
     xmtp_node_seat seat; /* of its address */
     char path[XMTP_RPC_PATH_LEN_MAX + 1];
@@ -154,16 +153,6 @@ static void work_on_requests(xmtp_node_net_stream *stream)
     }
 }
 
-static void come_back(xmtp_node_net_stream *stream)
-{
-    xmtp_node_listener *listener = stream->listener;
-    (void)pthread_mutex_lock(&listener->lock);
-    stream->next_returned = listener->returned;
-    listener->returned = stream;
-    (void)uv_async_send(&listener->async); /* under the lock: the listener cannot end before */
-    (void)pthread_mutex_unlock(&listener->lock);
-}
-
 static void stream_ready(void *context)
 {
     xmtp_node_net_stream *stream = context;
@@ -178,11 +167,15 @@ static void stream_ready(void *context)
     (void)pthread_mutex_unlock(&listener->lock);
 }
 
-/* In a worker. */
-static void work(xmtp_node_work *w)
+static xmtp_node_net_stream *stream_of(xmtp_node_errand *errand)
 {
-    xmtp_node_net_stream *stream =
-        (xmtp_node_net_stream *)((uint8_t *)w - offsetof(xmtp_node_net_stream, work));
+    return (xmtp_node_net_stream *)((uint8_t *)errand - offsetof(xmtp_node_net_stream, errand));
+}
+
+/* In a worker. */
+static void work(xmtp_node_errand *errand)
+{
+    xmtp_node_net_stream *stream = stream_of(errand);
     stream->status = XMTP_OK;
     if (stream->feed == NULL) {
         xmtp_node_stream_request asked = {.path = stream->path,
@@ -201,7 +194,6 @@ static void work(xmtp_node_work *w)
     if (stream->status == XMTP_OK) {
         fill(stream);
     }
-    come_back(stream);
 }
 
 static void go_away(xmtp_node_net_stream *stream)
@@ -211,9 +203,7 @@ static void go_away(xmtp_node_net_stream *stream)
     stream->working = stream->inbox;
     xmtp_writer_init(&stream->inbox, &stream->listener->node->env->alloc, XMTP_WRITER_MAX);
     stream->worker_sees_half_close = stream->is_half_closed;
-    stream->listener->call_count++;
-    stream->work.run = work;
-    xmtp_node_workers_submit(stream->listener->node->services.workers, &stream->work);
+    xmtp_node_errand_send(stream->listener, &stream->errand);
 }
 
 /* ---- in the loop */
@@ -271,10 +261,10 @@ static void pump(xmtp_node_net_stream *stream)
     }
 }
 
-static void returned(xmtp_node_net_stream *stream)
+static void returned(xmtp_node_errand *errand)
 {
+    xmtp_node_net_stream *stream = stream_of(errand);
     stream->is_away = false;
-    stream->listener->call_count--;
     if (stream->rpc == NULL) {
         destroy(stream);
         return;
@@ -308,6 +298,7 @@ void xmtp_node_net_stream_start(xmtp_node_listener *listener, xmtp_rpc_call *rpc
     *stream = (xmtp_node_net_stream){.kind = XMTP_NODE_NET_STREAM,
                                      .listener = listener,
                                      .rpc = rpc,
+                                     .errand = {.run = work, .done = returned},
                                      .protocols = connection->protocols,
                                      .seat = *seat,
                                      .request = copy,
@@ -368,15 +359,6 @@ void xmtp_node_net_stream_writable(xmtp_node_net_stream *stream)
     }
 }
 
-static xmtp_node_net_stream *take_returned(xmtp_node_listener *listener)
-{
-    (void)pthread_mutex_lock(&listener->lock);
-    xmtp_node_net_stream *stream = listener->returned;
-    listener->returned = stream == NULL ? NULL : stream->next_returned;
-    (void)pthread_mutex_unlock(&listener->lock);
-    return stream;
-}
-
 static xmtp_node_net_stream *take_ready(xmtp_node_listener *listener)
 {
     (void)pthread_mutex_lock(&listener->lock);
@@ -389,14 +371,11 @@ static xmtp_node_net_stream *take_ready(xmtp_node_listener *listener)
     return stream;
 }
 
-/* One at a time is taken from a list, because pumping one may free others of a connection that
+/* One at a time is taken from the list, because pumping one may free others of a connection that
  * fails. */
 void xmtp_node_net_streams_collect(xmtp_node_listener *listener)
 {
     xmtp_node_net_stream *stream;
-    while ((stream = take_returned(listener)) != NULL) {
-        returned(stream);
-    }
     while ((stream = take_ready(listener)) != NULL) {
         stream->has_more = true;
         if (!stream->is_away && stream->rpc != NULL) {
