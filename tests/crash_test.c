@@ -1,25 +1,15 @@
-/* crash_test.c - a process that dies at any write: the n-th transaction is never committed, nothing
- * after it either, and the database is opened again. For every n, in the end everybody has
- * everything exactly once.
- *
- * A commit hook of the database stands for the crash: it turns the n-th and every later commit into
- * a rollback, as if the process had been killed just before it. Killed just after a commit is the
- * same as killed just before the next one.
+/* crash_test.c - a process that dies at any commit: the n-th transaction never becomes visible, nothing
+ * after it happens, and the database is opened again. For every n, in the end everybody has everything
+ * exactly once. The same when memory runs out once. Single writes are the matter of writes_test.c.
  */
-#include "client/state.h"
-#include "network.h"
-#include "store/query.h"
+#include "network/test_devices.h"
 
 enum { TRIES_MAX = 8, REFUSALS = 100 };
 
-static network net;
-
 typedef struct story {
-    person a; /* who crashes */
-    person b;
-    uint64_t commits;  /* so far */
-    uint64_t crash_at; /* 0: never */
-    bool has_crashed;
+    xmtp_network_device *a; /* who crashes */
+    xmtp_network_device *b;
+    bool has_failed;      /* a crash, or no memory */
     uint64_t allocations; /* so far */
     uint64_t refuse_at;   /* the allocation that gets no memory; 0: none */
     xmtp_env env;         /* of a, when memory runs out */
@@ -27,50 +17,34 @@ typedef struct story {
     xmtp_conversation_id group;
 } story;
 
-static int count_commit(void *context)
-{
-    story *s = context;
-    s->commits++;
-    if (s->crash_at != 0 && s->commits >= s->crash_at) {
-        s->has_crashed = true;
-        return 1;
-    }
-    return 0;
-}
-
-/* The hook is set once the client is open: registration has its own story below. */
-static void watch(story *s)
-{
-    (void)sqlite3_commit_hook(xmtp_database_handle(s->a.client->db), count_commit, s);
-}
-
 static void *refuse_one(void *context, void *p, size_t n)
 {
     story *s = context;
     if (n > 0 && s->refuse_at != 0 && ++s->allocations == s->refuse_at) {
-        s->has_crashed = true;
+        s->has_failed = true;
         return NULL;
     }
-    return net.env.alloc.reallocate(net.env.alloc.context, p, n);
+    const xmtp_alloc *alloc = &xmtp_env_system()->alloc;
+    return alloc->reallocate(alloc->context, p, n);
+}
+
+static bool has_failed(story *s)
+{
+    s->has_failed = s->has_failed || xmtp_network_has_crashed(s->a);
+    return s->has_failed;
 }
 
 static void restart(story *s)
 {
-    xmtp_client_close(s->a.client);
-    s->a.client = NULL;
-    if (s->has_crashed) {
-        s->crash_at = 0; /* one crash a story */
-    }
-    assert_ok(&s->a, person_try_open(&s->a));
-    watch(s);
-    network_advance(&net, 1);
+    assert_true(has_failed(s));
+    assert_ok(xmtp_network_reopen(s->a, &error));
+    xmtp_network_advance(net, XMTP_NETWORK_SECOND_NS);
 }
 
 #define until_ok(s, call)                                                                          \
     do {                                                                                           \
         int tries_ = 0;                                                                            \
         while ((call) != XMTP_OK) {                                                                \
-            assert_true((s)->has_crashed);                                                         \
             assert_true(++tries_ < TRIES_MAX);                                                     \
             restart(s);                                                                            \
         }                                                                                          \
@@ -78,39 +52,34 @@ static void restart(story *s)
 
 static bool is_stored(story *s, const xmtp_conversation_id *id, const char *text)
 {
-    transcript *t = malloc(sizeof(*t));
+    char *texts = texts_of(s->a, id);
     char entry[16];
-    read_all(&s->a, id, t);
     (void)snprintf(entry, sizeof(entry), "%s|", text);
-    bool is_there = strstr(t->text, entry) != NULL;
-    free(t);
+    bool is_there = strstr(texts, entry) != NULL;
+    free(texts);
     return is_there;
 }
 
 static void say(story *s, const xmtp_conversation_id *id, const char *text)
 {
-    if (xmtp_client_send_text(s->a.client, id, text, NULL, &s->a.error) != XMTP_OK) {
-        assert_true(s->has_crashed);
+    if (xmtp_client_send_text(of(s->a), id, text, NULL, &error) != XMTP_OK) {
         restart(s);
         if (!is_stored(s, id, text)) {
-            send_text(&s->a, id, text);
+            send_text(s->a, id, text);
         }
     }
 }
 
 static void create_group(story *s)
 {
-    const char *members[] = {xmtp_client_address(s->b.client)};
-    if (xmtp_client_group_create(s->a.client, "old", members, 1, &s->group, &s->a.error) !=
-        XMTP_OK) {
-        assert_true(s->has_crashed);
+    const char *members[] = {xmtp_client_address(of(s->b))};
+    if (xmtp_client_group_create(of(s->a), "old", members, 1, &s->group, &error) != XMTP_OK) {
         xmtp_conversation c;
         restart(s);
-        bool is_there = s->group.n > 0 && xmtp_client_conversation(s->a.client, &s->group, &c,
-                                                                   &s->a.error) == XMTP_OK;
+        bool is_there =
+            s->group.n > 0 && xmtp_client_conversation(of(s->a), &s->group, &c, &error) == XMTP_OK;
         if (!is_there) {
-            assert_ok(&s->a, xmtp_client_group_create(s->a.client, "old", members, 1, &s->group,
-                                                      &s->a.error));
+            assert_ok(xmtp_client_group_create(of(s->a), "old", members, 1, &s->group, &error));
         }
     }
 }
@@ -120,7 +89,7 @@ static void answer_all(story *s)
 {
     for (int i = 0; i < TRIES_MAX; i++) {
         xmtp_queue_entry entry;
-        xmtp_status status = xmtp_client_queue_next(s->a.client, &entry, NULL, &s->a.error);
+        xmtp_status status = xmtp_client_queue_next(of(s->a), &entry, NULL, &error);
         if (status == XMTP_E_NOT_FOUND) {
             return;
         }
@@ -131,9 +100,8 @@ static void answer_all(story *s)
         xmtp_answer answer = {.conversation = &entry.message.conversation, .text = "answer"};
         uint8_t id[XMTP_MESSAGE_ID_LEN];
         memcpy(id, entry.message.id, sizeof(id));
-        status = xmtp_client_queue_acknowledge(s->a.client, id, &answer, 1, &s->a.error);
-        assert_true(status == XMTP_OK || s->has_crashed);
-        if (status != XMTP_OK || (s->has_crashed && s->crash_at != 0)) {
+        status = xmtp_client_queue_acknowledge(of(s->a), id, &answer, 1, &error);
+        if (status != XMTP_OK || xmtp_network_has_crashed(s->a)) {
             restart(s); /* what was handed out is offered again */
         }
     }
@@ -142,52 +110,59 @@ static void answer_all(story *s)
 
 static void tell(story *s)
 {
-    until_ok(s, xmtp_client_queue_enable(s->a.client, &s->a.error));
-    until_ok(s, xmtp_client_dm(s->a.client, xmtp_client_address(s->b.client), &s->dm, &s->a.error));
+    until_ok(s, xmtp_client_queue_enable(of(s->a), &error));
+    until_ok(s, xmtp_client_dm(of(s->a), xmtp_client_address(of(s->b)), &s->dm, &error));
     say(s, &s->dm, "1");
     create_group(s);
-    until_ok(s, xmtp_client_sync(s->a.client, &s->a.error));
-    sync_all(&s->b);
-    send_text(&s->b, &s->dm, "2");
-    send_text(&s->b, &s->group, "g1");
-    assert_ok(&s->b, xmtp_client_group_rename(s->b.client, &s->group, "new", &s->b.error));
-    until_ok(s, xmtp_client_sync(s->a.client, &s->a.error));
-    until_ok(s, xmtp_client_sync(s->a.client, &s->a.error));
+    until_ok(s, xmtp_client_sync(of(s->a), &error));
+    sync_all(s->b);
+    send_text(s->b, &s->dm, "2");
+    send_text(s->b, &s->group, "g1");
+    assert_ok(xmtp_client_group_rename(of(s->b), &s->group, "new", &error));
+    until_ok(s, xmtp_client_sync(of(s->a), &error));
+    until_ok(s, xmtp_client_sync(of(s->a), &error));
     answer_all(s);
     say(s, &s->group, "g2");
-    until_ok(s, xmtp_client_sync(s->a.client, &s->a.error));
-    sync_all(&s->b);
-    until_ok(s, xmtp_client_sync(s->a.client, &s->a.error));
+    until_ok(s, xmtp_client_sync(of(s->a), &error));
+    sync_all(s->b);
+    until_ok(s, xmtp_client_sync(of(s->a), &error));
 }
 
 static void check(story *s)
 {
     for (int i = 0; i < 2; i++) {
-        person *p = i == 0 ? &s->a : &s->b;
+        xmtp_network_device *p = i == 0 ? s->a : s->b;
         assert_texts(p, &s->dm, "1|2|answer|");
         assert_texts(p, &s->group, "g1|answer|g2|");
         assert_string_equal(conversation_of(p, &s->group).name, "new");
     }
-    assert_int_equal(conversation_of(&s->a, &s->group).epoch,
-                     conversation_of(&s->b, &s->group).epoch);
-    assert_int_equal(conversation_of(&s->a, &s->dm).epoch, conversation_of(&s->b, &s->dm).epoch);
+    assert_int_equal(conversation_of(s->a, &s->group).epoch,
+                     conversation_of(s->b, &s->group).epoch);
+    assert_int_equal(conversation_of(s->a, &s->dm).epoch, conversation_of(s->b, &s->dm).epoch);
 }
 
+static void open_story(story *s, bool has_own_memory)
+{
+    xmtp_network_device_options options = {.env = has_own_memory ? &s->env : NULL};
+    assert_ok(xmtp_network_open(&net, NULL, &error));
+    s->env = *xmtp_network_env(net);
+    s->env.alloc = (xmtp_alloc){.context = s, .reallocate = refuse_one};
+    assert_ok(xmtp_network_client(net, &options, &s->a, &error));
+    assert_ok(xmtp_network_client(net, NULL, &s->b, &error));
+}
+
+/* Registration is done by then: writes_test.c dies in it too. Returns how many commits there were. */
 static uint64_t tell_with_crash(uint64_t crash_at)
 {
     story *s = calloc(1, sizeof(*s));
-    network_open(&net);
-    person_open(&s->a, &net);
-    person_open(&s->b, &net);
-    s->crash_at = crash_at;
-    watch(s);
+    open_story(s, false);
+    uint64_t before = xmtp_network_count(net, s->a).commits;
+    xmtp_network_crash_at(s->a, XMTP_NETWORK_AT_COMMIT, crash_at);
     tell(s);
     check(s);
-    uint64_t commits = s->commits;
-    assert_true(crash_at == 0 || s->has_crashed);
-    person_close(&s->a);
-    person_close(&s->b);
-    network_close(&net);
+    uint64_t commits = xmtp_network_count(net, s->a).commits - before;
+    assert_int_equal(xmtp_network_count(net, s->a).crashes, crash_at != 0);
+    xmtp_network_close(net);
     free(s);
     return commits;
 }
@@ -195,21 +170,13 @@ static uint64_t tell_with_crash(uint64_t crash_at)
 static uint64_t tell_without_memory(uint64_t refuse_at)
 {
     story *s = calloc(1, sizeof(*s));
-    network_open(&net);
-    person_open(&s->a, &net);
-    person_open(&s->b, &net);
-    s->env = net.env;
-    s->env.alloc = (xmtp_alloc){.context = s, .reallocate = refuse_one};
-    s->a.env = &s->env;
-    person_reopen(&s->a);
+    open_story(s, true);
     s->refuse_at = refuse_at;
     tell(s);
     s->refuse_at = 0;
     check(s);
     uint64_t allocations = s->allocations;
-    person_close(&s->a);
-    person_close(&s->b);
-    network_close(&net);
+    xmtp_network_close(net);
     free(s);
     return allocations;
 }

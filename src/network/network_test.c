@@ -1,36 +1,13 @@
 /* network_test.c - the test network keeps what its header promises. */
-#include <xmtp/network.h>
+#include "network/test_devices.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-enum { LINE_LEN = 256, TEXT_LEN = 1 << 16 };
+enum { LINE_LEN = 256 };
 
 static const uint64_t second_ns = XMTP_NETWORK_SECOND_NS;
 
-#define assert_ok(call)                                                                            \
-    do {                                                                                           \
-        xmtp_status status_ = (call);                                                              \
-        if (status_ != XMTP_OK) {                                                                  \
-            fail_msg("%s:%d: %s: %s", __FILE__, __LINE__, xmtp_status_name(status_), error.text);  \
-        }                                                                                          \
-    } while (0)
-
-static xmtp_network *net;
 static xmtp_network_device *ann;
 static xmtp_network_device *bob;
 static xmtp_conversation_id dm;
-static xmtp_error error;
-
-static xmtp_client *of(const xmtp_network_device *device)
-{
-    return xmtp_network_client_of(device);
-}
 
 static void open_with_seed(uint64_t seed)
 {
@@ -64,35 +41,10 @@ static int tear_down(void **state)
 
 /* ---- what a device has */
 
-static void add_line(char *text, const char *line)
-{
-    size_t n = strlen(text);
-    assert_true(n + strlen(line) < TEXT_LEN);
-    strcpy(text + n, line);
-}
-
-static xmtp_status note_text(void *context, const xmtp_message *message)
-{
-    if (message->kind == XMTP_MESSAGE_APPLICATION) {
-        add_line(context, message->text);
-        add_line(context, "|");
-    }
-    return XMTP_OK;
-}
-
-static void assert_texts(xmtp_network_device *device, const char *expected)
-{
-    char *text = calloc(1, TEXT_LEN);
-    xmtp_message_query query = {.conversation = &dm};
-    assert_ok(xmtp_client_messages(of(device), &query, note_text, text, &error));
-    assert_string_equal(text, expected);
-    free(text);
-}
-
 static void assert_synced_texts(xmtp_network_device *device, const char *expected)
 {
     assert_ok(xmtp_client_sync(of(device), &error));
-    assert_texts(device, expected);
+    assert_texts(device, &dm, expected);
 }
 
 /* Ids and times besides the text: everything that could differ between two runs. */
@@ -292,7 +244,7 @@ static void a_stream_ends_with_the_node_and_comes_back(void **state)
     assert_ok(xmtp_client_send_text(of(ann), &dm, "m", NULL, &error));
     assert_int_equal(xmtp_client_poll(of(bob), 0, &error), XMTP_E_NETWORK);
     assert_ok(xmtp_client_poll(of(bob), 60 * second_ns, &error));
-    assert_texts(bob, "hello|m|");
+    assert_texts(bob, &dm, "hello|m|");
     xmtp_network_counts c = xmtp_network_count(net, NULL);
     assert_int_equal(c.node_restarts, 1);
     assert_true(c.streams_cut > 0);
@@ -317,7 +269,7 @@ static void who_is_killed_has_what_was_committed(void **state)
     assert_null(of(bob));
     assert_true(xmtp_network_has_crashed(bob));
     assert_ok(xmtp_network_reopen(bob, &error));
-    assert_texts(bob, "hello|m|");
+    assert_texts(bob, &dm, "hello|m|");
     assert_int_equal(xmtp_network_count(net, bob).crashes, 1);
 }
 
