@@ -17,6 +17,9 @@ int cmd_whoami(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);
 int cmd_archive(int argc, char **argv);
+int cmd_client(int argc, char **argv);
+int cmd_download(int argc, char **argv);
+int cmd_preferences(int argc, char **argv);
 
 /* ---- options that all client commands take ---- */
 
@@ -28,6 +31,25 @@ int cmd_archive(int argc, char **argv);
     "  --data DIR        where the encrypted database lies (default: the user's data folder)\n"    \
     "  --json            one JSON object a line\n"                                                 \
     "  --help            this text\n"
+
+enum { CLI_LIST_MAX = 16 };
+
+/* Values of an option that may be repeated. */
+typedef struct cli_list {
+    const char *items[CLI_LIST_MAX];
+    size_t count;
+} cli_list;
+
+/* Which messages, which conversations: as they were written, see filters.h. Times are nanoseconds. */
+typedef struct cli_filters {
+    uint64_t limit, after_ns, before_ns, arrived_after_ns, arrived_before_ns; /* 0: not said */
+    bool newest_first, by_arrival, by_creation, enriched;
+    const char *kind;
+    const char *delivery;
+    cli_list content_types, content_types_left_out;
+    cli_list senders, senders_left_out;
+    cli_list consents;
+} cli_filters;
 
 typedef struct cli_options {
     const char *command; /* for messages */
@@ -48,12 +70,15 @@ typedef struct cli_options {
     const char *type;
     const char *to;
     const char *mime;
+    const char *upload;
     const char *archive_key; /* file */
     const char *elements;
     const char *since;
     const char *until;
     bool exclude_disappearing;
     bool force;
+    char *account_key; /* hex, of --account-key-file */
+    cli_filters filters;
     long timeout_s;
     /* what is no option */
     char **rest;
@@ -85,6 +110,8 @@ void cli_hex(char *out, const uint8_t *p, size_t n);
 cJSON *cli_message_json(const xmtp_message *message);
 void cli_add_u64(cJSON *object, const char *name, uint64_t value); /* 64 bits are texts in JSON */
 void cli_print_json(cJSON *object); /* one line, flushed; deletes the object */
+struct xmtp_inbox_state;
+void cli_print_inbox(const cli_options *options, const struct xmtp_inbox_state *state);
 void cli_print_message(const cli_options *options, const xmtp_message *message);
 
 #endif

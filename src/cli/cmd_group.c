@@ -1,5 +1,6 @@
 /* cmd_group.c - `xmtp group`: the table of its actions, and those about who is in a group. */
 #include "base/status.h"
+#include "cli/filters.h"
 #include "cli/group.h"
 
 #include <inttypes.h>
@@ -19,13 +20,16 @@ static const char help[] =
     "       xmtp group leave GROUP       asks to be removed; a super admin's client does it\n"
     "       xmtp group consent GROUP [allowed|denied|unknown]\n"
     "       xmtp group show GROUP        what its members have agreed on\n"
-    "       xmtp group members|messages|duplicates|sync|publish GROUP\n"
+    "       xmtp group members|duplicates|sync|publish GROUP\n"
+    "       xmtp group messages GROUP [which, --enriched: with reactions, deletions, changes]\n"
+    "       xmtp group count-messages GROUP [which]\n"
     "       xmtp group debug GROUP       epoch, cursors, and whether the log of commits agrees\n"
     "       xmtp group hmac-keys GROUP, xmtp group topics     for a push server\n"
-    "       xmtp group list\n\n"
+    "       xmtp group list [which]\n\n"
     "MEMBER is an address (0x...) or an inbox id; GROUP is an id that create or list printed.\n\n"
     "  --name, --description, --image-url, --app-data TEXT       of a new group\n"
-    "  --permissions all-members|admin-only                      of a new group\n" CLI_CLIENT_HELP;
+    "  --permissions all-members|admin-only                      of a new "
+    "group\n\n" CLI_MESSAGE_FILTER_HELP "\n" CLI_CONVERSATION_FILTER_HELP "\n" CLI_CLIENT_HELP;
 
 void group_id_hex(const xmtp_conversation_id *id, char out[2 * XMTP_GROUP_ID_MAX + 1])
 {
@@ -128,7 +132,7 @@ static cJSON *conversation_json(const xmtp_conversation *conversation)
     cJSON_AddNumberToObject(object, "member_count", conversation->member_count);
     cJSON_AddStringToObject(object, "added_by", conversation->added_by_inbox);
     cJSON_AddStringToObject(object, "state", group_state_word(conversation->state));
-    cJSON_AddStringToObject(object, "consent", group_consent_word(conversation->consent));
+    cJSON_AddStringToObject(object, "consent", cli_consent_word(conversation->consent));
     return object;
 }
 
@@ -167,7 +171,9 @@ static xmtp_status print_conversation(void *context, const xmtp_conversation *co
 
 static xmtp_status group_list(group_command *c)
 {
-    return xmtp_client_conversations(c->client, print_conversation, c, c->error);
+    xmtp_conversation_query query;
+    XMTP_TRY(cli_conversation_query_of(&c->options->filters, &query, c->error));
+    return xmtp_client_conversations_where(c->client, &query, print_conversation, c, c->error);
 }
 
 static const struct action {
@@ -193,6 +199,7 @@ static const struct action {
     {"hmac-keys", group_hmac_keys, true, 0, 0},
     {"topics", group_topics, false, 0, 0},
     {"messages", group_messages, true, 0, 0},
+    {"count-messages", group_count_messages, true, 0, 0},
     {"duplicates", group_duplicates, true, 0, 0},
     {"show", group_show, true, 0, 0},
     {"members", group_members, true, 0, 0},

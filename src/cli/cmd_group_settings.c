@@ -1,5 +1,6 @@
 /* cmd_group_settings.c - `xmtp group set|show|admin|permission|disappear`: what members agree on. */
 #include "base/status.h"
+#include "cli/filters.h"
 #include "cli/group.h"
 
 #include <errno.h>
@@ -63,12 +64,6 @@ static const word states[] = {
     {"pending-remove", XMTP_MEMBERSHIP_PENDING_REMOVE},
     {NULL, 0},
 };
-static const word consents[] = {
-    {"unknown", XMTP_CONSENT_UNKNOWN},
-    {"allowed", XMTP_CONSENT_ALLOWED},
-    {"denied", XMTP_CONSENT_DENIED},
-    {NULL, 0},
-};
 
 static bool find_word(const word *words, const char *text, int *value)
 {
@@ -111,11 +106,6 @@ const char *group_state_word(xmtp_membership_state state)
     return word_of(states, (int)state);
 }
 
-const char *group_consent_word(xmtp_consent_state consent)
-{
-    return word_of(consents, (int)consent);
-}
-
 /* ---- changes */
 
 xmtp_status group_leave(group_command *c)
@@ -128,20 +118,19 @@ xmtp_status group_leave(group_command *c)
 /* Sets it when told what to, and prints what it is. */
 xmtp_status group_consent(group_command *c)
 {
-    int state = 0;
+    xmtp_consent_state state;
     xmtp_conversation conversation;
     if (c->argument_count == 1) {
-        XMTP_TRY(take_word(c, consents, c->arguments[0], &state));
-        XMTP_TRY(xmtp_client_set_conversation_consent(c->client, &c->group,
-                                                      (xmtp_consent_state)state, c->error));
+        XMTP_TRY(cli_take_consent(c->arguments[0], &state, c->error));
+        XMTP_TRY(xmtp_client_set_conversation_consent(c->client, &c->group, state, c->error));
     }
     XMTP_TRY(xmtp_client_conversation(c->client, &c->group, &conversation, c->error));
     if (!c->options->json) {
-        printf("%s\n", group_consent_word(conversation.consent));
+        printf("%s\n", cli_consent_word(conversation.consent));
         return XMTP_OK;
     }
     cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "consent", group_consent_word(conversation.consent));
+    cJSON_AddStringToObject(object, "consent", cli_consent_word(conversation.consent));
     cli_print_json(object);
     return XMTP_OK;
 }

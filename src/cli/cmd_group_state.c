@@ -1,6 +1,7 @@
 /* cmd_group_state.c - `xmtp group debug|sync|publish|hmac-keys|topics|duplicates|messages`: the state of
  * conversations, and what push servers need. */
 #include "base/status.h"
+#include "cli/filters.h"
 #include "cli/group.h"
 
 #include <inttypes.h>
@@ -126,10 +127,67 @@ static xmtp_status print_message(void *context, const xmtp_message *message)
     return XMTP_OK;
 }
 
+static cJSON *reactions_json(const xmtp_enriched_message *message)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (size_t i = 0; i < message->reaction_count; i++) {
+        cJSON_AddItemToArray(list, cli_message_json(&message->reactions[i]));
+    }
+    return list;
+}
+
+static xmtp_status print_enriched(void *context, const xmtp_enriched_message *message)
+{
+    const group_command *c = context;
+    const char *edited = message->edited == NULL || message->edited->type == XMTP_CONTENT_REPLY
+                             ? NULL
+                             : message->edited->text;
+    if (!c->options->json) {
+        cli_print_message(c->options, &message->message);
+        if (edited != NULL) {
+            printf("    changed to: %s\n", edited);
+        }
+        return XMTP_OK;
+    }
+    cJSON *object = cli_message_json(&message->message);
+    cJSON_AddItemToObject(object, "reactions", reactions_json(message));
+    cJSON_AddNumberToObject(object, "replies", (double)message->reply_count);
+    if (message->deleted_by != NULL) {
+        cJSON_AddStringToObject(object, "deleted_by", message->deleted_by);
+    }
+    if (edited != NULL) {
+        cJSON_AddStringToObject(object, "edited", edited);
+    }
+    if (message->in_reply_to != NULL) {
+        cJSON_AddItemToObject(object, "in_reply_to", cli_message_json(message->in_reply_to));
+    }
+    cli_print_json(object);
+    return XMTP_OK;
+}
+
 xmtp_status group_messages(group_command *c)
 {
-    const xmtp_message_query query = {.conversation = &c->group};
-    return xmtp_client_messages(c->client, &query, print_message, c, c->error);
+    cli_message_query q;
+    XMTP_TRY(cli_message_query_of(&c->options->filters, &c->group, &q, c->error));
+    return c->options->filters.enriched
+               ? xmtp_client_messages_enriched(c->client, &q.query, print_enriched, c, c->error)
+               : xmtp_client_messages(c->client, &q.query, print_message, c, c->error);
+}
+
+xmtp_status group_count_messages(group_command *c)
+{
+    cli_message_query q;
+    uint64_t count;
+    XMTP_TRY(cli_message_query_of(&c->options->filters, &c->group, &q, c->error));
+    XMTP_TRY(xmtp_client_message_count(c->client, &q.query, &count, c->error));
+    if (c->options->json) {
+        cJSON *object = cJSON_CreateObject();
+        cli_add_u64(object, "count", count);
+        cli_print_json(object);
+    } else {
+        printf("%" PRIu64 "\n", count);
+    }
+    return XMTP_OK;
 }
 
 static xmtp_status print_duplicate(void *context, const xmtp_conversation *conversation)

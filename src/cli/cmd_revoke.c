@@ -24,24 +24,6 @@ static xmtp_status find_inbox(xmtp_client *client, const char *name, const char 
                : xmtp_client_find_inbox(client, XMTP_ACCOUNT_WALLET, name, out, error);
 }
 
-static void print_state(const cli_options *options, const xmtp_inbox_state *state)
-{
-    if (!options->json) {
-        printf("inbox         %s\n", state->inbox_id);
-        for (size_t i = 0; i < state->installation_count; i++) {
-            printf("installation  %s\n", state->installations[i].id);
-        }
-        return;
-    }
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "inbox", state->inbox_id);
-    cJSON *list = cJSON_AddArrayToObject(object, "installations");
-    for (size_t i = 0; i < state->installation_count; i++) {
-        cJSON_AddItemToArray(list, cJSON_CreateString(state->installations[i].id));
-    }
-    cli_print_json(object);
-}
-
 /* What is asked for, then what is left. */
 static xmtp_status revoke(xmtp_client *client, const cli_options *options, xmtp_error *error)
 {
@@ -60,7 +42,7 @@ static xmtp_status revoke(xmtp_client *client, const cli_options *options, xmtp_
         status = xmtp_client_inbox_state(client, inbox_id, true, &state, error);
     }
     if (status == XMTP_OK) {
-        print_state(options, &state);
+        cli_print_inbox(options, &state);
     }
     return status;
 }

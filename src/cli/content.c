@@ -82,6 +82,8 @@ static bool make_about(cli_content *out, const char *kind, const char *text, con
                                                                        : XMTP_REACTION_REMOVED,
                                         .schema = XMTP_REACTION_UNICODE,
                                         .content = text}};
+    } else if (is(kind, "edit")) {
+        out->content = (xmtp_content){.type = XMTP_CONTENT_TEXT, .text = text};
     } else if (is(kind, "delete")) {
         out->content = (xmtp_content){.type = XMTP_CONTENT_DELETE_MESSAGE,
                                       .delete_message = {.message_id = message}};
@@ -91,12 +93,57 @@ static bool make_about(cli_content *out, const char *kind, const char *text, con
     return true;
 }
 
+/* Types whose body is JSON: read by their own decoder, so that what is wrong is told before sending. */
+static const struct json_kind {
+    const char *kind;
+    const char *authority;
+    const char *type;
+} json_kinds[] = {
+    {"transaction-reference", "xmtp.org", "transactionReference"},
+    {"wallet-send-calls", "xmtp.org", "walletSendCalls"},
+    {"actions", "coinbase.com", "actions"},
+    {"intent", "coinbase.com", "intent"},
+};
+
+static const struct json_kind *json_kind_of(const char *kind)
+{
+    for (size_t i = 0; i < sizeof json_kinds / sizeof json_kinds[0]; i++) {
+        if (is(kind, json_kinds[i].kind)) {
+            return &json_kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static xmtp_status make_json(cli_content *out, const struct json_kind *kind, const char *json,
+                             xmtp_error *error)
+{
+    uint8_t *encoded;
+    size_t n;
+    const xmtp_content custom = {
+        .type = XMTP_CONTENT_UNKNOWN,
+        .custom = {.authority = kind->authority,
+                   .type = kind->type,
+                   .version_major = 1,
+                   .content = {.p = (const uint8_t *)json, .n = strlen(json)}}};
+    XMTP_TRY(xmtp_content_encode(&custom, NULL, &encoded, &n, error));
+    xmtp_status status = xmtp_content_decode((xmtp_bytes){encoded, n}, NULL, &out->parsed, error);
+    xmtp_content_bytes_free(NULL, encoded, n);
+    if (status == XMTP_OK) {
+        out->content = *out->parsed;
+    }
+    return status;
+}
+
 xmtp_status cli_content_make(cli_content *out, const char *kind, const char *text,
                              const char *message, const char *mime, xmtp_error *error)
 {
     *out = (cli_content){.file = NULL};
-    if (is(kind, "attachment")) {
+    if (is(kind, "attachment") || is(kind, "remote-attachment")) {
         return make_attachment(out, text, mime, error);
+    }
+    if (json_kind_of(kind) != NULL) {
+        return make_json(out, json_kind_of(kind), text, error);
     }
     if (make_simple(out, kind, text)) {
         return XMTP_OK;
@@ -115,6 +162,8 @@ void cli_content_free(cli_content *content)
 {
     free(content->file);
     content->file = NULL;
+    xmtp_content_free(content->parsed);
+    content->parsed = NULL;
 }
 
 /* ---- showing */

@@ -7,8 +7,9 @@
 /* A content and the memory behind it. */
 typedef struct cli_content {
     xmtp_content content;
-    xmtp_content inner; /* of a reply */
-    uint8_t *file;      /* of an attachment */
+    xmtp_content inner;   /* of a reply */
+    uint8_t *file;        /* of an attachment */
+    xmtp_content *parsed; /* of what was written as JSON */
 } cli_content;
 
 /* kind: of cli_content_kinds; text: what the kind takes, or NULL; message: hex id of the message
@@ -24,8 +25,17 @@ void cli_content_free(cli_content *content);
     "                      reply       to the message --to names\n"                                \
     "                      reaction, reaction-removed   TEXT is the emoji, --to the message\n"     \
     "                      read-receipt                 without TEXT\n"                            \
-    "                      delete                       without TEXT, --to the message\n"          \
+    "                      delete                       without TEXT, takes the message --to "     \
+    "back\n"                                                                                       \
+    "                      edit                         changes the text of the message --to\n"    \
     "                      attachment                   TEXT is a file, --mime its type\n"         \
+    "                      remote-attachment            the same, and --upload puts it "           \
+    "somewhere\n"                                                                                  \
+    "                      transaction-reference, wallet-send-calls, actions, intent\n"            \
+    "                                                   TEXT is the JSON of that type\n"           \
+    "  --upload COMMAND  gets the name of the encrypted file as its argument, puts the file "      \
+    "where\n"                                                                                      \
+    "                    others can fetch it, and prints its https URL\n"                          \
     "  --to MESSAGE      id of a message\n"                                                        \
     "  --mime TYPE       such as image/png (default: application/octet-stream)\n"
 

@@ -25,7 +25,6 @@ xmtp_status group_disappear(group_command *c);
 xmtp_status group_leave(group_command *c);
 xmtp_status group_consent(group_command *c);
 const char *group_state_word(xmtp_membership_state state);
-const char *group_consent_word(xmtp_consent_state consent);
 /* cmd_group_state.c */
 xmtp_status group_debug(group_command *c);
 xmtp_status group_sync(group_command *c);
@@ -33,6 +32,7 @@ xmtp_status group_publish(group_command *c);
 xmtp_status group_hmac_keys(group_command *c);
 xmtp_status group_topics(group_command *c);
 xmtp_status group_messages(group_command *c);
+xmtp_status group_count_messages(group_command *c);
 xmtp_status group_duplicates(group_command *c);
 /* "all-members" or "admin-only"; false: neither. */
 bool group_preset(const char *text, xmtp_policy_preset *out);

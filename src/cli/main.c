@@ -14,8 +14,11 @@ static const struct {
     {"agent", cmd_agent, "answer messages: --echo, or --exec COMMAND"},
     {"send", cmd_send, "send a text to an address, an inbox or a conversation"},
     {"inbox", cmd_inbox, "show messages, --follow waits for more"},
+    {"download", cmd_download, "write the attachment of a message into a file"},
     {"group", cmd_group, "create, add, remove, rename, members, list"},
     {"whoami", cmd_whoami, "show the address and inbox of the key, registering it if it is new"},
+    {"client", cmd_client, "accounts, installations and signatures of the inbox"},
+    {"preferences", cmd_preferences, "whom the inbox wants to hear from"},
     {"revoke", cmd_revoke, "end installations of an inbox, also of one that is full"},
     {"archive", cmd_archive, "export all messages to an encrypted file, import or show one"},
     {"doctor", cmd_doctor, "check node, database, identity and conversations of the key"},
@@ -27,7 +30,7 @@ static void print_help(FILE *to)
 {
     fprintf(to, "usage: xmtp COMMAND [argument ...]\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(to, "\n`xmtp COMMAND --help` tells more. `xmtp --version` prints the version.\n");
 }

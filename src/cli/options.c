@@ -5,64 +5,72 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 enum { KEY_FILE_MAX = 256, EXEC_TIMEOUT_S = 60 };
 
-enum {
-    OPTION_NODE = 256,
-    OPTION_KEY_FILE,
-    OPTION_DATA,
-    OPTION_JSON,
-    OPTION_FOLLOW,
-    OPTION_ECHO,
-    OPTION_EXEC,
-    OPTION_NAME,
-    OPTION_DESCRIPTION,
-    OPTION_IMAGE_URL,
-    OPTION_APP_DATA,
-    OPTION_PERMISSIONS,
-    OPTION_TIMEOUT,
-    OPTION_TYPE,
-    OPTION_TO,
-    OPTION_MIME,
-    OPTION_ARCHIVE_KEY,
-    OPTION_ELEMENTS,
-    OPTION_SINCE,
-    OPTION_UNTIL,
-    OPTION_EXCLUDE_DISAPPEARING,
-    OPTION_FORCE,
-    OPTION_HELP
-};
+typedef enum option_kind {
+    IS_TEXT,
+    IS_FLAG,
+    IS_NUMBER,
+    IS_LIST,
+    IS_SECONDS,
+    IS_KEY_FILE,
+    IS_HELP
+} option_kind;
 
-static const struct option long_options[] = {
-    {"node", required_argument, NULL, OPTION_NODE},
-    {"key-file", required_argument, NULL, OPTION_KEY_FILE},
-    {"data", required_argument, NULL, OPTION_DATA},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"follow", no_argument, NULL, OPTION_FOLLOW},
-    {"echo", no_argument, NULL, OPTION_ECHO},
-    {"exec", required_argument, NULL, OPTION_EXEC},
-    {"name", required_argument, NULL, OPTION_NAME},
-    {"description", required_argument, NULL, OPTION_DESCRIPTION},
-    {"image-url", required_argument, NULL, OPTION_IMAGE_URL},
-    {"app-data", required_argument, NULL, OPTION_APP_DATA},
-    {"permissions", required_argument, NULL, OPTION_PERMISSIONS},
-    {"timeout", required_argument, NULL, OPTION_TIMEOUT},
-    {"type", required_argument, NULL, OPTION_TYPE},
-    {"to", required_argument, NULL, OPTION_TO},
-    {"mime", required_argument, NULL, OPTION_MIME},
-    {"archive-key", required_argument, NULL, OPTION_ARCHIVE_KEY},
-    {"elements", required_argument, NULL, OPTION_ELEMENTS},
-    {"since", required_argument, NULL, OPTION_SINCE},
-    {"until", required_argument, NULL, OPTION_UNTIL},
-    {"exclude-disappearing", no_argument, NULL, OPTION_EXCLUDE_DISAPPEARING},
-    {"force", no_argument, NULL, OPTION_FORCE},
-    {"help", no_argument, NULL, OPTION_HELP},
-    {NULL, 0, NULL, 0},
+/* Every option, and where in cli_options it goes. */
+static const struct option_row {
+    const char *name;
+    option_kind kind;
+    size_t offset;
+} rows[] = {
+    {"node", IS_TEXT, offsetof(cli_options, node_url)},
+    {"key-file", IS_KEY_FILE, offsetof(cli_options, key)},
+    {"data", IS_TEXT, offsetof(cli_options, data_dir)},
+    {"json", IS_FLAG, offsetof(cli_options, json)},
+    {"follow", IS_FLAG, offsetof(cli_options, follow)},
+    {"echo", IS_FLAG, offsetof(cli_options, echo)},
+    {"exec", IS_TEXT, offsetof(cli_options, exec)},
+    {"name", IS_TEXT, offsetof(cli_options, name)},
+    {"description", IS_TEXT, offsetof(cli_options, description)},
+    {"image-url", IS_TEXT, offsetof(cli_options, image_url)},
+    {"app-data", IS_TEXT, offsetof(cli_options, app_data)},
+    {"permissions", IS_TEXT, offsetof(cli_options, permissions)},
+    {"timeout", IS_SECONDS, offsetof(cli_options, timeout_s)},
+    {"type", IS_TEXT, offsetof(cli_options, type)},
+    {"to", IS_TEXT, offsetof(cli_options, to)},
+    {"mime", IS_TEXT, offsetof(cli_options, mime)},
+    {"upload", IS_TEXT, offsetof(cli_options, upload)},
+    {"account-key-file", IS_KEY_FILE, offsetof(cli_options, account_key)},
+    {"archive-key", IS_TEXT, offsetof(cli_options, archive_key)},
+    {"elements", IS_TEXT, offsetof(cli_options, elements)},
+    {"since", IS_TEXT, offsetof(cli_options, since)},
+    {"until", IS_TEXT, offsetof(cli_options, until)},
+    {"exclude-disappearing", IS_FLAG, offsetof(cli_options, exclude_disappearing)},
+    {"force", IS_FLAG, offsetof(cli_options, force)},
+    {"limit", IS_NUMBER, offsetof(cli_options, filters.limit)},
+    {"after", IS_NUMBER, offsetof(cli_options, filters.after_ns)},
+    {"before", IS_NUMBER, offsetof(cli_options, filters.before_ns)},
+    {"arrived-after", IS_NUMBER, offsetof(cli_options, filters.arrived_after_ns)},
+    {"arrived-before", IS_NUMBER, offsetof(cli_options, filters.arrived_before_ns)},
+    {"newest-first", IS_FLAG, offsetof(cli_options, filters.newest_first)},
+    {"by-arrival", IS_FLAG, offsetof(cli_options, filters.by_arrival)},
+    {"by-creation", IS_FLAG, offsetof(cli_options, filters.by_creation)},
+    {"enriched", IS_FLAG, offsetof(cli_options, filters.enriched)},
+    {"kind", IS_TEXT, offsetof(cli_options, filters.kind)},
+    {"delivery", IS_TEXT, offsetof(cli_options, filters.delivery)},
+    {"content-type", IS_LIST, offsetof(cli_options, filters.content_types)},
+    {"without-content-type", IS_LIST, offsetof(cli_options, filters.content_types_left_out)},
+    {"sender", IS_LIST, offsetof(cli_options, filters.senders)},
+    {"without-sender", IS_LIST, offsetof(cli_options, filters.senders_left_out)},
+    {"consent", IS_LIST, offsetof(cli_options, filters.consents)},
+    {"help", IS_HELP, 0},
 };
+enum { ROW_COUNT = sizeof rows / sizeof rows[0], OPTION_FIRST = 256 };
 
 int cli_usage(const cli_options *options, const char *what)
 {
@@ -79,7 +87,7 @@ int cli_fail(const cli_options *options, const xmtp_error *error, xmtp_status st
 }
 
 /* The first line of the file without blanks at its ends. Its content never appears in a message. */
-static int read_key_file(cli_options *options, const char *path)
+static int read_key_file(const cli_options *options, const char *path, char **out)
 {
     char text[KEY_FILE_MAX] = {0};
     FILE *file = fopen(path, "r");
@@ -92,110 +100,104 @@ static int read_key_file(cli_options *options, const char *path)
     text[n] = '\0';
     char *start = text + strspn(text, " \t\r\n");
     start[strcspn(start, " \t\r\n")] = '\0';
-    free(options->key);
-    options->key = strdup(start);
+    free(*out);
+    *out = strdup(start);
     xmtp_wipe(text, sizeof text);
-    return options->key == NULL ? CLI_FAILED : -1;
+    return *out == NULL ? CLI_FAILED : -1;
 }
 
-static int parse_timeout(cli_options *options, const char *text)
+static bool is_number(const char *text, uint64_t max, uint64_t *out)
 {
     char *end;
     errno = 0;
-    options->timeout_s = strtol(text, &end, 10);
-    if (errno != 0 || *end != '\0' || end == text || options->timeout_s < 1 ||
-        options->timeout_s > 86400) {
+    *out = strtoull(text, &end, 10);
+    return errno == 0 && *end == '\0' && text[0] >= '0' && text[0] <= '9' && *out <= max;
+}
+
+static int take_seconds(const cli_options *options, const char *text, long *out)
+{
+    uint64_t seconds;
+    if (!is_number(text, 86400, &seconds) || seconds < 1) {
         return cli_usage(options, "--timeout takes a number of seconds from 1 to 86400");
     }
+    *out = (long)seconds;
     return -1;
 }
 
-static int take_option(cli_options *options, int option)
+static int take_number(const cli_options *options, const char *name, const char *text,
+                       uint64_t *out)
 {
-    switch (option) {
-    case OPTION_NODE:
-        options->node_url = optarg;
+    char what[80];
+    if (is_number(text, INT64_MAX, out) && *out > 0) {
         return -1;
-    case OPTION_KEY_FILE:
-        return read_key_file(options, optarg);
-    case OPTION_DATA:
-        options->data_dir = optarg;
-        return -1;
-    case OPTION_JSON:
-        options->json = true;
-        return -1;
-    case OPTION_FOLLOW:
-        options->follow = true;
-        return -1;
-    case OPTION_ECHO:
-        options->echo = true;
-        return -1;
-    case OPTION_EXEC:
-        options->exec = optarg;
-        return -1;
-    case OPTION_NAME:
-        options->name = optarg;
-        return -1;
-    case OPTION_DESCRIPTION:
-        options->description = optarg;
-        return -1;
-    case OPTION_IMAGE_URL:
-        options->image_url = optarg;
-        return -1;
-    case OPTION_APP_DATA:
-        options->app_data = optarg;
-        return -1;
-    case OPTION_PERMISSIONS:
-        options->permissions = optarg;
-        return -1;
-    case OPTION_TYPE:
-        options->type = optarg;
-        return -1;
-    case OPTION_TO:
-        options->to = optarg;
-        return -1;
-    case OPTION_MIME:
-        options->mime = optarg;
-        return -1;
-    case OPTION_TIMEOUT:
-        return parse_timeout(options, optarg);
-    case OPTION_ARCHIVE_KEY:
-        options->archive_key = optarg;
-        return -1;
-    case OPTION_ELEMENTS:
-        options->elements = optarg;
-        return -1;
-    case OPTION_SINCE:
-        options->since = optarg;
-        return -1;
-    case OPTION_UNTIL:
-        options->until = optarg;
-        return -1;
-    case OPTION_EXCLUDE_DISAPPEARING:
-        options->exclude_disappearing = true;
-        return -1;
-    case OPTION_FORCE:
-        options->force = true;
-        return -1;
-    case OPTION_HELP:
-        printf("%s", options->help);
-        return CLI_OK;
-    default:
-        fprintf(stderr, "\n%s", options->help); /* getopt has said what is wrong */
-        return CLI_USAGE;
     }
+    (void)snprintf(what, sizeof what, "--%s takes a whole number above 0", name);
+    return cli_usage(options, what);
+}
+
+static int take_item(const cli_options *options, const char *name, const char *text, cli_list *list)
+{
+    char what[80];
+    if (list->count < CLI_LIST_MAX) {
+        list->items[list->count++] = text;
+        return -1;
+    }
+    (void)snprintf(what, sizeof what, "--%s is taken %d times at most", name, CLI_LIST_MAX);
+    return cli_usage(options, what);
+}
+
+static int take_option(cli_options *options, const struct option_row *row)
+{
+    void *where = (char *)options + row->offset;
+    switch (row->kind) {
+    case IS_TEXT:
+        *(const char **)where = optarg;
+        return -1;
+    case IS_FLAG:
+        *(bool *)where = true;
+        return -1;
+    case IS_NUMBER:
+        return take_number(options, row->name, optarg, where);
+    case IS_LIST:
+        return take_item(options, row->name, optarg, where);
+    case IS_SECONDS:
+        return take_seconds(options, optarg, where);
+    case IS_KEY_FILE:
+        return read_key_file(options, optarg, where);
+    case IS_HELP:
+        break;
+    }
+    printf("%s", options->help);
+    return CLI_OK;
+}
+
+static void fill_long_options(struct option out[ROW_COUNT + 1])
+{
+    for (int i = 0; i < ROW_COUNT; i++) {
+        bool takes_none = rows[i].kind == IS_FLAG || rows[i].kind == IS_HELP;
+        out[i] = (struct option){rows[i].name, takes_none ? no_argument : required_argument, NULL,
+                                 OPTION_FIRST + i};
+    }
+    out[ROW_COUNT] = (struct option){0};
 }
 
 int cli_parse(cli_options *options, int argc, char **argv, const char *help)
 {
     *options = (cli_options){.command = argv[0], .help = help, .timeout_s = EXEC_TIMEOUT_S};
+    struct option long_options[ROW_COUNT + 1];
+    fill_long_options(long_options);
     optind = 1;
     for (;;) {
         int option = getopt_long(argc, argv, "", long_options, NULL);
         if (option == -1) {
             break;
         }
-        int end = take_option(options, option);
+        int end = CLI_USAGE;
+        if (option >= OPTION_FIRST) {
+            end = take_option(options, &rows[option - OPTION_FIRST]);
+        } else {
+            fprintf(stderr, "\n%s", help); /* getopt has said what is wrong */
+        }
         if (end != -1) {
             cli_options_free(options);
             return end;
@@ -210,13 +212,19 @@ int cli_parse(cli_options *options, int argc, char **argv, const char *help)
     return -1;
 }
 
+static void free_key(char **key)
+{
+    if (*key != NULL) {
+        xmtp_wipe(*key, strlen(*key));
+        free(*key);
+        *key = NULL;
+    }
+}
+
 void cli_options_free(cli_options *options)
 {
-    if (options->key != NULL) {
-        xmtp_wipe(options->key, strlen(options->key));
-        free(options->key);
-        options->key = NULL;
-    }
+    free_key(&options->key);
+    free_key(&options->account_key);
 }
 
 xmtp_client_options cli_client_options(const cli_options *options, char *path_buffer,

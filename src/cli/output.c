@@ -2,6 +2,8 @@
 #include "base/bytes.h"
 #include "cli/content.h"
 
+#include <xmtp/identity.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +67,33 @@ cJSON *cli_message_json(const xmtp_message *message)
     cli_add_u64(object, "sent_ns", message->sent_ns);
     cli_add_u64(object, "sequence", message->sequence);
     return object;
+}
+
+void cli_print_inbox(const cli_options *options, const xmtp_inbox_state *state)
+{
+    if (!options->json) {
+        printf("inbox         %s\nrecovery      %s\n", state->inbox_id, state->recovery.identifier);
+        for (size_t i = 0; i < state->account_count; i++) {
+            printf("account       %s\n", state->accounts[i].identifier);
+        }
+        for (size_t i = 0; i < state->installation_count; i++) {
+            printf("installation  %s\n", state->installations[i].id);
+        }
+        return;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "inbox", state->inbox_id);
+    cJSON_AddStringToObject(object, "recovery", state->recovery.identifier);
+    cJSON *accounts = cJSON_AddArrayToObject(object, "accounts");
+    for (size_t i = 0; i < state->account_count; i++) {
+        cJSON_AddItemToArray(accounts, cJSON_CreateString(state->accounts[i].identifier));
+    }
+    cJSON *list = cJSON_AddArrayToObject(object, "installations");
+    for (size_t i = 0; i < state->installation_count; i++) {
+        cJSON_AddItemToArray(list, cJSON_CreateString(state->installations[i].id));
+    }
+    cJSON_AddNumberToObject(object, "updates", state->update_count);
+    cli_print_json(object);
 }
 
 static const char *sender_name(const xmtp_message *message)
