@@ -81,6 +81,24 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_wait_visible(xmtp_client *clien
                                                               const xmtp_visibility *wanted,
                                                               xmtp_error *error);
 
+/* ---- letting go of the database for a while
+ *
+ * A file belongs to one client of one process. An application that is put to sleep lets go of it, so
+ * that an extension (is_light) may open it, and takes it again when it wakes. */
+
+/* Closes streams and database, of which path and key stay in memory; entries of the queue that are handed out come again later. Until it is
+ * taken again all calls but those that need no database (ids, topics, statistics, wake, close) are
+ * refused with XMTP_E_CLOSED. Nothing happens when it was let go already. XMTP_E_UNSUPPORTED: the
+ * database is in memory and would be gone. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_release_database(xmtp_client *client,
+                                                                  xmtp_error *error);
+/* Opens it again, without the network, with all that others put into it; the next poll opens the
+ * streams. After a failure it is as let go as before and may be tried again.
+ *   XMTP_E_LOCKED        somebody else has it still
+ *   XMTP_E_DATABASE_KEY  the file has become that of another installation */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_take_database(xmtp_client *client,
+                                                               xmtp_error *error);
+
 /* ---- names of networks */
 
 /* The address of a network's nodes: "local", "dev", "production". node_url may also be such a name.

@@ -206,6 +206,15 @@ static xmtp_status make_database_key(xmtp_client *client, const xmtp_client_opti
     return client->env.random(client->env.context, key, XMTP_DATABASE_KEY_LEN); /* in memory */
 }
 
+static xmtp_status keep_path(xmtp_client *client, const char *path, xmtp_error *error)
+{
+    size_t n = strlen(path) + 1;
+    client->database_path = client->env.alloc.reallocate(client->env.alloc.context, NULL, n);
+    XMTP_ENSURE(client->database_path != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory"));
+    memcpy(client->database_path, path, n);
+    return XMTP_OK;
+}
+
 static xmtp_status open_database(xmtp_client *client, const xmtp_client_options *options,
                                  const xmtp_account_hand *hand, xmtp_error *error)
 {
@@ -218,14 +227,14 @@ static xmtp_status open_database(xmtp_client *client, const xmtp_client_options 
         XMTP_TRY(default_path(client->address, url, path, sizeof(path), error));
         file = path;
     }
-    uint8_t key[XMTP_DATABASE_KEY_LEN];
-    XMTP_TRY(make_database_key(client, options, hand, key));
-    xmtp_status status = xmtp_database_open(&client->db, &client->env, file, key, error);
-    xmtp_wipe(key, sizeof(key));
-    return status;
+    XMTP_TRY(make_database_key(client, options, hand, client->database_key));
+    if (file != NULL) {
+        XMTP_TRY(keep_path(client, file, error));
+    }
+    return xmtp_database_open(&client->db, &client->env, file, client->database_key, error);
 }
 
-static xmtp_status load_settings(xmtp_client *client, xmtp_error *error)
+xmtp_status xmtp_settings_load(xmtp_client *client, xmtp_error *error)
 {
     uint64_t is_enabled;
     XMTP_TRY(xmtp_hmac_root(client, error));
@@ -272,7 +281,7 @@ static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_opti
     client->device_sync.is_due = client->device_sync.is_on;
     XMTP_TRY(open_transport(client, options, error));
     XMTP_TRY(open_database(client, options, hand, error));
-    XMTP_TRY(load_settings(client, error));
+    XMTP_TRY(xmtp_settings_load(client, error));
     bool without_registration = options->setup != NULL && options->setup->without_registration;
     XMTP_TRY(take_identity(client, without_registration, hand, error));
     xmtp_log_line(client, XMTP_LOG_INFO, "open: inbox %s, installation %s, %s", client->inbox_id,
@@ -402,12 +411,11 @@ void xmtp_client_close(xmtp_client *client)
     if (client == NULL) {
         return;
     }
-    xmtp_stream_close(client);
-    xmtp_queue_release_all(client);
-    xmtp_cache_forget_all(client);
-    xmtp_states_trim(client, 0);
+    xmtp_database_leave(client);
     xmtp_give_back(client, client->states);
-    xmtp_database_close(client->db);
+    if (client->database_path != NULL) {
+        xmtp_give_back(client, client->database_path);
+    }
     if (client->owns_transport) {
         client->own_transport.close(client->own_transport.context);
     }

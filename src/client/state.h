@@ -7,6 +7,7 @@
  * order group_cache.c    loaded MLS groups               commit_apply.c   commits, own and foreign
  *     stream.c         poll                            post_commit.c    sending welcomes
  *     enter.c          what a public call needs        telemetry.c      log and statistics
+ *     release.c        letting go of the database
  *     queue.c          exactly once                    welcome.c        receiving welcomes
  *     device_sync.c    other devices of this inbox     preferences.c    what they tell each other
  *
@@ -95,7 +96,9 @@ struct xmtp_client {
     xmtp_transport own_transport;
     const xmtp_transport *transport;
     bool owns_transport;
-    xmtp_database *db;  /* NULL while it was let go */
+    xmtp_database *db;   /* NULL while it was let go */
+    char *database_path; /* NULL: in memory */
+    uint8_t database_key[XMTP_DATABASE_KEY_LEN];
     bool is_registered; /* this installation is in the log of the inbox */
     bool is_light;      /* publishes nothing */
 
@@ -134,6 +137,11 @@ struct xmtp_client {
     xmtp_writer request;
     xmtp_writer response;
 };
+
+/* What is read from the database when it is opened, besides who it is. client.c */
+xmtp_status xmtp_settings_load(xmtp_client *client, xmtp_error *error);
+/* Closes all that stands on the database, and it. release.c */
+void xmtp_database_leave(xmtp_client *client);
 
 /* node_url of the options, which may be the name of a network or NULL, as an address. network_name.c */
 xmtp_status xmtp_node_url(const char *given, const char **url, xmtp_error *error);
