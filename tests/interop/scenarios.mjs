@@ -11,6 +11,7 @@ import { holds, numbered, runScenarios, same, scenario, until } from "./check.mj
 import { Official, OfficialAgent } from "./official.mjs";
 import { OurNode } from "./ours.mjs";
 import { officials, ours, sameViews, texts, turns, unique, viewsOf } from "./people.mjs";
+import "./archive-scenarios.mjs";
 import "./group-scenarios.mjs";
 import "./content-scenarios.mjs";
 import "./wallet-scenarios.mjs";
