@@ -40,14 +40,16 @@ static xmtp_status stored(const importing *im, xmtp_status status)
 
 static xmtp_status take_consent(importing *im, const Pb__SyncConsent *save)
 {
+    bool has_state = save->state > XMTP_CONSENT_UNKNOWN && save->state <= XMTP_CONSENT_DENIED + 1;
     const xmtp_consent record = {
         .entity_type = (xmtp_consent_entity)save->entity_type,
         .entity = save->entity,
-        .state = (xmtp_consent_state)(save->state - 1),
-        .consented_ns = save->consented_at_ns < 0 ? 0 : (uint64_t)save->consented_at_ns,
+        .state = has_state ? (xmtp_consent_state)(save->state - 1) : XMTP_CONSENT_UNKNOWN,
+        /* 0 is when nothing was decided */
+        .consented_ns = save->consented_at_ns <= 0 ? 1 : (uint64_t)save->consented_at_ns,
     };
     bool is_taken = false;
-    if (save->state < 1 || !xmtp_consent_is_valid(&record)) {
+    if (!has_state || !xmtp_consent_is_valid(&record)) {
         im->uncertain.skipped++;
         return XMTP_OK;
     }
