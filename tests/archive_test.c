@@ -2,6 +2,7 @@
  * restored conversation. */
 #include "client/archive.h"
 #include "client/archive_stream.h"
+#include "client/group_create.h"
 #include "one_network.h"
 
 #include <dirent.h>
@@ -425,6 +426,33 @@ static xmtp_status read_archive(reader *r)
 static const char group_id[] = "0123456789abcdef";
 static const char message_id[] = "0123456789abcdef0123456789abcdef";
 
+static void
+a_welcome_puts_no_other_kind_of_conversation_in_the_place_of_a_restored_one(void **state)
+{
+    (void)state;
+    scene s;
+    crafted c;
+    scene_open(&s);
+    person_open_device(&s.device, &s.p[0]);
+    char dm_id[XMTP_DM_ID_LEN + 1];
+    xmtp_dm_id(xmtp_client_inbox_id(s.p[0].client), xmtp_client_inbox_id(s.p[1].client), dm_id);
+    Pb__GroupSave group = group_save((const char *)s.group.p, XMTP_CONVERSATION_DM);
+    group.dm_id = dm_id;
+    craft(&c, s.path, true);
+    put(&c, PB__BACKUP_ELEMENT__ELEMENT_GROUP, &group);
+    craft_end(&c);
+    import_all(&s, &s.device);
+    network_advance(&net, 60);
+    send_text(&s.p[1], &s.group, "to the group");
+    sync_all(&s.device);
+    xmtp_conversation kept = conversation_of(&s.device, &s.group);
+    assert_int_equal(kept.kind, XMTP_CONVERSATION_DM);
+    assert_int_equal(kept.state, XMTP_MEMBERSHIP_RESTORED);
+    assert_texts(&s.device, &s.group, "");
+    person_close(&s.device);
+    scene_close(&s);
+}
+
 static void an_archive_begins_with_its_metadata(void **state)
 {
     (void)state;
@@ -654,6 +682,7 @@ int main(void)
         TEST(an_export_that_ends_early_leaves_the_file_that_was_there),
         TEST(messages_that_disappear_are_left_out_or_get_their_time_again),
         TEST(what_was_restored_can_be_archived_again),
+        TEST(a_welcome_puts_no_other_kind_of_conversation_in_the_place_of_a_restored_one),
         TEST(an_archive_begins_with_its_metadata),
         TEST(the_newer_decision_counts),
         TEST(elements_of_no_use_are_stepped_over_and_counted),
