@@ -83,13 +83,14 @@ export class OurNode {
 
 // One of our inboxes: a key file and a database folder, and the commands over them.
 export class Ours {
-    constructor(program, folder, name) {
+    constructor(program, folder, name, key = `0x${randomBytes(32).toString("hex")}`) {
         this.program = program;
+        this.key = key;
         this.name = name;
         this.folder = path.join(folder, name);
         this.keyFile = path.join(this.folder, "key");
         mkdirSync(this.folder, { recursive: true });
-        writeFileSync(this.keyFile, `0x${randomBytes(32).toString("hex")}\n`, { mode: 0o600 });
+        writeFileSync(this.keyFile, `${key}\n`, { mode: 0o600 });
     }
 
     get options() {

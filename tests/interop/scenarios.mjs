@@ -15,6 +15,7 @@ import "./archive-scenarios.mjs";
 import "./group-scenarios.mjs";
 import "./content-scenarios.mjs";
 import "./wallet-scenarios.mjs";
+import "./device-scenarios.mjs";
 import "./race-scenarios.mjs";
 
 const historyUrl = "http://localhost:5558";
