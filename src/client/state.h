@@ -10,6 +10,7 @@
  *     release.c        letting go of the database
  *     queue.c          exactly once                    welcome.c        receiving welcomes
  *     device_sync.c    other devices of this inbox     preferences.c    what they tell each other
+ *     archive.h        archives, of several files
  *
  * One operation is one transaction. Memory never runs ahead of the database: when something fails
  * between changing an MLS group and committing, the group is dropped from the cache.
