@@ -127,18 +127,39 @@ static xmtp_status mark_published(group_work *work, const Pb__GroupMessage__V1 *
     return xmtp_group_row_set_last_message(db, work->row.ref, message->created_ns);
 }
 
+/* It went out under a message key that others have seen used (note_unknown_own): said again, with the
+ * same id, behind a key update. Others who could open the first copy keep one of them. */
+static xmtp_status say_again(group_work *work, const xmtp_intent_row *intent)
+{
+    xmtp_database *db = work->client->db;
+    xmtp_intent_row old;
+    xmtp_intent_row update = {.group_ref = work->row.ref, .kind = XMTP_INTENT_KEY_UPDATE};
+    XMTP_TRY(xmtp_intent_read(db, intent->id, &work->arena, &old));
+    xmtp_intent_row again = {.group_ref = work->row.ref,
+                             .kind = XMTP_INTENT_SEND_MESSAGE,
+                             .data = old.data,
+                             .message_id = old.message_id,
+                             .should_push = old.should_push};
+    XMTP_TRY(xmtp_intent_insert(db, &update));
+    XMTP_TRY(xmtp_intent_insert(db, &again));
+    return xmtp_intent_delete(db, intent->id);
+}
+
 static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *message,
                                uint64_t epoch, xmtp_intent_row *intent, xmtp_error *error)
 {
     xmtp_client *client = work->client;
     uint64_t group_epoch = xmtp_mls_group_epoch(work->group);
     bool again = is_outdated(epoch, group_epoch);
+    bool has_used_key = work->row.rotated_ns == 0 && epoch == group_epoch;
     XMTP_TRY(open_transaction(work, error));
     xmtp_status status = XMTP_OK;
     if (is_readable_by_others(epoch, group_epoch)) {
         status = mark_published(work, message, intent, error);
     }
-    if (status == XMTP_OK) {
+    if (status == XMTP_OK && has_used_key) {
+        status = say_again(work, intent);
+    } else if (status == XMTP_OK) {
         status = again ? xmtp_intent_set_to_publish(client->db, intent->id)
                        : xmtp_intent_delete(client->db, intent->id);
     }
@@ -285,6 +306,23 @@ static xmtp_status note_unopened(group_work *work, const Pb__GroupMessage__V1 *m
         is_wrong_epoch ? XMTP_COMMIT_WRONG_EPOCH : XMTP_COMMIT_UNDECRYPTABLE, error);
 }
 
+/* A message of ours, of this epoch, that this database does not know: it is older than what others
+ * have seen, after a power cut or from a backup. Message keys that its ratchet would give now were
+ * used, and others would not open what comes under them: a new epoch first, before the next message. */
+static xmtp_status note_unknown_own(group_work *work, const Pb__GroupMessage__V1 *message,
+                                    xmtp_error *error)
+{
+    xmtp_mls_message_info info;
+    bool is_of_now = xmtp_mls_message_inspect(xmtp_proto_bytes(message->data), &info) == XMTP_OK &&
+                     info.content_type == XMTP_MLS_CONTENT_APPLICATION &&
+                     info.epoch == xmtp_mls_group_epoch(work->group);
+    if (!is_of_now || work->row.rotated_ns == 0) {
+        return XMTP_OK;
+    }
+    work->row.rotated_ns = 0; /* a key update is due, see send.c */
+    return xmtp_stored(work->client, xmtp_group_row_update(work->client->db, &work->row), error);
+}
+
 static xmtp_status cannot_open(group_work *work, const Pb__GroupMessage__V1 *message,
                                xmtp_status why, xmtp_error *error)
 {
@@ -299,6 +337,9 @@ static xmtp_status cannot_open(group_work *work, const Pb__GroupMessage__V1 *mes
     xmtp_status status = note_unopened(work, message, why, error);
     if (status == XMTP_OK && why == XMTP_E_EPOCH_FUTURE && !work->row.is_forked) {
         status = mark_forked(work, message->id, error);
+    }
+    if (status == XMTP_OK && why == XMTP_E_OWN_MESSAGE) {
+        status = note_unknown_own(work, message, error);
     }
     if (status != XMTP_OK) {
         return xmtp_work_abandon(work, status);

@@ -321,6 +321,47 @@ static void after_a_power_cut_the_database_is_whole(void **state)
     }
 }
 
+/* The database is as it was when it was closed last, and the others have seen more of Ann. */
+static void ann_loses_power_after_two_messages(void)
+{
+    send_text(bob, &dm, "0"); /* and his key update: no epoch begins after this by itself */
+    sync_all(ann);
+    send_text(ann, &dm, "1");
+    assert_ok(xmtp_network_reopen(ann, &error));
+    xmtp_network_crash_at(ann, XMTP_NETWORK_POWER_CUT, UINT64_MAX);
+    send_text(ann, &dm, "2");
+    send_text(ann, &dm, "3");
+    send_text(bob, &dm, "4");
+    sync_all(bob);
+    xmtp_network_crash_at(ann, XMTP_NETWORK_POWER_CUT, 1);
+    assert_int_not_equal(xmtp_client_send_text(of(ann), &dm, "lost", NULL, &error), XMTP_OK);
+    assert_ok(xmtp_network_reopen(ann, &error));
+    assert_texts(ann, &dm, "hello|0|1|");
+}
+
+/* She does not use again what they have seen used. What she said meanwhile is not with her. */
+static void after_a_power_cut_and_a_sync_what_is_said_arrives(void **state)
+{
+    (void)state;
+    ann_loses_power_after_two_messages();
+    assert_synced_texts(ann, "hello|0|1|4|");
+    send_text(ann, &dm, "5");
+    send_text(ann, &dm, "6");
+    assert_synced_texts(bob, "hello|0|1|2|3|4|5|6|");
+}
+
+/* What used a key again is said again, once. */
+static void after_a_power_cut_what_is_said_before_a_sync_arrives(void **state)
+{
+    (void)state;
+    ann_loses_power_after_two_messages();
+    send_text(ann, &dm, "5");
+    sync_all(ann);
+    send_text(ann, &dm, "6");
+    assert_synced_texts(bob, "hello|0|1|2|3|4|5|6|");
+    assert_synced_texts(ann, "hello|0|1|4|5|6|");
+}
+
 /* ---- agents */
 
 typedef struct helper {
@@ -397,6 +438,8 @@ int main(void)
         on_a_network(who_dies_while_writing_goes_on_after_reopening),
         on_a_network(a_device_may_die_before_it_is_registered),
         on_a_network(after_a_power_cut_the_database_is_whole),
+        on_a_network(after_a_power_cut_and_a_sync_what_is_said_arrives),
+        on_a_network(after_a_power_cut_what_is_said_before_a_sync_arrives),
         on_a_network(an_agent_answers_and_tries_again_when_it_is_due),
         on_a_network(an_agent_that_dies_answers_once),
     };
