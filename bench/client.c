@@ -20,7 +20,14 @@
 #include <unistd.h>
 #include <xmtp/client.h>
 
-enum { PATH_LEN = 512, KEY_LEN = 65, MEMBERS_MAX = 256, TEXT_LEN = 32, FILES_OF_A_CLIENT = 16 };
+enum {
+    PATH_LEN = 512,
+    KEY_LEN = 65,
+    MEMBERS_MAX = 256,
+    TEXT_LEN = 32,
+    CREATED_MAX = 100,
+    FILES_OF_A_CLIENT = 16
+};
 
 static const char *node_url;
 static const char *folder;
@@ -81,11 +88,16 @@ static void send_number(xmtp_client *client, const xmtp_conversation_id *to, siz
 
 static void create(size_t count)
 {
+    xmtp_client *clients[CREATED_MAX];
+    count = count < CREATED_MAX ? count : CREATED_MAX;
     double start = now_ms();
     for (size_t i = 0; i < count; i++) {
-        xmtp_client_close(open_client());
+        clients[i] = open_client();
     }
     tell_ms(start);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_client_close(clients[i]);
+    }
 }
 
 static void pair(void)

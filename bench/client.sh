@@ -15,7 +15,7 @@ node=$("$root/tests/interop/setup.sh")
 ulimit -n "$(ulimit -H -n)"
 
 # On the disk, as a node's and an application's data are.
-folder=$(mktemp -d "$root/build/bench-client.XXXXXX")
+folder=$(mktemp -d "${XMTP_BENCH_DIR:-$root/build}/bench-client.XXXXXX")
 "$program" node --data "$folder/node" --listen 127.0.0.1:0 > "$folder/node.log" 2>&1 &
 node_pid=$!
 trap 'kill "$node_pid" 2> /dev/null; wait "$node_pid" 2> /dev/null; rm -rf "$folder"' EXIT
