@@ -79,6 +79,29 @@ static void optimistic_messages_wait_and_are_published_in_their_order(void **sta
     scene_close(&s);
 }
 
+/* A round takes a hundred messages; eight rounds without an end were once too many. */
+static void a_queue_of_any_length_goes_out_with_one_call(void **state)
+{
+    (void)state;
+    enum { QUEUED = 850 };
+    scene s;
+    uint64_t count = 0;
+    scene_open(&s);
+    person *a = &s.p[0];
+    const xmtp_send_options later = {.is_optimistic = true};
+    const xmtp_message_query query = {.delivery = XMTP_DELIVERY_UNPUBLISHED};
+    for (int i = 0; i < QUEUED; i++) {
+        assert_ok(a, xmtp_client_send_with(a->client, &s.dm, text_of(&s, "text"), &later, NULL,
+                                           &a->error));
+    }
+    assert_ok(a, xmtp_client_message_count(a->client, &query, &count, &a->error));
+    assert_int_equal(count, QUEUED);
+    assert_ok(a, xmtp_client_publish_messages(a->client, &s.dm, &a->error));
+    assert_ok(a, xmtp_client_message_count(a->client, &query, &count, &a->error));
+    assert_int_equal(count, 0);
+    scene_close(&s);
+}
+
 static void a_prepared_message_goes_out_only_when_asked_for(void **state)
 {
     (void)state;
@@ -489,6 +512,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(optimistic_messages_wait_and_are_published_in_their_order),
+        cmocka_unit_test(a_queue_of_any_length_goes_out_with_one_call),
         cmocka_unit_test(a_prepared_message_goes_out_only_when_asked_for),
         cmocka_unit_test(one_key_makes_one_message),
         cmocka_unit_test(what_failed_is_tried_again_when_asked_for),

@@ -317,6 +317,52 @@ static xmtp_status build_one_message(group_work *work, const xmtp_intent_row *in
     return note_failure(work, intent, status, &why, error);
 }
 
+/* How many messages stand at the front of the queue, before any commit. */
+static size_t messages_in_front(const group_work *work)
+{
+    size_t n = 0;
+    while (n < work->intents.count && !is_commit(&work->intents.items[n])) {
+        n++;
+    }
+    return n;
+}
+
+static xmtp_status build_messages(group_work *work, size_t count, xmtp_error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        const xmtp_intent_row *intent = &work->intents.items[i];
+        if (intent->state == XMTP_INTENT_TO_PUBLISH) {
+            XMTP_TRY(xmtp_publish_build_message(work, intent, error));
+        }
+    }
+    return xmtp_commit(work->client, error);
+}
+
+/* Messages that are queued together are encrypted in one transaction. When that fails, nothing has
+ * happened, and the one that it failed for is found by building them one after the other. */
+static xmtp_status build_together(group_work *work, xmtp_error *error)
+{
+    xmtp_error why = {0};
+    size_t count = messages_in_front(work);
+    if (count < 2) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_work_group(work, error));
+    XMTP_TRY(xmtp_begin(work->client, error));
+    if (build_messages(work, count, &why) != XMTP_OK) {
+        (void)xmtp_work_abandon(work, XMTP_OK);
+        return XMTP_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        xmtp_intent_row *intent = &work->intents.items[i];
+        if (intent->state == XMTP_INTENT_TO_PUBLISH) {
+            intent->state = XMTP_INTENT_PUBLISHED;
+            intent->epoch = xmtp_mls_group_epoch(work->group);
+        }
+    }
+    return XMTP_OK;
+}
+
 /* Brings one intent to where it can be sent. *stop: nothing behind it may be built yet. */
 static xmtp_status advance(group_work *work, xmtp_intent_row *intent, send_batch *batch, bool *stop,
                            xmtp_error *error)
@@ -340,7 +386,7 @@ static xmtp_status advance(group_work *work, xmtp_intent_row *intent, send_batch
 static xmtp_status publish_all(group_work *work, send_batch *batch, xmtp_error *error)
 {
     bool stop = false;
-    xmtp_status status = XMTP_OK;
+    xmtp_status status = build_together(work, error);
     for (size_t i = 0; i < work->intents.count && !stop && status == XMTP_OK; i++) {
         xmtp_intent_row *intent = &work->intents.items[i];
         if (intent->state != XMTP_INTENT_COMMITTED) {

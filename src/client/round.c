@@ -25,6 +25,7 @@ xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
     }
     XMTP_TRY(xmtp_stored(client, status, error));
     work->row = row;
+    work->committed = row;
     return xmtp_stored(
         client, xmtp_intent_list(client->db, ref, INTENTS_PER_ROUND, &work->arena, &work->intents),
         error);
@@ -107,13 +108,21 @@ static bool is_finished(const group_work *work)
     return work->intents.count == 0 || !work->row.is_active || work->row.paused_for[0] != '\0';
 }
 
+static int64_t oldest_intent(const group_work *work)
+{
+    return work->intents.count == 0 ? 0 : work->intents.items[0].id;
+}
+
+/* A round takes a page of intents. One that finishes the oldest does not count: however long the
+ * queue is, it ends. */
 xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error)
 {
     xmtp_client *client = work->client;
     bool read_first = !fresh;
     uint64_t wait_ns = BACK_OFF_NS;
-    for (int i = 0; i < ROUNDS_MAX; i++) {
+    for (int stalled = 0; stalled < ROUNDS_MAX;) {
         uint64_t cursor = work->row.cursor;
+        int64_t oldest = oldest_intent(work);
         XMTP_TRY(one_round(work, read_first, error));
         XMTP_TRY(xmtp_work_reload(work, error));
         if (is_finished(work)) {
@@ -123,6 +132,7 @@ xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error)
             client->env.sleep_ns(client->env.context, wait_ns);
             wait_ns = 3 * wait_ns > BACK_OFF_MAX_NS ? BACK_OFF_MAX_NS : 3 * wait_ns;
         }
+        stalled = oldest_intent(work) == oldest ? stalled + 1 : 0;
         read_first = xmtp_work_has_published(work);
     }
     return xmtp_fail(error, XMTP_E_RETRY, "%zu changes of the conversation are not done yet",

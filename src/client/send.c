@@ -205,7 +205,7 @@ static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
         return xmtp_work_abandon(work, status);
     }
     work->awaited = intent.id;
-    return xmtp_work_reload(work, error);
+    return options->is_optimistic ? XMTP_OK : xmtp_work_reload(work, error);
 }
 
 xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
@@ -351,8 +351,9 @@ static xmtp_status publish_queued(group_work *work, xmtp_error *error)
         return XMTP_OK;
     }
     work->awaited = work->intents.items[work->intents.count - 1].id;
-    xmtp_status status = xmtp_work_rounds(work, !xmtp_work_has_published(work), error);
-    return xmtp_work_result(work, status, error);
+    XMTP_TRY(
+        xmtp_work_rounds(work, !xmtp_work_has_published(work), error)); /* all were asked for */
+    return xmtp_work_result(work, XMTP_OK, error);
 }
 
 xmtp_status xmtp_client_publish_messages(xmtp_client *client, const xmtp_conversation_id *id,
