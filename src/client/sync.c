@@ -208,23 +208,32 @@ static xmtp_status newest_of_all(xmtp_client *client, const xmtp_group_rows *row
     return XMTP_OK;
 }
 
-static xmtp_status sync_one_of_all(xmtp_client *client, const xmtp_group_row *row, uint64_t newest,
-                                   size_t *synced, xmtp_error *error)
+/* Conversations that still have something to send; few, if any. */
+typedef struct unsent {
+    int64_t *refs;
+    size_t count;
+} unsent;
+
+static bool has_unsent(const unsent *u, int64_t ref)
 {
-    xmtp_arena arena;
-    xmtp_intent_rows intents;
+    for (size_t i = 0; i < u->count; i++) {
+        if (u->refs[i] == ref) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static xmtp_status sync_one_of_all(xmtp_client *client, const xmtp_group_row *row, uint64_t newest,
+                                   const unsent *u, size_t *synced, xmtp_error *error)
+{
     bool has_news = false;
-    xmtp_scratch(client, &arena);
-    xmtp_status status =
-        xmtp_stored(client, xmtp_intent_list(client->db, row->ref, 1, &arena, &intents), error);
     bool is_due = row->is_active && row->checked_ns + REFRESH_ON_SYNC_NS <= xmtp_now_ns(client);
     bool is_paused = row->paused_for[0] != '\0';
-    bool has_work = newest > row->cursor || intents.count > 0 || is_due || is_paused;
-    xmtp_arena_reset(&arena);
-    if (status != XMTP_OK || !has_work) {
-        return status;
+    if (newest <= row->cursor && !is_due && !is_paused && !has_unsent(u, row->ref)) {
+        return XMTP_OK;
     }
-    status = xmtp_sync_group(client, row->ref, &has_news, error);
+    xmtp_status status = xmtp_sync_group(client, row->ref, &has_news, error);
     *synced += status == XMTP_OK;
     return status;
 }
@@ -249,14 +258,16 @@ static xmtp_status sync_groups(xmtp_client *client, uint32_t consent_states,
 {
     xmtp_group_rows rows;
     void *newest;
+    unsent u;
     xmtp_status first = XMTP_OK;
     XMTP_TRY(xmtp_stored(client, xmtp_group_row_list(client->db, true, arena, &rows), error));
     keep_consented(&rows, consent_states);
     counts->eligible = rows.count;
     XMTP_TRY(xmtp_arena_take_array(arena, rows.count, sizeof(uint64_t), &newest));
     XMTP_TRY(newest_of_all(client, &rows, newest, arena, error));
+    XMTP_TRY(xmtp_stored(client, xmtp_intent_groups(client->db, arena, &u.refs, &u.count), error));
     for (size_t i = 0; i < rows.count; i++) {
-        xmtp_status status = sync_one_of_all(client, &rows.items[i], ((uint64_t *)newest)[i],
+        xmtp_status status = sync_one_of_all(client, &rows.items[i], ((uint64_t *)newest)[i], &u,
                                              &counts->synced, first == XMTP_OK ? error : NULL);
         first = first == XMTP_OK ? status : first;
     }

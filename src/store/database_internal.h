@@ -17,6 +17,7 @@ struct xmtp_database {
     xmtp_alloc alloc;
     sqlite3 *handle;
     xmtp_error error;
+    int64_t last_intent; /* newest id given out */
     kept_statement kept[STATEMENT_SLOTS];
 };
 

@@ -3,14 +3,18 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
-#include "store/query.h"
+#include "store/database_internal.h"
 
+/* Ids rise, and none is given twice while the database is open: who works on a queue tells by the id
+ * what it has sent. */
 xmtp_status xmtp_intent_insert(xmtp_database *db, xmtp_intent_row *row)
 {
     xmtp_query q = xmtp_query_start(
-        db, "INSERT INTO intents(group_ref, kind, state, data, message_id, should_push, payload,"
-            " payload_hash, staged, post_commit, epoch, attempts, sequence)"
-            " VALUES(?, ?, 1, ?, ?, ?, x'', x'', x'', x'', 0, 0, 0)");
+        db, "INSERT INTO intents(id, group_ref, kind, state, data, message_id, should_push,"
+            " payload, payload_hash, staged, post_commit, epoch, attempts, sequence)"
+            " VALUES((SELECT max(?, coalesce(max(id), 0)) + 1 FROM intents),"
+            " ?, ?, 1, ?, ?, ?, x'', x'', x'', x'', 0, 0, 0)");
+    xmtp_query_bind_u64(&q, (uint64_t)db->last_intent);
     xmtp_query_bind_u64(&q, (uint64_t)row->group_ref);
     xmtp_query_bind_u64(&q, row->kind);
     xmtp_query_bind_bytes(&q, row->data);
@@ -19,6 +23,7 @@ xmtp_status xmtp_intent_insert(xmtp_database *db, xmtp_intent_row *row)
     XMTP_TRY(xmtp_query_run(&q));
     row->state = XMTP_INTENT_TO_PUBLISH;
     row->id = xmtp_database_last_row(db);
+    db->last_intent = row->id;
     return XMTP_OK;
 }
 
