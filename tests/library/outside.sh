@@ -34,7 +34,7 @@ echo "library: $size bytes stripped, at most $size_max"
 
 # The C library and those of Debian that docs/ARCHITECTURE.md names.
 strangers=$(entries NEEDED | grep -v -x -E \
-    'lib(c|m|pthread|dl)\.so\.[0-9]+|ld-linux[-a-z0-9_]*\.so\.[0-9]+|lib(ssl|crypto|sodium|secp256k1|nghttp2|protobuf-c|sqlcipher|cjson|z)\.so\.[0-9]+' || true)
+    'lib(c|m|pthread|dl)\.so\.[0-9]+|ld-linux[-a-z0-9_]*\.so\.[0-9]+|lib(ssl|crypto|sodium|secp256k1|nghttp2|protobuf-c|sqlcipher|cjson|z|zstd)\.so\.[0-9]+' || true)
 [ -z "$strangers" ] || fail "asks for more than it may: $(echo $strangers)"
 
 unmarked=$(declarations | grep -v -e 'visibility("default")' -e typedef -e '(\*' | grep -o 'xmtp_[a-z0-9_]* *(.*' || true)
