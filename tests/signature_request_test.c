@@ -1,5 +1,8 @@
 /* signature_request_test.c - updates whose signature comes later: made, signed, refused, applied. */
+#include "base/arena.h"
 #include "one_network.h"
+#include "proto/identity.pb-c.h"
+#include "proto/message.h"
 #include "signers.h"
 
 #include <xmtp/setup.h>
@@ -198,6 +201,73 @@ static void signatures_that_do_not_fit_are_refused_at_once(void **state)
     person_close(&alice);
 }
 
+/* A node that can ask a chain: the contract accepts what begins with 1, at block 7. */
+static xmtp_status unary_with_chain(void *context, const char *path, xmtp_bytes request,
+                                    xmtp_writer *response, xmtp_error *error)
+{
+    typedef Pb__VerifySmartContractWalletSignaturesRequest question;
+    wire *w = context;
+    void *decoded;
+    xmtp_arena arena;
+    if (strstr(path, "VerifySmartContractWalletSignatures") == NULL) {
+        return w->inner.unary(w->inner.context, path, request, response, error);
+    }
+    xmtp_arena_init(&arena, &xmtp_env_system()->alloc, 1 << 20);
+    assert_int_equal(
+        xmtp_proto_decode(&pb__verify_smart_contract_wallet_signatures_request__descriptor, &arena,
+                          request, &decoded),
+        XMTP_OK);
+    const question *q = decoded;
+    assert_memory_equal(q->signatures[0]->account_id, "eip155:8453:0x", 14);
+    Pb__VerifySmartContractWalletSignaturesResponse__Response one =
+        PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_RESPONSE__RESPONSE__INIT;
+    Pb__VerifySmartContractWalletSignaturesResponse__Response *all[] = {&one};
+    Pb__VerifySmartContractWalletSignaturesResponse answer =
+        PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_RESPONSE__INIT;
+    one.has_is_valid = 1;
+    one.is_valid = q->signatures[0]->signature.data[0] == 1;
+    one.has_block_number = 1;
+    one.block_number = 7;
+    answer.n_responses = 1;
+    answer.responses = all;
+    xmtp_writer_clear(response);
+    assert_int_equal(xmtp_proto_encode(&answer.base, response), XMTP_OK);
+    xmtp_arena_reset(&arena);
+    return XMTP_OK;
+}
+
+static void a_contract_is_asked_when_its_signature_is_added(void **state)
+{
+    (void)state;
+    person alice;
+    static const char address[] = "0x00000000000000000000000000000000000c0de1";
+    static const uint8_t accepted[] = {1, 2, 3};
+    static const uint8_t denied[] = {2, 2, 3};
+    xmtp_signature_request *request;
+    person_open(&alice, &net);
+    alice.wire.outer.unary = unary_with_chain;
+    xmtp_account_signer who = {.kind = XMTP_ACCOUNT_CONTRACT, .identifier = address};
+    xmtp_account_signature made = {.signature = xmtp_bytes_of(accepted, sizeof(accepted))};
+    assert_ok(&alice, xmtp_client_request_add_account(alice.client, XMTP_ACCOUNT_CONTRACT, address,
+                                                      false, &request, &alice.error));
+    assert_refused(&alice, xmtp_signature_request_add(request, &who, &made, &alice.error),
+                   XMTP_E_ARGUMENT, "chain id");
+    who.chain_id = 8453;
+    made.signature = xmtp_bytes_of(denied, sizeof(denied));
+    assert_refused(&alice, xmtp_signature_request_add(request, &who, &made, &alice.error),
+                   XMTP_E_SIGNATURE, "eip155:8453:");
+    who.block_number = 5; /* given: then asked at that block only */
+    assert_refused(&alice, xmtp_signature_request_add(request, &who, &made, &alice.error),
+                   XMTP_E_SIGNATURE, "");
+    assert_false(xmtp_signature_request_info_of(request).is_signed);
+    who.block_number = 0;
+    made.signature = xmtp_bytes_of(accepted, sizeof(accepted));
+    assert_ok(&alice, xmtp_signature_request_add(request, &who, &made, &alice.error));
+    assert_true(xmtp_signature_request_info_of(request).is_signed);
+    xmtp_signature_request_free(request);
+    person_close(&alice);
+}
+
 static void a_request_that_the_network_broke_is_applied_again(void **state)
 {
     (void)state;
@@ -258,6 +328,7 @@ int main(void)
         FACT(installations_are_revoked_by_a_signature_that_comes_later),
         FACT(a_passkey_answers_the_challenge_of_a_request),
         FACT(signatures_that_do_not_fit_are_refused_at_once),
+        FACT(a_contract_is_asked_when_its_signature_is_added),
         FACT(a_request_that_the_network_broke_is_applied_again),
         FACT(a_request_that_has_become_impossible_is_refused),
     };
