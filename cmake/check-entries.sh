@@ -17,8 +17,7 @@ bad=$(awk '
         name = ""
     }
     BEGIN {
-        while (("cat include/xmtp/client.h include/xmtp/consent.h include/xmtp/conversation.h include/xmtp/device_sync.h include/xmtp/identity.h \
-                 include/xmtp/message.h include/xmtp/push.h include/xmtp/setup.h include/xmtp/signature_request.h" | getline line) > 0) {
+        while (("cat include/xmtp/*.h" | getline line) > 0) {
             while (match(line, /xmtp_[a-z_]+\(/)) {
                 public[substr(line, RSTART, RLENGTH - 1)] = 1
                 line = substr(line, RSTART + RLENGTH)

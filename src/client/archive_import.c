@@ -340,6 +340,7 @@ xmtp_status xmtp_archive_metadata_read_from(const xmtp_archive_source *source,
                                             const uint8_t key[XMTP_ARCHIVE_KEY_LEN],
                                             xmtp_archive_metadata *out, xmtp_error *error)
 {
+    xmtp_error_clear(error);
     const xmtp_alloc *alloc = &xmtp_env_system()->alloc;
     xmtp_archive_opener opener;
     *out = (xmtp_archive_metadata){0};
@@ -354,6 +355,7 @@ xmtp_status xmtp_archive_metadata_read_from(const xmtp_archive_source *source,
 xmtp_status xmtp_archive_metadata_read(const char *path, const uint8_t key[XMTP_ARCHIVE_KEY_LEN],
                                        xmtp_archive_metadata *out, xmtp_error *error)
 {
+    xmtp_error_clear(error);
     xmtp_archive_file file;
     *out = (xmtp_archive_metadata){0};
     XMTP_TRY(xmtp_archive_file_open(&file, path, error));
