@@ -82,6 +82,39 @@ static void consent_decided_on_one_arrives_on_the_other(void **state)
     person_close(&a);
 }
 
+static xmtp_consent_state consent_of(person *p, const xmtp_conversation_id *id)
+{
+    return conversation_of(p, id).consent;
+}
+
+static void consent_to_a_conversation_arrives_on_the_other(void **state)
+{
+    (void)state;
+    person p[2];
+    person device;
+    xmtp_conversation_id dm;
+    xmtp_conversation_id group;
+    people_open(p, 2, &net);
+    assert_ok(&p[0],
+              xmtp_client_dm(p[0].client, xmtp_client_inbox_id(p[1].client), &dm, &p[0].error));
+    group_of(p, 2, &group);
+    sync_all(&p[0]);
+    person_open_device(&device, &p[0]);
+    sync_all(&device);
+    settle(&p[0], &device);
+    assert_int_equal(consent_of(&device, &dm), XMTP_CONSENT_ALLOWED);
+    network_advance(&net, 1);
+    assert_ok(&device, xmtp_client_set_conversation_consent(device.client, &dm, XMTP_CONSENT_DENIED,
+                                                            &device.error));
+    assert_ok(&p[0], xmtp_client_set_conversation_consent(p[0].client, &group, XMTP_CONSENT_DENIED,
+                                                          &p[0].error));
+    settle(&device, &p[0]);
+    assert_int_equal(consent_of(&p[0], &dm), XMTP_CONSENT_DENIED);
+    assert_int_equal(consent_of(&device, &group), XMTP_CONSENT_DENIED);
+    person_close(&device);
+    people_close(p, 2);
+}
+
 static void what_was_decided_last_counts_although_a_clock_is_behind(void **state)
 {
     (void)state;
@@ -607,6 +640,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         NETWORK_TEST(consent_decided_on_one_arrives_on_the_other),
+        NETWORK_TEST(consent_to_a_conversation_arrives_on_the_other),
         NETWORK_TEST(what_was_decided_last_counts_although_a_clock_is_behind),
         NETWORK_TEST(many_decisions_go_out_together),
         NETWORK_TEST(listeners_are_told_of_what_other_devices_decided),

@@ -49,6 +49,7 @@ typedef struct xmtp_agent_options {
     const struct xmtp_transport *transport;
     const xmtp_env *env;
     const char *app_version;
+    const xmtp_device_sync_options *device_sync;
 
     /* Called for every message of others, once. message and user live until the handling ends. */
     void (*on_message)(xmtp_agent *agent, const xmtp_message *message, const xmtp_user *user,

@@ -103,6 +103,9 @@ typedef struct xmtp_client_events {
     /* the keys of xmtp_client_hmac_keys are others now, here or elsewhere decided: a push server is to
      * be told again */
     void (*hmac_keys)(void *context);
+    /* an archive that this client asked for was imported (is_taken), or one that another installation
+     * asked for was made and told of; status not XMTP_OK: given up, and why */
+    void (*history)(void *context, const char *pin, bool is_taken, xmtp_status status);
 } xmtp_client_events;
 /* Copied; NULL: nobody listens. */
 XMTP_API void xmtp_client_listen(xmtp_client *client, const xmtp_client_events *events);

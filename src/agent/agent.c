@@ -111,6 +111,7 @@ static xmtp_status open_client(xmtp_agent *agent)
         .transport = o->transport,
         .env = agent->env,
         .app_version = o->app_version,
+        .device_sync = o->device_sync,
     };
     XMTP_TRY(xmtp_client_open(&agent->client, &options, &agent->error));
     return xmtp_client_queue_enable(agent->client, &agent->error);

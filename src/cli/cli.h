@@ -2,6 +2,8 @@
 #ifndef XMTP_CLI_CLI_H
 #define XMTP_CLI_CLI_H
 
+#include "rpc/http.h"
+
 #include <cjson/cJSON.h>
 #include <xmtp/client.h>
 
@@ -15,6 +17,7 @@ int cmd_inbox(int argc, char **argv);
 int cmd_group(int argc, char **argv);
 int cmd_whoami(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_devices(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);
 int cmd_archive(int argc, char **argv);
 int cmd_client(int argc, char **argv);
@@ -29,6 +32,8 @@ int cmd_preferences(int argc, char **argv);
     "identity\n"                                                                                   \
     "                    that lives only as long as the command\n"                                 \
     "  --data DIR        where the encrypted database lies (default: the user's data folder)\n"    \
+    "  --device-sync     tell the inbox's other installations consent and keys, and hear them\n"   \
+    "  --history URL     the same, and a history server for archives of what was said\n"           \
     "  --json            one JSON object a line\n"                                                 \
     "  --help            this text\n"
 
@@ -58,6 +63,8 @@ typedef struct cli_options {
     const char *data_dir;
     char *key; /* hex; NULL: ephemeral */
     bool json;
+    xmtp_device_sync_options device_sync;
+    xmtp_http http; /* open when device sync is on */
     /* of single commands */
     bool follow;
     bool echo;

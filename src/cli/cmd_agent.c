@@ -92,6 +92,7 @@ static int run(const cli_options *options)
         .node_url = client.node_url,
         .database_path = client.database_path,
         .app_version = client.app_version,
+        .device_sync = client.device_sync,
         .on_message = on_message,
         .on_set_aside = on_set_aside,
         .on_connection = on_connection,

@@ -19,6 +19,7 @@ static const struct {
     {"whoami", cmd_whoami, "show the address and inbox of the key, registering it if it is new"},
     {"client", cmd_client, "accounts, installations and signatures of the inbox"},
     {"preferences", cmd_preferences, "whom the inbox wants to hear from"},
+    {"devices", cmd_devices, "what the inbox's installations tell each other: history, consent"},
     {"revoke", cmd_revoke, "end installations of an inbox, also of one that is full"},
     {"archive", cmd_archive, "export all messages to an encrypted file, import or show one"},
     {"doctor", cmd_doctor, "check node, database, identity and conversations of the key"},

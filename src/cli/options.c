@@ -2,6 +2,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "cli/cli.h"
+#include "fetch/fetch.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -68,6 +69,8 @@ static const struct option_row {
     {"sender", IS_LIST, offsetof(cli_options, filters.senders)},
     {"without-sender", IS_LIST, offsetof(cli_options, filters.senders_left_out)},
     {"consent", IS_LIST, offsetof(cli_options, filters.consents)},
+    {"device-sync", IS_FLAG, offsetof(cli_options, device_sync.is_on)},
+    {"history", IS_TEXT, offsetof(cli_options, device_sync.history_url)},
     {"help", IS_HELP, 0},
 };
 enum { ROW_COUNT = sizeof rows / sizeof rows[0], OPTION_FIRST = 256 };
@@ -181,6 +184,23 @@ static void fill_long_options(struct option out[ROW_COUNT + 1])
     out[ROW_COUNT] = (struct option){0};
 }
 
+/* What device sync fetches archives with. */
+static int open_http(cli_options *options)
+{
+    const xmtp_fetch_options fetch = {.env = xmtp_env_system()};
+    options->device_sync.is_on |= options->device_sync.history_url != NULL;
+    if (!options->device_sync.is_on) {
+        return -1;
+    }
+    if (xmtp_fetch_open(&options->http, &fetch) != XMTP_OK) {
+        int end = cli_fail(options, NULL, XMTP_E_NOMEM);
+        cli_options_free(options);
+        return end;
+    }
+    options->device_sync.http = &options->http;
+    return -1;
+}
+
 int cli_parse(cli_options *options, int argc, char **argv, const char *help)
 {
     *options = (cli_options){.command = argv[0], .help = help, .timeout_s = EXEC_TIMEOUT_S};
@@ -209,7 +229,7 @@ int cli_parse(cli_options *options, int argc, char **argv, const char *help)
     }
     options->rest = argv + optind;
     options->rest_count = argc - optind;
-    return -1;
+    return open_http(options);
 }
 
 static void free_key(char **key)
@@ -225,6 +245,10 @@ void cli_options_free(cli_options *options)
 {
     free_key(&options->key);
     free_key(&options->account_key);
+    if (options->device_sync.http != NULL) {
+        options->http.close(options->http.context);
+        options->device_sync.http = NULL;
+    }
 }
 
 xmtp_client_options cli_client_options(const cli_options *options, char *path_buffer,
@@ -234,6 +258,7 @@ xmtp_client_options cli_client_options(const cli_options *options, char *path_bu
         .encryption_key = options->key,
         .node_url = options->node_url,
         .app_version = "xmtp-cli/" XMTP_VERSION,
+        .device_sync = &options->device_sync,
     };
     if (options->data_dir != NULL && options->key != NULL) {
         (void)mkdir(options->data_dir, 0700); /* opening the file tells when this did not work */

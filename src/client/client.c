@@ -5,7 +5,7 @@
  * An installation that is registered already opens without the network.
  */
 #include "client/account.h"
-#include "client/round.h"
+#include "client/device_sync.h"
 #include "client/stream.h"
 #include "crypto/crypto.h"
 #include "identity/inbox_id.h"
@@ -277,8 +277,7 @@ static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_opti
     } else {
         xmtp_hex_encode(client->account, id->value);
     }
-    client->device_sync.is_on = options->device_sync != NULL && options->device_sync->is_on;
-    client->device_sync.is_due = client->device_sync.is_on;
+    XMTP_TRY(xmtp_device_sync_configure(client, options->device_sync, error));
     XMTP_TRY(open_transport(client, options, error));
     XMTP_TRY(open_database(client, options, hand, error));
     XMTP_TRY(xmtp_settings_load(client, error));
@@ -415,6 +414,9 @@ void xmtp_client_close(xmtp_client *client)
     xmtp_give_back(client, client->states);
     if (client->database_path != NULL) {
         xmtp_give_back(client, client->database_path);
+    }
+    if (client->device_sync.history_url != NULL) {
+        xmtp_give_back(client, client->device_sync.history_url);
     }
     if (client->owns_transport) {
         client->own_transport.close(client->own_transport.context);

@@ -53,7 +53,7 @@ static xmtp_status apply(xmtp_client *client, const xmtp_consent *decision, xmtp
         after.consented_ns = xmtp_later_than(client, before.consented_ns);
     }
     XMTP_TRY(write_record(client, &before, &after, error));
-    if (!is_change || !client->device_sync.is_on) {
+    if (!client->device_sync.is_on) {
         return XMTP_OK;
     }
     client->device_sync.is_due = true;

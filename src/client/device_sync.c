@@ -1,13 +1,13 @@
 /* device_sync.c - the groups in which the installations of one inbox talk (groups.md 7.2).
  *
  *     chore:  own sync group made --> newcomers taken into conversations, new HMAC root
- *                 --> preferences told
+ *                 --> preferences told --> archives made and fetched
  *
  * Every installation makes one group, once: its welcome is how the others learn that there is a new
  * installation. All are read, the newest is spoken in. What is still to be done lies in the database,
  * so whatever is cut short is done by the next chore.
  */
-#include "client/device_sync.h"
+#include "client/history.h"
 
 #include "store/device_sync_store.h"
 
@@ -87,7 +87,7 @@ xmtp_status xmtp_sync_say(xmtp_client *client, const Pb__DeviceSyncContent *cont
 
 /* ---- hearing */
 
-static xmtp_status decode(xmtp_arena *arena, xmtp_bytes in, const Pb__DeviceSyncContent **out)
+xmtp_status xmtp_sync_decode(xmtp_arena *arena, xmtp_bytes in, const Pb__DeviceSyncContent **out)
 {
     void *message;
     XMTP_TRY(xmtp_proto_decode(&pb__encoded_content__descriptor, arena, in, &message));
@@ -100,6 +100,25 @@ static xmtp_status decode(xmtp_arena *arena, xmtp_bytes in, const Pb__DeviceSync
     return XMTP_OK;
 }
 
+static xmtp_status add_task(xmtp_client *client, const xmtp_message_row *row, xmtp_error *error)
+{
+    client->device_sync.is_due = true;
+    return xmtp_stored(client, xmtp_sync_task_insert(client->db, row->message_id), error);
+}
+
+/* An archive that nobody here asked for waits until somebody takes it by its PIN. */
+static xmtp_status hear_reply(xmtp_client *client, const xmtp_message_row *row,
+                              const Pb__SyncReply *reply, xmtp_error *error)
+{
+    bool is_ours = false;
+    if (!xmtp_history_pin_is_valid(reply->request_id)) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_stored(client, xmtp_sync_request_is_ours(client->db, reply->request_id, &is_ours),
+                         error));
+    return is_ours ? add_task(client, row, error) : XMTP_OK;
+}
+
 /* Our own requests and replies are for the others. Own preferences are applied all the same: the order
  * of the group decides between two that were decided at the same time. */
 static xmtp_status hear(xmtp_client *client, const xmtp_message_row *row, bool is_own,
@@ -109,11 +128,11 @@ static xmtp_status hear(xmtp_client *client, const xmtp_message_row *row, bool i
     case PB__DEVICE_SYNC_CONTENT__CONTENT_PREFERENCE_UPDATES:
         return xmtp_preferences_apply(client, content->preference_updates, error);
     case PB__DEVICE_SYNC_CONTENT__CONTENT_REQUEST:
+        return !is_own && xmtp_history_pin_is_valid(content->request->pin)
+                   ? add_task(client, row, error)
+                   : XMTP_OK;
     case PB__DEVICE_SYNC_CONTENT__CONTENT_REPLY:
-        client->device_sync.is_due = true;
-        return is_own
-                   ? XMTP_OK
-                   : xmtp_stored(client, xmtp_sync_task_insert(client->db, row->message_id), error);
+        return is_own ? XMTP_OK : hear_reply(client, row, content->reply, error);
     default:
         return XMTP_OK; /* an acknowledgement, or something newer than this library */
     }
@@ -125,7 +144,7 @@ xmtp_status xmtp_sync_message(xmtp_client *client, const xmtp_message_row *row, 
     xmtp_arena arena;
     const Pb__DeviceSyncContent *content;
     xmtp_scratch(client, &arena);
-    xmtp_status status = decode(&arena, row->content, &content);
+    xmtp_status status = xmtp_sync_decode(&arena, row->content, &content);
     if (status == XMTP_OK) {
         status = hear(client, row, is_own, content, error);
     }
@@ -276,10 +295,53 @@ xmtp_status xmtp_device_sync_chore(xmtp_client *client, xmtp_error *error)
         return XMTP_OK;
     }
     XMTP_TRY(welcome_newcomers(client, error));
-    return xmtp_preferences_send(client, error);
+    XMTP_TRY(xmtp_preferences_send(client, error));
+    return xmtp_history_chore(client, error);
+}
+
+xmtp_status xmtp_sync_check_on(const xmtp_client *client, xmtp_error *error)
+{
+    return client->device_sync.is_on
+               ? XMTP_OK
+               : xmtp_fail(error, XMTP_E_ARGUMENT, "this client was opened without device sync");
+}
+
+xmtp_status xmtp_sync_ready(xmtp_client *client, xmtp_error *error)
+{
+    bool can_speak;
+    XMTP_TRY(make_own_group(client, &can_speak, error));
+    return can_speak ? XMTP_OK
+                     : xmtp_fail(error, XMTP_E_INACTIVE,
+                                 "this installation was taken out of its inbox's sync groups");
 }
 
 /* ---- public */
+
+xmtp_status xmtp_device_sync_configure(xmtp_client *client, const xmtp_device_sync_options *options,
+                                       xmtp_error *error)
+{
+    const char *url = options == NULL || options->history_url == NULL ? "" : options->history_url;
+    size_t n = strlen(url);
+    if (n > XMTP_HISTORY_URL_MAX) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "address of a history server of %zu bytes, at most %d", n,
+                         XMTP_HISTORY_URL_MAX);
+    }
+    while (n > 0 && url[n - 1] == '/') {
+        n--;
+    }
+    char *copy = client->env.alloc.reallocate(client->env.alloc.context, NULL, n + 1);
+    XMTP_ENSURE(copy != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory for a client"));
+    memcpy(copy, url, n);
+    copy[n] = '\0';
+    client->device_sync = (device_sync_state){
+        .is_on = options != NULL && options->is_on,
+        .is_due = options != NULL && options->is_on,
+        .http = options == NULL ? NULL : options->http,
+        .history_url = copy,
+    };
+    return XMTP_OK;
+}
 
 static xmtp_status sync_groups(xmtp_client *client, xmtp_error *error)
 {
@@ -301,9 +363,7 @@ static xmtp_status sync_groups(xmtp_client *client, xmtp_error *error)
 xmtp_status xmtp_client_sync_devices(xmtp_client *client, xmtp_error *error)
 {
     XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
-    if (!client->device_sync.is_on) {
-        return xmtp_fail(error, XMTP_E_ARGUMENT, "this client was opened without device sync");
-    }
+    XMTP_TRY(xmtp_sync_check_on(client, error));
     XMTP_TRY(xmtp_sync_welcomes(client, error));
     XMTP_TRY(sync_groups(client, error));
     return xmtp_device_sync_chore(client, error);

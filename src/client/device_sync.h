@@ -2,6 +2,7 @@
  *
  *     device_sync.c    sync groups: made, spoken in, read; the chore
  *     preferences.c    consent and the HMAC root, both ways
+ *     history.c        archives, see history.h
  */
 #ifndef XMTP_CLIENT_DEVICE_SYNC_H
 #define XMTP_CLIENT_DEVICE_SYNC_H
@@ -10,6 +11,17 @@
 #include "proto/device_sync.pb-c.h"
 
 /* ---- device_sync.c */
+
+/* XMTP_E_ARGUMENT when device sync is off. */
+xmtp_status xmtp_sync_check_on(const xmtp_client *client, xmtp_error *error);
+/* options NULL: off. XMTP_E_ARGUMENT, XMTP_E_NOMEM. */
+xmtp_status xmtp_device_sync_configure(xmtp_client *client, const xmtp_device_sync_options *options,
+                                       xmtp_error *error);
+/* There is a group to speak in, made now when need be. */
+xmtp_status xmtp_sync_ready(xmtp_client *client, xmtp_error *error);
+/* What a message of a sync group holds, in the arena. XMTP_E_CONTENT, XMTP_E_MALFORMED. */
+xmtp_status xmtp_sync_decode(xmtp_arena *arena, xmtp_bytes content,
+                             const Pb__DeviceSyncContent **out);
 
 /* Says something to the other installations, in the newest sync group; with: as in round.h. Members
  * are brought up to date before, whatever the node: what is said holds keys. */

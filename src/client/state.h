@@ -89,7 +89,9 @@ typedef struct stream_state {
 /* See device_sync.h. */
 typedef struct device_sync_state {
     bool is_on;
-    bool is_due; /* something for its chore has come since the last one */
+    bool is_due;                  /* something for its chore has come since the last one */
+    const struct xmtp_http *http; /* NULL: no archives */
+    char *history_url;            /* without slashes at its end; "" none. Owned */
 } device_sync_state;
 
 struct xmtp_client {

@@ -83,10 +83,12 @@ export class OurNode {
 
 // One of our inboxes: a key file and a database folder, and the commands over them.
 export class Ours {
-    constructor(program, folder, name, key = `0x${randomBytes(32).toString("hex")}`) {
+    // key: hex of a wallet; extra: options of every command.
+    constructor(program, folder, name, key = `0x${randomBytes(32).toString("hex")}`, extra = []) {
         this.program = program;
         this.key = key;
         this.name = name;
+        this.extra = extra;
         this.folder = path.join(folder, name);
         this.keyFile = path.join(this.folder, "key");
         mkdirSync(this.folder, { recursive: true });
@@ -94,7 +96,7 @@ export class Ours {
     }
 
     get options() {
-        return ["--node", nodeUrl, "--key-file", this.keyFile, "--data", path.join(this.folder, "data"), "--json"];
+        return ["--node", nodeUrl, "--key-file", this.keyFile, "--data", path.join(this.folder, "data"), "--json", ...this.extra];
     }
 
     // Runs one command to its end and gives its JSON lines.

@@ -14,6 +14,7 @@ import { officials, ours, sameViews, texts, turns, unique, viewsOf } from "./peo
 import "./archive-scenarios.mjs";
 import "./group-scenarios.mjs";
 import "./content-scenarios.mjs";
+import "./device-sync-scenarios.mjs";
 import "./wallet-scenarios.mjs";
 import "./device-scenarios.mjs";
 import "./race-scenarios.mjs";
