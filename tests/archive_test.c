@@ -91,6 +91,36 @@ static void everything_comes_back_on_another_device(void **state)
     scene_close(&s);
 }
 
+static xmtp_status count_deleted(void *context, const xmtp_enriched_message *message)
+{
+    *(size_t *)context += message->deleted_by != NULL && message->message.text == NULL;
+    return XMTP_OK;
+}
+
+static void what_was_taken_back_stays_so_after_a_restore(void **state)
+{
+    (void)state;
+    scene s;
+    uint8_t by_sender[XMTP_MESSAGE_ID_LEN];
+    uint8_t by_admin[XMTP_MESSAGE_ID_LEN];
+    size_t deleted = 0;
+    scene_open(&s);
+    person *a = &s.p[0];
+    person *b = &s.p[1];
+    assert_ok(a, xmtp_client_send_text(a->client, &s.dm, "oops", by_sender, &a->error));
+    assert_ok(b, xmtp_client_send_text(b->client, &s.group, "no!", by_admin, &b->error));
+    sync_all(a);
+    assert_ok(a, xmtp_client_delete_message(a->client, by_sender, &a->error));
+    assert_ok(a, xmtp_client_delete_message(a->client, by_admin, &a->error));
+    restore_on_new_device(&s);
+    const xmtp_message_query query = {.kind = XMTP_MESSAGE_APPLICATION};
+    assert_ok(&s.device, xmtp_client_messages_enriched(s.device.client, &query, count_deleted,
+                                                       &deleted, &s.device.error));
+    assert_int_equal(deleted, 2);
+    person_close(&s.device);
+    scene_close(&s);
+}
+
 static void importing_twice_changes_nothing(void **state)
 {
     (void)state;
@@ -674,6 +704,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(everything_comes_back_on_another_device),
+        TEST(what_was_taken_back_stays_so_after_a_restore),
         TEST(importing_twice_changes_nothing),
         TEST(nothing_can_be_sent_to_a_restored_conversation_and_the_error_says_why),
         TEST(a_welcome_makes_a_restored_group_an_ordinary_one_that_keeps_its_messages),

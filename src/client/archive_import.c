@@ -157,6 +157,34 @@ static bool is_message(const Pb__GroupMessageSave *save)
            xmtp_inbox_id_is_valid(xmtp_bytes_of_string(save->sender_inbox_id));
 }
 
+/* Whether a super admin took something back is told by who is super admin when the archive was made; in
+ * a conversation that is not restored only what a sender took back counts. */
+static xmtp_status note_deletion(importing *im, const xmtp_group_row *group,
+                                 const Pb__GroupMessageSave *save)
+{
+    xmtp_arena arena;
+    Pb__GroupSave *facts = NULL;
+    bool is_super_admin = false;
+    xmtp_status status = XMTP_OK;
+    xmtp_scratch(im->client, &arena);
+    if (group->state == XMTP_MEMBERSHIP_RESTORED) {
+        status = xmtp_restored_facts(im->client, group->ref, &arena, &facts, im->error);
+    }
+    const Pb__GroupSave__MutableMetadata *m =
+        status == XMTP_OK && facts != NULL ? facts->mutable_metadata : NULL;
+    for (size_t i = 0; m != NULL && i < m->n_super_admin_list; i++) {
+        is_super_admin =
+            is_super_admin || strcmp(m->super_admin_list[i], save->sender_inbox_id) == 0;
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_deletion_restore(im->client, group->ref, save->sender_inbox_id,
+                                       xmtp_proto_bytes(save->decrypted_message_bytes),
+                                       is_super_admin, im->error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
 static xmtp_status keep_message(importing *im, const xmtp_group_row *group, uint64_t expire_ns,
                                 const Pb__GroupMessageSave *save)
 {
@@ -180,7 +208,9 @@ static xmtp_status keep_message(importing *im, const xmtp_group_row *group, uint
     if (is_new && expire_ns != 0 && expire_ns < im->client->next_expiry_ns) {
         im->client->next_expiry_ns = expire_ns;
     }
-    return XMTP_OK;
+    return is_new && row.content_type == XMTP_CONTENT_DELETE_MESSAGE
+               ? note_deletion(im, group, save)
+               : XMTP_OK;
 }
 
 static xmtp_status take_message(importing *im, xmtp_arena *arena, const Pb__GroupMessageSave *save)

@@ -75,6 +75,19 @@ xmtp_status xmtp_deletion_note(group_work *work, const char *inbox_id, xmtp_byte
     return status;
 }
 
+xmtp_status xmtp_deletion_restore(xmtp_client *client, int64_t group_ref, const char *inbox_id,
+                                  xmtp_bytes content, bool is_super_admin, xmtp_error *error)
+{
+    xmtp_content_kind kind;
+    XMTP_TRY(xmtp_content_classify(&client->env.alloc, content, &kind));
+    xmtp_bytes message_id = xmtp_bytes_of(kind.reference, sizeof(kind.reference));
+    return !kind.has_reference ? XMTP_OK
+                               : xmtp_stored(client,
+                                             xmtp_deletion_insert(client->db, group_ref, message_id,
+                                                                  inbox_id, is_super_admin),
+                                             error);
+}
+
 /* ---- doing it */
 
 typedef struct change {

@@ -186,6 +186,9 @@ xmtp_status xmtp_super_admins(group_work *work, xmtp_arena *arena, const Pb__Inb
  * and listeners are told when it counts. */
 xmtp_status xmtp_deletion_note(group_work *work, const char *inbox_id, xmtp_bytes content,
                                xmtp_error *error);
+/* The same of an archive, without telling anybody. */
+xmtp_status xmtp_deletion_restore(xmtp_client *client, int64_t group_ref, const char *inbox_id,
+                                  xmtp_bytes content, bool is_super_admin, xmtp_error *error);
 /* Who took a message back, an inbox id in the arena; NULL: nobody who may. */
 xmtp_status xmtp_deletion_of(xmtp_client *client, const uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                              xmtp_arena *arena, const char **inbox_id, xmtp_error *error);
