@@ -2,6 +2,7 @@
  * restored conversation. */
 #include "client/archive.h"
 #include "client/archive_stream.h"
+#include "client/content.h"
 #include "client/group_create.h"
 #include "one_network.h"
 
@@ -340,6 +341,36 @@ static void what_was_restored_can_be_archived_again(void **state)
     assert_true(details.is_super_admin);
     person_close(&third);
     person_close(&second);
+    scene_close(&s);
+}
+
+static void what_was_unsent_is_marked_so_and_sent_when_it_comes(void **state)
+{
+    (void)state;
+    scene s;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    xmtp_message message;
+    scene_open(&s);
+    person *p = &s.p[0];
+    const xmtp_send_options later = {.is_optimistic = true};
+    xmtp_writer w;
+    xmtp_writer_init(&w, &net.env.alloc, XMTP_WRITER_MAX);
+    assert_int_equal(xmtp_content_text(&w, "unsent"), XMTP_OK);
+    assert_ok(p, xmtp_client_send_with(p->client, &s.group, xmtp_writer_bytes(&w), &later, id,
+                                       &p->error));
+    xmtp_writer_free(&w);
+    restore_on_new_device(&s);
+    person *d = &s.device;
+    assert_ok(d, xmtp_client_message(d->client, id, &message, &d->error));
+    assert_int_equal(message.delivery, XMTP_DELIVERY_FAILED);
+    network_advance(&net, 60);
+    send_text(&s.p[1], &s.group, "welcome");
+    sync_all(d);
+    sync_all(p);
+    sync_all(d);
+    assert_ok(d, xmtp_client_message(d->client, id, &message, &d->error));
+    assert_int_equal(message.delivery, XMTP_DELIVERY_PUBLISHED);
+    person_close(d);
     scene_close(&s);
 }
 
@@ -713,6 +744,7 @@ int main(void)
         TEST(an_export_that_ends_early_leaves_the_file_that_was_there),
         TEST(messages_that_disappear_are_left_out_or_get_their_time_again),
         TEST(what_was_restored_can_be_archived_again),
+        TEST(what_was_unsent_is_marked_so_and_sent_when_it_comes),
         TEST(a_welcome_puts_no_other_kind_of_conversation_in_the_place_of_a_restored_one),
         TEST(an_archive_begins_with_its_metadata),
         TEST(the_newer_decision_counts),

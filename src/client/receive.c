@@ -202,6 +202,13 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
     bool is_new = false;
     XMTP_TRY(xmtp_expiry_of_now(work, &row.expire_ns, error));
     XMTP_TRY(xmtp_message_keep(client, &row, &is_new, error));
+    if (!is_new && is_own) { /* an archive may have had it before it was sent */
+        uint32_t type;
+        XMTP_TRY(xmtp_stored(client,
+                             xmtp_message_set_published(client->db, row.message_id, row.sent_ns,
+                                                        row.sequence, row.expire_ns, &type),
+                             error));
+    }
     if (is_new && row.content_type == XMTP_CONTENT_LEAVE_REQUEST) {
         XMTP_TRY(xmtp_leave_note(work, row.sender_inbox, row.message_id, error));
     } else if (is_new && row.content_type == XMTP_CONTENT_DELETE_MESSAGE) {
