@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -126,8 +127,6 @@ static xmtp_status set_key(xmtp_database *db, const uint8_t key[XMTP_DATABASE_KE
 
 /* Pages carry HMAC-SHA-256, which processors compute by themselves. Files of earlier versions carry
  * HMAC-SHA-512, SQLCipher's default: it took a third of the CPU time of sending a message. */
-typedef enum page_mac { PAGE_MAC_SHA256, PAGE_MAC_SHA512 } page_mac;
-
 static const char *const page_mac_sql[] = {
     [PAGE_MAC_SHA256] = "PRAGMA cipher_hmac_algorithm = HMAC_SHA256",
     [PAGE_MAC_SHA512] = "PRAGMA cipher_hmac_algorithm = HMAC_SHA512",
@@ -142,11 +141,11 @@ static xmtp_status hurry_through_creation(xmtp_database *db)
                                   "PRAGMA synchronous = OFF");
 }
 
-static xmtp_status open_file(xmtp_database *db, const char *path, const uint8_t *key, page_mac mac,
-                             bool is_empty)
+static xmtp_status open_file(xmtp_database *db, page_mac mac, bool is_empty)
 {
-    XMTP_TRY(open_handle(db, path));
-    XMTP_TRY(set_key(db, key));
+    db->mac = mac;
+    XMTP_TRY(open_handle(db, db->path));
+    XMTP_TRY(set_key(db, db->key));
     /* A library does not write to stderr; what fails is in our error. After the key: the first key
      * of a process starts SQLCipher, which sets its level of logging then. */
     XMTP_TRY(xmtp_database_exec(db, "PRAGMA cipher_log_level = NONE"));
@@ -161,15 +160,15 @@ static xmtp_status open_file(xmtp_database *db, const char *path, const uint8_t 
     return xmtp_database_exec(db, "PRAGMA synchronous = NORMAL");
 }
 
-static xmtp_status open_path(xmtp_database *db, const char *path, const uint8_t *key)
+static xmtp_status open_path(xmtp_database *db)
 {
     bool is_empty;
-    XMTP_TRY(make_file(path, &is_empty, &db->error));
-    xmtp_status status = open_file(db, path, key, PAGE_MAC_SHA256, is_empty);
+    XMTP_TRY(make_file(db->path, &is_empty, &db->error));
+    xmtp_status status = open_file(db, PAGE_MAC_SHA256, is_empty);
     if (status == XMTP_E_DATABASE_KEY && !is_empty) {
         (void)sqlite3_close_v2(db->handle);
         db->handle = NULL;
-        status = open_file(db, path, key, PAGE_MAC_SHA512, false);
+        status = open_file(db, PAGE_MAC_SHA512, false);
     }
     return status;
 }
@@ -186,12 +185,54 @@ static xmtp_status migrate(xmtp_database *db)
     return xmtp_database_commit(db);
 }
 
+static xmtp_status keep_path_and_key(xmtp_database *db, const char *path, const uint8_t *key)
+{
+    size_t n = strlen(path) + 1;
+    db->path = db->alloc.reallocate(db->alloc.context, NULL, n);
+    XMTP_ENSURE(db->path != NULL,
+                xmtp_fail(&db->error, XMTP_E_NOMEM, "no memory for a database path"));
+    memcpy(db->path, path, n);
+    memcpy(db->key, key, sizeof(db->key));
+    return XMTP_OK;
+}
+
+/* The table of a connection's statements. */
+static xmtp_status make_kept(xmtp_database *db)
+{
+    size_t n = STATEMENT_SLOTS * sizeof(*db->kept);
+    db->kept = db->alloc.reallocate(db->alloc.context, NULL, n);
+    XMTP_ENSURE(db->kept != NULL,
+                xmtp_fail(&db->error, XMTP_E_NOMEM, "no memory for a database connection"));
+    memset(db->kept, 0, n);
+    return XMTP_OK;
+}
+
+static void close_handle(xmtp_database *db)
+{
+    for (size_t i = 0; db->kept != NULL && i < STATEMENT_SLOTS; i++) {
+        (void)sqlite3_finalize(db->kept[i].statement);
+    }
+    (void)db->alloc.reallocate(db->alloc.context, db->kept, 0);
+    db->kept = NULL;
+    (void)sqlite3_close_v2(db->handle);
+    db->handle = NULL;
+}
+
+/* What holds for a connection, and not for the file. */
+static xmtp_status set_up_connection(xmtp_database *db)
+{
+    return xmtp_database_exec(db, "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
+                                  "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000");
+}
+
 static xmtp_status prepare(xmtp_database *db, const char *path, const uint8_t *key)
 {
-    XMTP_TRY(path == NULL ? open_handle(db, ":memory:") : open_path(db, path, key));
-    XMTP_TRY(xmtp_database_exec(db,
-                                "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-                                "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000"));
+    XMTP_TRY(make_kept(db));
+    if (path != NULL) {
+        XMTP_TRY(keep_path_and_key(db, path, key));
+    }
+    XMTP_TRY(path == NULL ? open_handle(db, ":memory:") : open_path(db));
+    XMTP_TRY(set_up_connection(db));
     XMTP_TRY(migrate(db));
     return xmtp_database_exec(db, "PRAGMA synchronous = NORMAL");
 }
@@ -224,16 +265,16 @@ void xmtp_database_close(xmtp_database *db)
     if (db == NULL) {
         return;
     }
-    for (size_t i = 0; i < STATEMENT_SLOTS; i++) {
-        (void)sqlite3_finalize(db->kept[i].statement);
-    }
-    (void)sqlite3_close_v2(db->handle);
-    (void)db->alloc.reallocate(db->alloc.context, db, 0);
+    close_handle(db);
+    (void)db->alloc.reallocate(db->alloc.context, db->path, 0);
+    xmtp_alloc alloc = db->alloc;
+    xmtp_wipe(db, sizeof(*db));
+    (void)alloc.reallocate(alloc.context, db, 0);
 }
 
 bool xmtp_database_in_transaction(const xmtp_database *db)
 {
-    return sqlite3_get_autocommit(db->handle) == 0;
+    return db->handle != NULL && sqlite3_get_autocommit(db->handle) == 0;
 }
 
 xmtp_status xmtp_database_begin(xmtp_database *db)
@@ -284,11 +325,73 @@ xmtp_status xmtp_database_check(xmtp_database *db)
 
 void xmtp_database_rest(xmtp_database *db)
 {
-    for (size_t i = 0; i < STATEMENT_SLOTS; i++) {
+    for (size_t i = 0; db->kept != NULL && i < STATEMENT_SLOTS; i++) {
         if (!db->kept[i].is_busy) {
             (void)sqlite3_finalize(db->kept[i].statement);
             db->kept[i].statement = NULL; /* the slot stays: others may lie behind it */
         }
     }
-    (void)sqlite3_db_release_memory(db->handle);
+    if (db->handle != NULL) {
+        (void)sqlite3_db_release_memory(db->handle);
+    }
+}
+
+/* ---- parking */
+
+bool xmtp_database_park(xmtp_database *db)
+{
+    bool is_possible = db->path != NULL && db->handle != NULL && db->busy_count == 0;
+    if (!is_possible || xmtp_database_in_transaction(db)) {
+        return false;
+    }
+    close_handle(db);
+    return true;
+}
+
+bool xmtp_database_is_parked(const xmtp_database *db)
+{
+    return db->handle == NULL;
+}
+
+uint64_t xmtp_database_uses(const xmtp_database *db)
+{
+    return db->uses;
+}
+
+void xmtp_database_on_wake(xmtp_database *db, void (*woken)(void *context), void *context)
+{
+    db->woken = woken;
+    db->context = context;
+}
+
+/* A file that is gone is not made again: that would be an empty one. */
+xmtp_status xmtp_database_wake(xmtp_database *db)
+{
+    if (db->handle != NULL) {
+        return XMTP_OK;
+    }
+    if (db->woken != NULL) {
+        db->woken(db->context);
+    }
+    xmtp_status status = make_kept(db);
+    if (status == XMTP_OK) {
+        status = open_file(db, db->mac, false);
+    }
+    if (status == XMTP_OK) {
+        status = set_up_connection(db);
+    }
+    if (status != XMTP_OK) {
+        close_handle(db);
+    }
+    return status;
+}
+
+void xmtp_database_delete(const char *path)
+{
+    static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+    char name[PATH_MAX + 16];
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        (void)snprintf(name, sizeof(name), "%.*s%s", PATH_MAX, path, ends[i]);
+        (void)unlink(name);
+    }
 }

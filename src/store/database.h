@@ -52,4 +52,21 @@ XMTP_MUST_CHECK xmtp_status xmtp_database_check(xmtp_database *db);
  * have nothing to do. */
 void xmtp_database_rest(xmtp_database *db);
 
+/* ---- parking: a file that nobody looks into holds no connection (350 KB) and no descriptors
+ *
+ *     open --park--> parked: path and key only --any call--> open
+ *
+ * While parked the file is not locked: who parks keeps others out of its folder. */
+
+/* False, and nothing happens: it is in memory, parked already, or a statement or a transaction is
+ * under way. */
+bool xmtp_database_park(xmtp_database *db);
+bool xmtp_database_is_parked(const xmtp_database *db);
+/* Rises with every statement. */
+uint64_t xmtp_database_uses(const xmtp_database *db);
+/* woken(context) is called before a parked database opens itself. It may park others. */
+void xmtp_database_on_wake(xmtp_database *db, void (*woken)(void *context), void *context);
+/* Deletes a database file that is closed, with what SQLite puts beside it. */
+void xmtp_database_delete(const char *path);
+
 #endif

@@ -13,12 +13,24 @@ typedef struct kept_statement {
     bool is_busy;
 } kept_statement;
 
+typedef enum page_mac { PAGE_MAC_SHA256, PAGE_MAC_SHA512 } page_mac; /* see database.c */
+
 struct xmtp_database {
     xmtp_alloc alloc;
-    sqlite3 *handle;
+    sqlite3 *handle; /* NULL while it is parked */
     xmtp_error error;
-    int64_t last_intent; /* newest id given out */
-    kept_statement kept[STATEMENT_SLOTS];
+    int64_t last_intent;  /* newest id given out */
+    kept_statement *kept; /* STATEMENT_SLOTS of them; NULL while it is parked */
+    size_t busy_count;    /* statements under way */
+    uint64_t uses;        /* statements so far */
+    char *path;           /* NULL: in memory, and never parked */
+    uint8_t key[XMTP_DATABASE_KEY_LEN];
+    page_mac mac;
+    void (*woken)(void *context);
+    void *context;
 };
+
+/* Opens a parked database again. */
+XMTP_MUST_CHECK xmtp_status xmtp_database_wake(xmtp_database *db);
 
 #endif

@@ -24,22 +24,32 @@ static void prepare(xmtp_query *q, const char *sql, unsigned flags)
     }
 }
 
+static void take_kept(xmtp_query *q, kept_statement *slot, const char *sql)
+{
+    if (slot->statement == NULL) {
+        prepare(q, sql, SQLITE_PREPARE_PERSISTENT);
+        slot->statement = q->statement;
+        slot->sql = q->statement == NULL ? NULL : sql;
+    }
+    q->statement = slot->statement;
+    slot->is_busy = q->statement != NULL;
+    q->slot = slot;
+}
+
 xmtp_query xmtp_query_start(xmtp_database *db, const char *sql)
 {
-    xmtp_query q = {.db = db};
+    xmtp_query q = {.db = db, .status = xmtp_database_wake(db)};
+    if (q.status != XMTP_OK) {
+        return q;
+    }
     kept_statement *slot = find_slot(db, sql);
     if (slot == NULL || slot->is_busy) {
         prepare(&q, sql, 0);
-        return q;
+    } else {
+        take_kept(&q, slot, sql);
     }
-    if (slot->statement == NULL) {
-        prepare(&q, sql, SQLITE_PREPARE_PERSISTENT);
-        slot->statement = q.statement;
-        slot->sql = q.statement == NULL ? NULL : sql;
-    }
-    q.statement = slot->statement;
-    slot->is_busy = q.statement != NULL;
-    q.slot = slot;
+    db->uses++;
+    db->busy_count += q.statement != NULL;
     return q;
 }
 
@@ -56,6 +66,7 @@ void xmtp_query_end(xmtp_query *q)
         q->slot->is_busy = false;
     }
     q->statement = NULL;
+    q->db->busy_count--;
 }
 
 static void check_bound(xmtp_query *q, int code)
