@@ -6,6 +6,7 @@
  */
 #include "client/account.h"
 #include "client/device_sync.h"
+#include "client/host.h"
 #include "client/stream.h"
 #include "crypto/crypto.h"
 #include "identity/inbox_id.h"
@@ -161,8 +162,17 @@ static bool data_folder(char *out, size_t capacity)
     return n > 0 && (size_t)n < capacity;
 }
 
-/* <data folder>/<address>-<first digits of the hash of the node's url>.db. Named after the address
- * and not the inbox id, because that would need the network. */
+void xmtp_database_name(const char *account, const char *url, char *out, size_t capacity)
+{
+    uint8_t hash[32];
+    char node[9];
+    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of_string(url), hash);
+    xmtp_hex_encode(node, xmtp_bytes_of(hash, 4));
+    (void)snprintf(out, capacity, "%s-%s.db", account, node);
+}
+
+/* In the data folder. Named after the address and not the inbox id, because that would need the
+ * network. */
 static xmtp_status default_path(const char *address, const char *url, char *out, size_t capacity,
                                 xmtp_error *error)
 {
@@ -170,12 +180,9 @@ static xmtp_status default_path(const char *address, const char *url, char *out,
         return xmtp_fail(error, XMTP_E_IO, "no data folder: neither XMTP_DATA_DIR nor HOME is set");
     }
     XMTP_TRY(make_folders(out, error));
-    uint8_t hash[32];
-    char node[9];
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of_string(url), hash);
-    xmtp_hex_encode(node, xmtp_bytes_of(hash, 4));
     size_t n = strlen(out);
-    (void)snprintf(out + n, capacity - n, "/%s-%s.db", address, node);
+    out[n++] = '/';
+    xmtp_database_name(address, url, out + n, capacity - n);
     return XMTP_OK;
 }
 
@@ -194,10 +201,17 @@ static xmtp_status derive_database_key(const xmtp_wallet *wallet,
 
 static xmtp_status make_database_key(xmtp_client *client, const xmtp_client_options *options,
                                      const xmtp_account_hand *hand,
-                                     uint8_t key[XMTP_DATABASE_KEY_LEN])
+                                     uint8_t key[XMTP_DATABASE_KEY_LEN], xmtp_error *error)
 {
+    bool is_made = false;
     if (options->database_key != NULL) {
         memcpy(key, options->database_key, XMTP_DATABASE_KEY_LEN);
+        return XMTP_OK;
+    }
+    if (client->seat != NULL) {
+        XMTP_TRY(xmtp_seat_key(client, hand->has_wallet, key, &is_made, error));
+    }
+    if (is_made) {
         return XMTP_OK;
     }
     if (hand->has_wallet) {
@@ -221,13 +235,17 @@ static xmtp_status open_database(xmtp_client *client, const xmtp_client_options 
     char path[PATH_LEN_MAX];
     const char *file = options->database_path;
     bool is_given = file != NULL;
-    if (!is_given && options->encryption_key != NULL) {
+    if (client->seat != NULL) {
+        bool is_ephemeral = options->encryption_key == NULL && options->account == NULL;
+        XMTP_TRY(xmtp_seat_path(client, is_ephemeral, path, sizeof(path), error));
+        file = path;
+    } else if (!is_given && options->encryption_key != NULL) {
         const char *url;
         XMTP_TRY(xmtp_node_url(options->node_url, &url, error));
         XMTP_TRY(default_path(client->address, url, path, sizeof(path), error));
         file = path;
     }
-    XMTP_TRY(make_database_key(client, options, hand, client->database_key));
+    XMTP_TRY(make_database_key(client, options, hand, client->database_key, error));
     if (file != NULL) {
         XMTP_TRY(keep_path(client, file, error));
     }
@@ -367,20 +385,29 @@ static xmtp_status opened(xmtp_client **out, xmtp_client *client, xmtp_status st
     return XMTP_OK;
 }
 
-xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *options,
-                             xmtp_error *error)
+xmtp_status xmtp_client_open_in(xmtp_client **out, const xmtp_client_options *options,
+                                xmtp_host *host, xmtp_error *error)
 {
     xmtp_client *client;
-    xmtp_account_hand hand;
+    xmtp_account_hand hand = {0};
     *out = NULL;
     xmtp_error_clear(error);
     XMTP_TRY(client_new(&client, options, error));
-    xmtp_status status = take_account(&hand, client, options, error);
+    xmtp_status status = host == NULL ? XMTP_OK : xmtp_seat_take(client, host, error);
+    if (status == XMTP_OK) {
+        status = take_account(&hand, client, options, error);
+    }
     if (status == XMTP_OK) {
         status = open_with_account(client, options, &hand, error);
     }
     xmtp_account_hand_wipe(&hand);
     return opened(out, client, status, error);
+}
+
+xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *options,
+                             xmtp_error *error)
+{
+    return xmtp_client_open_in(out, options, NULL, error);
 }
 
 /* The logs that it reads are kept in memory, under a key that nobody knows. */
@@ -410,6 +437,10 @@ void xmtp_client_close(xmtp_client *client)
     if (client == NULL) {
         return;
     }
+    host_seat *seat = client->seat;
+    if (seat != NULL) {
+        xmtp_seat_leave(seat);
+    }
     xmtp_database_leave(client);
     xmtp_give_back(client, client->states);
     if (client->database_path != NULL) {
@@ -427,6 +458,9 @@ void xmtp_client_close(xmtp_client *client)
     xmtp_alloc alloc = client->env.alloc;
     xmtp_wipe(client, sizeof(*client));
     (void)alloc.reallocate(alloc.context, client, 0);
+    if (seat != NULL) {
+        xmtp_seat_free(seat);
+    }
 }
 
 xmtp_status xmtp_client_check_database(xmtp_client *client, xmtp_error *error)

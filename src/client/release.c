@@ -24,6 +24,10 @@ xmtp_status xmtp_client_release_database(xmtp_client *client, xmtp_error *error)
     if (client->db == NULL) {
         return XMTP_OK;
     }
+    if (client->seat != NULL) {
+        return xmtp_fail(error, XMTP_E_STATE,
+                         "a client of a host is parked by its host, whose folder nobody else has");
+    }
     if (client->database_path == NULL) {
         return xmtp_fail(error, XMTP_E_UNSUPPORTED,
                          "the database is in memory: let go, it would be gone");

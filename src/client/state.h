@@ -135,6 +135,7 @@ struct xmtp_client {
     xmtp_api_statistics statistics;
     device_sync_state device_sync;
     stream_state stream;
+    struct host_seat *seat; /* in a host; NULL: a client of its own. host.h */
     handed_out *handed;
     xmtp_arena out; /* strings given out by the last call */
     xmtp_writer request;

@@ -203,12 +203,12 @@ static void collect(turn *t)
     }
 }
 
-/* Applies the items of one conversation, all at once and in their order. */
-static xmtp_status apply(turn *t, int64_t ref, const Pb__GroupMessage__V1 *const *items,
-                         size_t count, xmtp_error *error)
+xmtp_status xmtp_stream_apply(xmtp_client *client, int64_t ref,
+                              const Pb__GroupMessage__V1 *const *items, size_t count,
+                              bool *has_news, xmtp_error *error)
 {
     group_work work;
-    xmtp_status status = xmtp_work_start(&work, t->client, ref, error);
+    xmtp_status status = xmtp_work_start(&work, client, ref, error);
     if (status == XMTP_OK) {
         work.is_from_stream = true;
         status = xmtp_receive_batch(&work, items, count, error);
@@ -217,7 +217,7 @@ static xmtp_status apply(turn *t, int64_t ref, const Pb__GroupMessage__V1 *const
             status = status == XMTP_OK ? xmtp_receive(&work, error) : status;
         }
     }
-    t->has_news = t->has_news || work.has_news;
+    *has_news = *has_news || work.has_news;
     xmtp_work_end(&work);
     return status;
 }
@@ -241,7 +241,7 @@ static xmtp_status apply_conversation(turn *t, size_t first, xmtp_error *error)
         return XMTP_OK; /* never asked for */
     }
     XMTP_TRY(xmtp_stored(client, status, error));
-    return apply(t, row.ref, mine, count, error);
+    return xmtp_stream_apply(client, row.ref, mine, count, &t->has_news, error);
 }
 
 /* *has_more: another turn may find more at once. */
@@ -398,6 +398,9 @@ static xmtp_status open_or_wait(xmtp_client *client, uint64_t timeout_ns, xmtp_e
 xmtp_status xmtp_client_poll(xmtp_client *client, uint64_t timeout_ns, xmtp_error *error)
 {
     XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
+    if (client->seat != NULL) {
+        return xmtp_fail(error, XMTP_E_STATE, "a client of a host is polled with its host");
+    }
     if (client->stream.welcomes == NULL) {
         return open_or_wait(client, timeout_ns, error);
     }

@@ -56,7 +56,8 @@ void xmtp_database_rest(xmtp_database *db);
  *
  *     open --park--> parked: path and key only --any call--> open
  *
- * While parked the file is not locked: who parks keeps others out of its folder. */
+ * While parked the file is not locked: who parks keeps others out of its folder. Its write-ahead log
+ * (path with "-wal") may stay beside it, also after close: the two belong together. */
 
 /* False, and nothing happens: it is in memory, parked already, or a statement or a transaction is
  * under way. */
