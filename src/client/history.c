@@ -304,7 +304,8 @@ static xmtp_status try_task(xmtp_client *client, xmtp_sync_task_row *task, xmtp_
 xmtp_status xmtp_history_chore(xmtp_client *client, xmtp_error *error)
 {
     xmtp_status status = XMTP_OK;
-    bool can_transfer = client->device_sync.http != NULL;
+    /* A try that ends where nobody can be told of it would be one of the three. */
+    bool can_transfer = client->device_sync.http != NULL && !client->is_node_away;
     for (int i = 0; i < TASKS_PER_CHORE && status == XMTP_OK && can_transfer; i++) {
         xmtp_arena arena;
         xmtp_sync_task_row task;
