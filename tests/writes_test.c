@@ -247,12 +247,12 @@ static bool ann_answers_one(void)
     status = xmtp_client_queue_acknowledge(of(&s.ann), id, &answer, 1, &s.error);
     if (is_done("acknowledge", status)) {
         note_handled(text);
-    } else if (!is_offered(text)) {
-        note_handled(text);
-    } else {
-        must(xmtp_network_reopen(s.ann.at,
-                                 &s.error)); /* what was offered just now is offered again */
+        return true;
     }
+    if (!is_offered(text)) {
+        note_handled(text);
+    }
+    must(xmtp_network_reopen(s.ann.at, &s.error)); /* what was offered just now is offered again */
     return true;
 }
 
