@@ -161,11 +161,35 @@ static xmtp_status join(joining *j, xmtp_error *error)
     return xmtp_arena_copy(&j->arena, adder.signature_key, &j->adder_installation);
 }
 
+/* Keeps those whose logs do not reach as far as the group names them. Who invites us often is known. */
+static xmtp_status keep_unknown(joining *j, const char **inboxes, size_t *count, xmtp_error *error)
+{
+    xmtp_bytes data;
+    Pb__GroupMembership *membership;
+    size_t n = 0;
+    XMTP_ENSURE(xmtp_mls_group_extension(j->group, XMTP_EXTENSION_MEMBERSHIP, &data),
+                xmtp_fail(error, XMTP_E_MEMBERSHIP, "group has no membership extension"));
+    XMTP_TRY(xmtp_membership_decode(&j->arena, data, &membership));
+    for (size_t i = 0; i < *count; i++) {
+        uint64_t named = UINT64_MAX; /* of who is not named the check of the tree will tell */
+        uint64_t known;
+        (void)xmtp_membership_find(membership, inboxes[i], &named);
+        xmtp_status status = xmtp_identity_update_newest(j->client->db, inboxes[i], &known);
+        XMTP_TRY(xmtp_stored(j->client, status, error));
+        if (known < named) {
+            inboxes[n++] = inboxes[i];
+        }
+    }
+    *count = n;
+    return XMTP_OK;
+}
+
 static xmtp_status check_members(joining *j, xmtp_error *error)
 {
     const char **inboxes;
     size_t count;
     XMTP_TRY(xmtp_member_inboxes(&j->arena, j->group, &inboxes, &count));
+    XMTP_TRY(keep_unknown(j, inboxes, &count, error));
     XMTP_TRY(xmtp_identity_sync(j->client, inboxes, count, error));
     xmtp_state_lookup lookup = xmtp_client_states(j->client);
     return xmtp_membership_check_tree(j->group, &lookup, &j->arena, error);
