@@ -15,8 +15,8 @@ const isShort = process.argv[2] === "--short";
 const [url, nodePid, folder, program] = process.argv.slice(isShort ? 3 : 2);
 const rounds = isShort ? 1 : 5;
 const size = isShort
-    ? { create: 3, texts: 50, manyTexts: 200, latency: 20, small: 10, large: 20, groups: 20, idle: [1, 10], officialIdle: [1, 5] }
-    : { create: 10, texts: 500, manyTexts: 5000, latency: 100, small: 50, large: 150, groups: 1000, idle: [1, 100, 10000], officialIdle: [1, 100] };
+    ? { create: 3, texts: 50, manyTexts: 200, latency: 20, small: 10, large: 20, groups: 20, idle: [10], hosted: [50, 200] }
+    : { create: 10, texts: 500, manyTexts: 5000, latency: 100, small: 50, large: 150, groups: 1000, idle: [100], hosted: [100, Number(process.env.XMTP_BENCH_IDLE ?? 10000)] };
 const othersMax = 0.25; // cores that other programs may use
 const ratioGoal = 8;
 const latencyGoal = 1; // ms
@@ -176,21 +176,19 @@ async function measureGroups(side, name, helper) {
     note(`sync of ${size.groups} groups, nothing new, ms`, "ms", name, median(empty), below(emptySyncGoal, `at most ${emptySyncGoal} ms`));
 }
 
-// In a process of its own, so that nothing else has left memory behind.
-async function measureIdle(name, counts) {
+// In a process of its own, so that nothing else has left memory behind: the process with its first client,
+// then what each further one adds.
+async function measureIdle(name, verb, counts, goal) {
     const side = start[name]();
-    const resident = [];
-    for (const [i, count] of counts.entries()) {
-        const { bytes, clients } = await side.ask("idle", count - (counts[i - 1] ?? 0));
-        resident.push(bytes);
-        if (i === 0) {
-            note("memory of a process with 1 client, KB", "ms", name, bytes / 1000);
-            continue;
-        }
-        const opened = clients ?? count;
-        const each = (bytes - resident[0]) / (opened - 1);
-        const isLast = i === counts.length - 1 && name === "ours";
-        note(`memory of each of ${opened} idle clients, KB`, "ms", name, each / 1000, isLast ? below(idleGoal / 1000, `at most ${idleGoal / 1000} KB`) : undefined);
+    const where = verb === "host" ? "in a host" : "with its own connection";
+    let opened = 1;
+    let { bytes: before } = await side.ask(verb, 1);
+    note(`memory of a process, 1 client ${where}, KB`, "ms", name, before / 1000);
+    for (const count of counts) {
+        const { bytes } = await side.ask(verb, count - opened);
+        const each = (bytes - before) / 1000 / (count - opened);
+        note(`memory of each idle client ${where}, ${opened + 1} to ${count}, KB`, "ms", name, each, count === counts.at(-1) ? goal : undefined);
+        [before, opened] = [bytes, count];
     }
     await side.end();
 }
@@ -242,8 +240,9 @@ for (let round = 0; round < rounds; round++) {
 const others = othersBetween(begun, ticksNow());
 await Promise.all([...Object.values(sides), helper].map((side) => side.end()));
 console.error("bench: idle clients");
-await measureIdle("official", size.officialIdle);
-await measureIdle("ours", size.idle);
+await measureIdle("official", "idle", size.idle);
+await measureIdle("ours", "idle", size.idle);
+await measureIdle("ours", "host", size.hosted, below(idleGoal / 1000, `at most ${idleGoal / 1000} KB`));
 
 console.log(`medians of ${rounds} (least..most), both with database files, against the same node`);
 const missed = printTable();

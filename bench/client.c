@@ -15,10 +15,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 #include <xmtp/client.h>
+#include <xmtp/host.h>
 
 enum {
     PATH_LEN = 512,
@@ -286,27 +286,46 @@ static unsigned long resident_bytes(void)
     return pages * (unsigned long)sysconf(_SC_PAGESIZE);
 }
 
-static bool has_files_left(void)
+static void tell_memory(void)
 {
-    struct rlimit limit;
-    int next = dup(STDIN_FILENO);
-    (void)close(next);
-    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && next >= 0 &&
-           (rlim_t)next + FILES_OF_A_CLIENT < limit.rlim_cur;
+    printf("{\"bytes\":%lu}\n", resident_bytes());
 }
 
-/* Opens clients with their streams and keeps them; fewer when there are no more files to open. */
+/* Opens clients with a connection and streams of their own, and keeps them. */
 static void idle(size_t count)
 {
-    static size_t opened;
-    for (size_t i = 0; i < count && has_files_left(); i++, opened++) {
+    for (size_t i = 0; i < count; i++) {
         xmtp_client *client = open_client();
         xmtp_status status = xmtp_client_poll(client, 0, &error);
         if (status != XMTP_E_TIMEOUT) {
             must("poll", status);
         }
     }
-    printf("{\"bytes\":%lu,\"clients\":%zu}\n", resident_bytes(), opened);
+    tell_memory();
+}
+
+/* Opens clients of one host, which follows them all, and lets them rest. */
+static void idle_in_host(size_t count)
+{
+    static xmtp_host *host;
+    const xmtp_client_options random_key = {0};
+    xmtp_client *client;
+    if (host == NULL) {
+        const xmtp_host_options options = {.node_url = node_url, .open_max = 16};
+        must("host", xmtp_host_open(&host, &options, &error));
+    }
+    for (size_t i = 0; i < count; i++) {
+        must("open", xmtp_host_client_open(host, &client, &random_key, &error));
+    }
+    xmtp_status status = XMTP_OK;
+    while (status == XMTP_OK) {
+        status = xmtp_host_poll(host, 0, &client, &error);
+    }
+    if (status != XMTP_E_TIMEOUT) {
+        must("poll", status);
+    }
+    xmtp_host_park_all(host);
+    tell_memory();
 }
 
 /* ---- what only prepares */
@@ -368,6 +387,8 @@ static void obey(const char *verb, char *first, const char *second)
         sync_receiver(strcmp(first, "one") == 0);
     } else if (strcmp(verb, "idle") == 0) {
         idle(count);
+    } else if (strcmp(verb, "host") == 0) {
+        idle_in_host(count);
     } else if (strcmp(verb, "people") == 0) {
         people(count);
     } else if (strcmp(verb, "dm") == 0) {

@@ -11,9 +11,6 @@ for file in "$program" "$ours"; do
 done
 case ${1:-} in '' | --short) ;; *) echo "usage: client.sh [--short]" >&2; exit 2 ;; esac
 node=$("$root/tests/interop/setup.sh")
-# Each client needs files and a connection; the node needs a connection for each.
-ulimit -n "$(ulimit -H -n)"
-
 # On the disk, as a node's and an application's data are.
 folder=$(mktemp -d "${XMTP_BENCH_DIR:-$root/build}/bench-client.XXXXXX")
 "$program" node --data "$folder/node" --listen 127.0.0.1:0 > "$folder/node.log" 2>&1 &
@@ -27,6 +24,7 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 [ -n "$port" ] || { echo "bench: the node does not start" >&2; exit 1; }
+export TMPDIR=$folder # a host without a folder keeps its databases there
 status=0
 "$node" "$root/build/interop/client-table.mjs" ${1:+"$1"} "http://127.0.0.1:$port" "$node_pid" "$folder" "$ours" || status=$?
 exit "$status"
