@@ -1,7 +1,7 @@
 /* sim_test.c - many clients and a node on one clock, from one seed, on a network that fails.
  *
  *     sim [--seed N] [--seeds N] [--steps N] [--clients N] [--groups N]
- *     without arguments: what CTest runs, short seeds and those that once found something
+ *     without arguments: two short seeds, for CTest
  *
  * Each step a random device does a random thing: sends, replies, renames, adds, removes, promotes,
  * demotes, leaves, syncs, polls, answers its queue, is killed at a write of its database, or the clock

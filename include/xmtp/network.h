@@ -161,7 +161,8 @@ typedef enum xmtp_network_death {
     XMTP_NETWORK_AT_WRITE,      /* that write and everything after it never happen */
     XMTP_NETWORK_AT_TORN_WRITE, /* half of that write happens */
     XMTP_NETWORK_AT_COMMIT,
-    XMTP_NETWORK_POWER_CUT, /* at that write; what was not synced before is gone as well */
+    /* at that write; what was written since this was asked for and is not synced is gone as well */
+    XMTP_NETWORK_POWER_CUT,
 } xmtp_network_death;
 
 /* Now: as kill -9 does it. */

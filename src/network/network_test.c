@@ -1,6 +1,8 @@
 /* network_test.c - the test network keeps what its header promises. */
 #include "network/test_devices.h"
 
+#include <xmtp/node.h>
+
 enum { LINE_LEN = 256 };
 
 static const uint64_t second_ns = XMTP_NETWORK_SECOND_NS;
@@ -236,6 +238,15 @@ static void chances_above_a_thousand_are_refused(void **state)
     assert_ok(xmtp_client_send_text(of(ann), &dm, "m", NULL, &error));
 }
 
+static void a_node_of_one_thread_does_not_listen(void **state)
+{
+    (void)state;
+    xmtp_node *node;
+    xmtp_node_options options = {.one_thread = true, .listen = {"127.0.0.1:0"}};
+    assert_int_equal(xmtp_node_open(&node, &options, &error), XMTP_E_ARGUMENT);
+    assert_null(node);
+}
+
 static void a_stream_ends_with_the_node_and_comes_back(void **state)
 {
     (void)state;
@@ -424,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_run),
         cmocka_unit_test(another_seed_gives_another_run),
+        cmocka_unit_test(a_node_of_one_thread_does_not_listen),
 #define on_a_network(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
         on_a_network(a_call_that_is_lost_never_arrives),
         on_a_network(a_call_whose_answer_is_lost_has_arrived),
