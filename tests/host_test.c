@@ -4,6 +4,7 @@
 #include "one_network.h"
 
 #include <dirent.h>
+#include <xmtp/agent.h>
 #include <xmtp/connection.h>
 
 enum { MANY = 200, KEY_LEN = 64 };
@@ -610,6 +611,114 @@ static void the_key_of_a_host_opens_its_databases(void **state)
     house_end(&h);
 }
 
+/* ---- agents */
+
+enum { AGENTS = 5, ROUNDS = 3 };
+
+typedef struct crew {
+    xmtp_agent *agents[AGENTS];
+    size_t handled[AGENTS];
+    size_t total;
+    size_t wanted;
+    size_t failures; /* of the first messages, to be tried again */
+} crew;
+
+static void stop_all(crew *c)
+{
+    for (size_t i = 0; i < AGENTS; i++) {
+        xmtp_agent_stop(c->agents[i]);
+    }
+}
+
+static void answer(xmtp_agent *agent, const xmtp_message *message, const xmtp_user *user,
+                   void *context)
+{
+    crew *c = context;
+    (void)user;
+    network_advance(&net, 1); /* so that what failed is due again */
+    if (c->failures > 0) {
+        c->failures--;
+        xmtp_agent_fail(agent, message, "not now");
+        return;
+    }
+    for (size_t i = 0; i < AGENTS; i++) {
+        c->handled[i] += c->agents[i] == agent;
+    }
+    assert_int_equal(xmtp_agent_reply(agent, message, message->text), XMTP_OK);
+    if (++c->total == c->wanted) {
+        stop_all(c);
+    }
+}
+
+static void open_agent(house *h, crew *c, size_t i)
+{
+    const xmtp_agent_options options = {.host = h->host,
+                                        .on_message = answer,
+                                        .context = c,
+                                        .retry_first_ns = 1,
+                                        .error = &h->error};
+    assert_ok(h, xmtp_agent_open(&c->agents[i], &options));
+}
+
+static void close_agents(crew *c)
+{
+    for (size_t i = 0; i < AGENTS; i++) {
+        xmtp_agent_close(c->agents[i]);
+    }
+}
+
+static void agents_of_a_host_answer_each_message_once(void **state)
+{
+    (void)state;
+    house h;
+    person sender;
+    crew c = {.wanted = AGENTS * ROUNDS, .failures = 2};
+    xmtp_agent *failed;
+    xmtp_conversation_id dms[AGENTS];
+    house_open(&h); /* of their databases four are open at a time */
+    person_open(&sender, &net);
+    for (size_t i = 0; i < AGENTS; i++) {
+        open_agent(&h, &c, i);
+        dm_with(&sender, xmtp_agent_client(c.agents[i]), &dms[i]);
+        for (int round = 0; round < ROUNDS; round++) {
+            send_text(&sender, &dms[i], "hello");
+        }
+    }
+    assert_int_equal(xmtp_agent_run(c.agents[0]), XMTP_E_STATE);
+    assert_int_equal(xmtp_agent_run_all(h.host, c.agents, AGENTS, &failed), XMTP_OK);
+    assert_null(failed);
+    sync_all(&sender);
+    for (size_t i = 0; i < AGENTS; i++) {
+        assert_int_equal(c.handled[i], ROUNDS);
+        assert_texts(&sender, &dms[i], "hello|hello|hello|hello|hello|hello|");
+    }
+    close_agents(&c);
+    person_close(&sender);
+    house_end(&h);
+}
+
+static void stop_by_post(xmtp_agent *agent, void *argument)
+{
+    (void)agent;
+    stop_all(argument);
+}
+
+static void what_is_posted_to_an_agent_of_a_host_is_called(void **state)
+{
+    (void)state;
+    house h;
+    crew c = {0};
+    xmtp_agent *failed;
+    house_open(&h);
+    for (size_t i = 0; i < AGENTS; i++) {
+        open_agent(&h, &c, i);
+    }
+    assert_int_equal(xmtp_agent_post(c.agents[3], stop_by_post, &c), XMTP_OK);
+    assert_int_equal(xmtp_agent_run_all(h.host, c.agents, AGENTS, &failed), XMTP_OK);
+    close_agents(&c);
+    house_end(&h);
+}
+
 /* ---- a connection for clients without a host */
 
 static void clients_share_one_connection(void **state)
@@ -665,6 +774,8 @@ int main(void)
         WITH_NETWORK(an_identity_without_a_key_leaves_nothing_behind),
         WITH_NETWORK(a_host_without_a_folder_keeps_nothing),
         WITH_NETWORK(the_key_of_a_host_opens_its_databases),
+        WITH_NETWORK(agents_of_a_host_answer_each_message_once),
+        WITH_NETWORK(what_is_posted_to_an_agent_of_a_host_is_called),
         cmocka_unit_test(clients_share_one_connection),
         WITH_NETWORK(each_of_many_clients_gets_its_message_once_parked_or_not),
     };

@@ -27,6 +27,7 @@
 #define XMTP_AGENT_H
 
 #include <xmtp/client.h>
+#include <xmtp/host.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,6 +51,9 @@ typedef struct xmtp_agent_options {
     const xmtp_env *env;
     const char *app_version;
     const xmtp_device_sync_options *device_sync;
+    /* Instead of node_url, database_path, transport, env and app_version: the agent is one of many
+     * in this host, and is run by xmtp_agent_run_all. It is closed before the host. */
+    xmtp_host *host;
 
     /* Called for every message of others, once. message and user live until the handling ends. */
     void (*on_message)(xmtp_agent *agent, const xmtp_message *message, const xmtp_user *user,
@@ -82,9 +86,22 @@ XMTP_API xmtp_status xmtp_agent_run(xmtp_agent *agent);
 /* One round of what run does, without waiting: calls what was posted, handles what is there, looks
  * once at the network and handles what that brought. For programs with a loop, or a clock, of their own.
  * XMTP_E_TIMEOUT: there was nothing to do; call it again when something may have come, at the latest
- * at *next_ns (may be NULL; UINT64_MAX: no retry is due). XMTP_E_NETWORK: the node is not reached.
+ * at *next_ns (may be NULL; UINT64_MAX: no retry is due). One of a host does not look at the
+ * network: its host's poll does. XMTP_E_NETWORK: the node is not reached.
  * Others as run. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_agent_step(xmtp_agent *agent, uint64_t *next_ns);
+
+/* ---- many agents in one process
+ *
+ * Runs all of these, which are agents of host, on this thread: one poll for all of them, and only
+ * those are touched that something came for, a retry is due for, or that were posted to; so
+ * thousands may sleep. Returns when each of them was stopped. Agents are added between two runs.
+ * Others: *failed (may be NULL) is one whose database failed or who was revoked, xmtp_agent_error
+ * tells why; nothing of the others is lost: run them again without it. XMTP_E_ARGUMENT: *failed is
+ * no agent of this host. An agent of a host may also be run by hand: xmtp_host_poll, then
+ * xmtp_agent_step of whom it names. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_agent_run_all(xmtp_host *host, xmtp_agent *const *agents,
+                                                        size_t count, xmtp_agent **failed);
 
 /* Makes run return after the handler that is running now. Any thread, also from a signal handler.
  */

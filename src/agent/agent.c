@@ -8,9 +8,11 @@
  * A delivery is a message between next and its end. All deliveries are in a list; all but the one whose handler is
  * running are deferred.
  */
+#include "agent/agent.h"
 #include "agent/post_queue.h"
 #include "base/bytes.h"
 #include "base/status.h"
+#include "client/host.h"
 
 #include <stdatomic.h>
 #include <stdio.h>
@@ -109,17 +111,27 @@ static xmtp_status open_client(xmtp_agent *agent)
         .database_path = o->database_path,
         .database_key = o->database_key,
         .transport = o->transport,
-        .env = agent->env,
+        .env = o->host != NULL ? o->env : agent->env,
         .app_version = o->app_version,
         .device_sync = o->device_sync,
     };
-    XMTP_TRY(xmtp_client_open(&agent->client, &options, &agent->error));
+    XMTP_TRY(o->host != NULL
+                 ? xmtp_host_client_open(o->host, &agent->client, &options, &agent->error)
+                 : xmtp_client_open(&agent->client, &options, &agent->error));
     return xmtp_client_queue_enable(agent->client, &agent->error);
+}
+
+static const xmtp_env *env_of(const xmtp_agent_options *options)
+{
+    if (options->host != NULL) {
+        return xmtp_agent_env_of(options->host);
+    }
+    return options->env == NULL ? xmtp_env_system() : options->env;
 }
 
 xmtp_status xmtp_agent_open(xmtp_agent **out, const xmtp_agent_options *options)
 {
-    const xmtp_env *env = options->env == NULL ? xmtp_env_system() : options->env;
+    const xmtp_env *env = env_of(options);
     *out = NULL;
     if (options->on_message == NULL) {
         return xmtp_fail(options->error, XMTP_E_ARGUMENT, "an agent needs an on_message handler");
@@ -450,7 +462,12 @@ static xmtp_status handle_ready(xmtp_agent *agent, uint64_t *next_ns)
     return XMTP_OK;
 }
 
-static void tell_connection(xmtp_agent *agent, xmtp_status status)
+void xmtp_agent_set_error(xmtp_agent *agent, const xmtp_error *why)
+{
+    agent->error = *why;
+}
+
+void xmtp_agent_tell_connection(xmtp_agent *agent, xmtp_status status, const xmtp_error *why)
 {
     bool is_connected = status == XMTP_OK || status == XMTP_E_TIMEOUT;
     if (is_connected == agent->is_connected) {
@@ -459,13 +476,12 @@ static void tell_connection(xmtp_agent *agent, xmtp_status status)
     agent->is_connected = is_connected;
     if (agent->options.on_connection != NULL) {
         const xmtp_error connected = {.status = XMTP_OK};
-        agent->options.on_connection(agent, is_connected ? &connected : &agent->error,
+        agent->options.on_connection(agent, is_connected ? &connected : why,
                                      agent->options.context);
     }
 }
 
-/* Trouble that passes by itself: the loop goes on. */
-static bool is_passing(xmtp_status status)
+bool xmtp_agent_is_passing(xmtp_status status)
 {
     switch (status) {
     case XMTP_OK:
@@ -495,18 +511,22 @@ static xmtp_status wait_for_more(xmtp_agent *agent, uint64_t next_ns)
         return XMTP_OK;
     }
     xmtp_status status = xmtp_client_poll(agent->client, timeout_ns, &agent->error);
-    tell_connection(agent, status);
-    if (status != XMTP_OK && status != XMTP_E_TIMEOUT && is_passing(status) &&
+    xmtp_agent_tell_connection(agent, status, &agent->error);
+    if (status != XMTP_OK && status != XMTP_E_TIMEOUT && xmtp_agent_is_passing(status) &&
         agent->env->now_ns(agent->env->context) - now_ns < SECOND_NS / 100) {
         agent->env->sleep_ns(agent->env->context,
                              SECOND_NS / 20); /* never a busy loop on a failing node */
     }
-    return is_passing(status) ? XMTP_OK : status;
+    return xmtp_agent_is_passing(status) ? XMTP_OK : status;
 }
 
 xmtp_status xmtp_agent_run(xmtp_agent *agent)
 {
     xmtp_status status = XMTP_OK;
+    if (agent->options.host != NULL) {
+        return xmtp_fail(&agent->error, XMTP_E_STATE,
+                         "an agent of a host runs with all of them: xmtp_agent_run_all");
+    }
     while (status == XMTP_OK && !atomic_load(&agent->is_stopped)) {
         uint64_t next_ns;
         xmtp_post_queue_run(&agent->posts, agent);
@@ -526,9 +546,35 @@ xmtp_status xmtp_agent_step(xmtp_agent *agent, uint64_t *next_ns)
     xmtp_post_queue_run(&agent->posts, agent);
     uint64_t handled = agent->handled;
     XMTP_TRY(handle_ready(agent, next_ns));
+    if (agent->options.host != NULL) {
+        return agent->handled != handled ? XMTP_OK : XMTP_E_TIMEOUT;
+    }
     xmtp_status seen = xmtp_client_poll(agent->client, 0, &agent->error);
-    tell_connection(agent, seen);
-    XMTP_TRY(is_passing(seen) ? XMTP_OK : seen);
+    xmtp_agent_tell_connection(agent, seen, &agent->error);
+    XMTP_TRY(xmtp_agent_is_passing(seen) ? XMTP_OK : seen);
     XMTP_TRY(handle_ready(agent, next_ns));
     return agent->handled != handled ? XMTP_OK : seen;
+}
+
+/* ---- for the loop of many
+ * --------------------------------------------------------------------------------------------- */
+
+xmtp_host *xmtp_agent_host(const xmtp_agent *agent)
+{
+    return agent->options.host;
+}
+
+const xmtp_env *xmtp_agent_env_of(const xmtp_host *host)
+{
+    return &host->env;
+}
+
+bool xmtp_agent_is_stopped(const xmtp_agent *agent)
+{
+    return atomic_load(&agent->is_stopped);
+}
+
+bool xmtp_agent_has_posts(const xmtp_agent *agent)
+{
+    return atomic_load(&agent->posts.count) > 0;
 }

@@ -3,6 +3,7 @@
 #define XMTP_AGENT_POST_QUEUE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <xmtp/agent.h>
 
 enum { XMTP_POSTS_MAX = 100000 };
@@ -14,7 +15,7 @@ typedef struct xmtp_post_queue {
     pthread_mutex_t lock;
     struct xmtp_post *first;
     struct xmtp_post **end;
-    size_t count;
+    atomic_size_t count; /* written under the lock */
     bool is_closed;
     bool is_ready;
 } xmtp_post_queue;
