@@ -2,7 +2,7 @@
 #ifndef XMTP_TESTS_SIM_H
 #define XMTP_TESTS_SIM_H
 
-#include "client/state.h"
+#include "client/round.h"
 #include "store/query.h"
 
 #include <stdarg.h>
@@ -89,6 +89,9 @@ typedef struct sim {
     secret secrets[SECRETS_MAX];
     size_t secret_count;
     size_t secrets_gone;
+    /* by whom, about whom: decided when every device of theirs was there */
+    bool is_decided[DEVICES_MAX][DEVICES_MAX];
+    size_t decisions;
 } sim;
 
 static sim s;
@@ -196,12 +199,16 @@ static void device_restart(device *d)
     device_open(d);
 }
 
-/* A device that was never there before registers. */
+/* A device that was never there before registers. Those of people with another one keep up with it. */
 static void device_start(unsigned number)
 {
+    static const xmtp_device_sync_options device_sync = {.is_on = true};
     device *d = &s.devices[number];
+    bool has_twin = (unsigned)d->who + s.people < s.options.clients;
     xmtp_network_device_options options = {
-        .is_closed = true, .person_of = number < s.people ? NULL : s.devices[number - s.people].at};
+        .is_closed = true,
+        .person_of = number < s.people ? NULL : s.devices[number - s.people].at,
+        .device_sync = has_twin ? &device_sync : NULL};
     must(d, xmtp_network_client(s.net, &options, &d->at, &d->error));
     d->is_here = true;
     d->has_queue = number % 2 == 0;

@@ -4,7 +4,7 @@
  *     without arguments: two short seeds, for CTest
  *
  * Each step a random device does a random thing: sends, replies, renames, adds, removes, promotes,
- * demotes, leaves, syncs, polls, answers its queue, is killed at a write of its database, or the clock
+ * demotes, leaves, decides whom it wants to hear from, syncs, polls, answers its queue, is killed at a write of its database, or the clock
  * moves, or the node starts anew. Meanwhile calls get lost before or after the node acted, arrive
  * twice, late, or long after the caller has given up, and people are cut off for a while; two get
  * another device. At the end the network is whole, all sync, and what they see is compared:
@@ -17,6 +17,7 @@
  *     secrets            no record of an epoch past the limit; a ratchet's secret that was seen in a
  *                        database and is used up is nowhere in it
  *     database           whole, by its own checks
+ *     two devices of one same consent in what was decided since both are there, and same HMAC root
  *
  * The same seed and options give the same run (xmtp/network.h).
  */
@@ -253,6 +254,29 @@ static void do_admins(device *d)
     }
 }
 
+/* Whether every device of these people is there. */
+static bool are_all_here(int who)
+{
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        if (s.devices[i].who == who && !s.devices[i].is_here) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void do_decide(device *d)
+{
+    int whom = (int)choose(s.people);
+    const xmtp_consent record = {.entity_type = XMTP_CONSENT_INBOX,
+                                 .entity = inbox_of(whom),
+                                 .state = (xmtp_consent_state)choose(3)};
+    xmtp_network_advance(s.net, 1000000); /* two decisions of one moment are both right */
+    (void)is_done(d, "set_consent", xmtp_client_set_consent(client_of(d), &record, 1, &d->error));
+    s.is_decided[d->who][whom] = are_all_here(d->who);
+    s.decisions++;
+}
+
 /* Takes up to `count` messages from the queue; may die with one in hand. */
 static void do_answer(device *d, int count)
 {
@@ -373,6 +397,8 @@ static void one_step(void)
         do_poll(d);
     } else if (what < 84) {
         do_answer(d, 6);
+    } else if (what < 87) {
+        do_decide(d);
     } else {
         xmtp_network_advance(s.net, UINT64_C(1000000000) * choose(900));
     }
@@ -611,6 +637,35 @@ static void check_epochs(device *d)
     xmtp_query_end(&q);
 }
 
+static void check_twins(device *a, device *b)
+{
+    for (unsigned whom = 0; whom < s.people; whom++) {
+        xmtp_consent_state of_a;
+        xmtp_consent_state of_b;
+        const char *inbox = inbox_of((int)whom);
+        must(a, xmtp_client_consent(client_of(a), XMTP_CONSENT_INBOX, inbox, &of_a, &a->error));
+        must(b, xmtp_client_consent(client_of(b), XMTP_CONSENT_INBOX, inbox, &of_b, &b->error));
+        if (s.is_decided[a->who][whom] && of_a != of_b) {
+            violation("devices %u and %u have consent %d and %d about person %u", a->number,
+                      b->number, (int)of_a, (int)of_b, whom);
+        }
+    }
+    must(a, xmtp_hmac_root(client_of(a), &a->error));
+    must(b, xmtp_hmac_root(client_of(b), &b->error));
+    if (memcmp(client_of(a)->hmac_root, client_of(b)->hmac_root, XMTP_HMAC_ROOT_LEN) != 0) {
+        violation("devices %u and %u have different HMAC roots", a->number, b->number);
+    }
+}
+
+static void check_devices(void)
+{
+    for (unsigned i = s.people; i < s.options.clients; i++) {
+        if (s.devices[i].is_here) {
+            check_twins(&s.devices[i - s.people], &s.devices[i]);
+        }
+    }
+}
+
 static void check_databases(void)
 {
     for (unsigned i = 0; i < s.options.clients; i++) {
@@ -688,12 +743,12 @@ static void report(uint64_t seed)
     printf("seed %llu: %u clients, %u steps, %d groups, %d DMs, %d of %d sends returned ok; of "
            "%llu calls "
            "%llu lost, %llu answers lost, %llu doubled, %llu late; %llu crashes, %llu restarts; "
-           "%zu of %zu secrets used up and gone\n",
+           "%zu of %zu secrets used up and gone; %zu decisions\n",
            (unsigned long long)seed, s.options.clients, s.options.steps, s.group_count,
            s.place_count - s.group_count, ok, s.send_count, (unsigned long long)c.calls,
            (unsigned long long)c.lost, (unsigned long long)c.answers_lost,
            (unsigned long long)c.doubled, (unsigned long long)c.late, (unsigned long long)c.crashes,
-           (unsigned long long)c.node_restarts, s.secrets_gone, s.secret_count);
+           (unsigned long long)c.node_restarts, s.secrets_gone, s.secret_count, s.decisions);
     (void)fflush(stdout);
 }
 
@@ -707,6 +762,7 @@ static void run_seed(uint64_t seed, const sim_options *options)
     }
     settle();
     check();
+    check_devices();
     check_databases();
     report(seed);
     sim_close();

@@ -80,6 +80,8 @@ typedef struct xmtp_network_device_options {
     const xmtp_network_device *person_of;
     /* Instead of the network's; must outlive the device. */
     const xmtp_env *env;
+    /* As in xmtp_client_options; must outlive the device. */
+    const xmtp_device_sync_options *device_sync;
     bool is_closed; /* not opened yet: xmtp_network_reopen does that */
 } xmtp_network_device_options;
 

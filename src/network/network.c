@@ -251,6 +251,7 @@ static xmtp_status start_agent(xmtp_network_device *d, xmtp_error *error)
     options.database_path = d->path;
     options.transport = &d->wire;
     options.env = d->env != NULL ? d->env : &d->net->env;
+    options.device_sync = d->device_sync;
     options.error = error;
     XMTP_TRY(xmtp_agent_open(&d->agent, &options));
     d->client = xmtp_agent_client(d->agent);
@@ -264,6 +265,7 @@ static xmtp_status start_client(xmtp_network_device *d, xmtp_error *error)
         .database_path = d->path,
         .transport = &d->wire,
         .env = d->env != NULL ? d->env : &d->net->env,
+        .device_sync = d->device_sync,
     };
     return xmtp_client_open(&d->client, &options, error);
 }
@@ -292,6 +294,7 @@ static xmtp_status set_up_device(xmtp_network_device *d, const xmtp_network_devi
 {
     xmtp_network *net = d->net;
     d->env = o->env;
+    d->device_sync = o->device_sync;
     d->faults = net->faults;
     d->lose_from = UINT64_MAX;
     (void)snprintf(d->path, sizeof d->path, "%s/%u.db", net->folder, ++net->device_count);

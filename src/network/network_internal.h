@@ -33,6 +33,7 @@ struct xmtp_network_device {
     char key[KEY_LEN + 1];
     char path[PATH_LEN_MAX];
     const xmtp_env *env; /* NULL: the network's */
+    const xmtp_device_sync_options *device_sync;
     bool is_agent;
     xmtp_agent_options agent_options;
     xmtp_client *client; /* of the agent, if it is one; NULL: closed */
