@@ -721,6 +721,13 @@ static void what_is_posted_to_an_agent_of_a_host_is_called(void **state)
 
 /* ---- a connection for clients without a host */
 
+static xmtp_status give_credential(void *context, xmtp_credential *out)
+{
+    (*(unsigned *)context)++;
+    *out = (xmtp_credential){.value = "Bearer of all"};
+    return XMTP_OK;
+}
+
 static void clients_share_one_connection(void **state)
 {
     (void)state;
@@ -737,6 +744,9 @@ static void clients_share_one_connection(void **state)
     assert_null(connection);
     assert_int_equal(xmtp_connection_open(&connection, url, "test/1", NULL, &error), XMTP_OK);
     xmtp_client *clients[2];
+    unsigned asked = 0;
+    const xmtp_credential_source source = {.context = &asked, .get = give_credential};
+    assert_int_equal(xmtp_connection_authorize(connection, &source, &error), XMTP_OK);
     for (size_t i = 0; i < 2; i++) {
         const xmtp_client_options own = {.transport = connection};
         assert_int_equal(xmtp_client_open(&clients[i], &own, &error), XMTP_OK);
@@ -753,6 +763,7 @@ static void clients_share_one_connection(void **state)
     xmtp_client_close(clients[0]);
     assert_int_equal(xmtp_client_sync(clients[1], &error), XMTP_OK);
     xmtp_client_close(clients[1]);
+    assert_int_equal(asked, 1); /* one credential for all of them */
     xmtp_connection_close(connection);
     xmtp_node_close(node);
 }

@@ -51,6 +51,8 @@ typedef struct xmtp_agent_options {
     const xmtp_env *env;
     const char *app_version;
     const xmtp_device_sync_options *device_sync;
+    /* Without registration put off and without light: an agent is registered and publishes. */
+    const struct xmtp_setup *setup;
     /* Instead of node_url, database_path, transport, env and app_version: the agent is one of many
      * in this host, and is run by xmtp_agent_run_all. It is closed before the host. */
     xmtp_host *host;

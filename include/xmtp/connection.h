@@ -16,6 +16,7 @@
 #define XMTP_CONNECTION_H
 
 #include <xmtp/client.h>
+#include <xmtp/credential.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -28,6 +29,11 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_connection_open(struct xmtp_transport 
                                                           const char *node_url,
                                                           const char *app_version,
                                                           const xmtp_env *env, xmtp_error *error);
+/* Calls and streams of all its clients that start from now on carry a credential of this source, for a
+ * gateway; see credential.h. Copied; its context must outlive the connection. XMTP_E_NOMEM. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_connection_authorize(struct xmtp_transport *connection,
+                                                               const xmtp_credential_source *source,
+                                                               xmtp_error *error);
 /* After all clients that use it were closed. Takes NULL. */
 XMTP_API void xmtp_connection_close(struct xmtp_transport *connection);
 

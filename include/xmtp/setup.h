@@ -50,7 +50,7 @@ typedef struct xmtp_setup {
     bool is_light;
     xmtp_log log; /* see telemetry.h */
     /* What a gateway wants to see, see credential.h; get NULL: nothing. Goes with node_url: a
-     * transport that is given has its own. */
+     * transport that is given has its own (xmtp_connection_authorize of connection.h). */
     xmtp_credential_source credentials;
     xmtp_chore_setup chores;
 } xmtp_setup;

@@ -114,6 +114,7 @@ static xmtp_status open_client(xmtp_agent *agent)
         .env = o->host != NULL ? o->env : agent->env,
         .app_version = o->app_version,
         .device_sync = o->device_sync,
+        .setup = o->setup,
     };
     XMTP_TRY(o->host != NULL
                  ? xmtp_host_client_open(o->host, &agent->client, &options, &agent->error)
@@ -149,6 +150,7 @@ xmtp_status xmtp_agent_open(xmtp_agent **out, const xmtp_agent_options *options)
         status = open_client(agent);
         agent->options.encryption_key = NULL; /* ours no longer; the caller may wipe it */
         agent->options.database_key = NULL;
+        agent->options.setup = NULL;
     }
     if (status != XMTP_OK) {
         (void)xmtp_fail_default(&agent->error, status, "agent not opened");

@@ -30,6 +30,15 @@ xmtp_status xmtp_connection_open(struct xmtp_transport **out, const char *node_u
     return XMTP_OK;
 }
 
+xmtp_status xmtp_connection_authorize(struct xmtp_transport *connection,
+                                      const xmtp_credential_source *source, xmtp_error *error)
+{
+    shared_connection *c = (shared_connection *)connection;
+    xmtp_error_clear(error);
+    xmtp_status status = xmtp_grpc_transport_authorize(&c->transport, c->env, source);
+    return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, "a credential");
+}
+
 void xmtp_connection_close(struct xmtp_transport *connection)
 {
     if (connection == NULL) {
