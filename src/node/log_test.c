@@ -118,6 +118,28 @@ static void checksum_matches_the_published_value(void **state)
     assert_int_equal(xmtp_node_crc32c(0, xmtp_bytes_of(zeros, 32)), 0x8a9136aaU);
 }
 
+/* Of every length around the steps, at every alignment. */
+static void checksums_of_the_processor_and_of_the_tables_agree(void **state)
+{
+    (void)state;
+    uint8_t bytes[300];
+    uint32_t random = 1;
+    if (!xmtp_node_crc32c_is_hardware()) {
+        skip(); /* there is one way only */
+    }
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        random = random * 1664525 + 1013904223;
+        bytes[i] = (uint8_t)(random >> 24);
+    }
+    for (size_t at = 0; at < 9; at++) {
+        for (size_t n = 0; n <= sizeof bytes - at; n++) {
+            xmtp_bytes in = xmtp_bytes_of(bytes + at, n);
+            uint32_t seed = random * (uint32_t)n;
+            assert_int_equal(xmtp_node_crc32c(seed, in), xmtp_node_crc32c_by_tables(seed, in));
+        }
+    }
+}
+
 static void what_was_appended_is_found_again(void **state)
 {
     (void)state;
@@ -437,6 +459,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checksum_matches_the_published_value),
+        cmocka_unit_test(checksums_of_the_processor_and_of_the_tables_agree),
         cmocka_unit_test(what_was_appended_is_found_again),
         cmocka_unit_test(a_tail_cut_anywhere_loses_only_the_batch_that_was_cut),
         cmocka_unit_test(a_flipped_byte_before_the_last_batch_is_refused_by_name),
