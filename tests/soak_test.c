@@ -1,12 +1,18 @@
 /* soak_test.c - no message is lost, doubled or out of order: many writers, many groups, subscribers
- * that stall and reconnect, and a node that is killed.
+ * that stall and reconnect, a node that is killed, a disk that fills up.
  *
  *     writers ----> node (a process of its own) ----> subscribers, each of some of the groups
  *                     ^ SIGKILL every few seconds, and started again on the same folder and port
+ *                     ^ room for a few more bytes only, in the middle of a batch, for a while
+ *
+ * The disk is full by RLIMIT_FSIZE of the node's process: no root is needed, and the write that
+ * finds it full is cut short as on a real one. At every other time the node is killed while it is
+ * full, and has to start on the full disk.
  *
  * Every message carries its number. A writer sends each until it is acknowledged; a subscriber
  * checks that the ids of each group ascend, also over reconnects and restarts, and at the end that
- * it has seen every number of its groups exactly once. Short by default; `./dev soak` runs it long.
+ * it has seen every number of its groups exactly once. Short by default; `./dev soak` runs it long,
+ * `./dev soak 20000 full` only the disk that fills, with so many messages.
  */
 #include "node/test_folder.h"
 #include "node/test_node.h"
@@ -14,9 +20,11 @@
 #include "rpc/grpc_transport.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,7 +37,8 @@ typedef struct plan {
     size_t writers;
     size_t subscribers;
     uint64_t kill_every_ms; /* 0: never */
-    size_t kill_after;      /* but not before so many more were acknowledged */
+    uint64_t fill_every_ms; /* 0: never; how long there is room */
+    size_t after;           /* but neither before so many more were acknowledged */
 } plan;
 
 typedef struct soak {
@@ -41,6 +50,8 @@ typedef struct soak {
     atomic_size_t acknowledged;
     atomic_size_t delivered;
     atomic_size_t kills;
+    size_t fills;
+    uint64_t room_len; /* how long a file of the node may be; 0: any length */
     atomic_bool has_failed;
 } soak;
 
@@ -70,6 +81,7 @@ static int run_node(const char *dir, const char *address)
     (void)sigaddset(&set, SIGTERM);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* as the program does: a full disk */
     if (xmtp_node_open(&node, &options, &error) != XMTP_OK) {
         (void)fprintf(stderr, "soak: node: %s\n", error.text);
         return 3;
@@ -79,10 +91,20 @@ static int run_node(const char *dir, const char *address)
     return 0;
 }
 
+/* Of a process, 0: this one. Soft, so that it can be lifted again. */
+static void limit_files(pid_t pid, uint64_t len)
+{
+    struct rlimit limit;
+    assert_int_equal(prlimit(pid, RLIMIT_FSIZE, NULL, &limit), 0);
+    limit.rlim_cur = len == 0 ? limit.rlim_max : len;
+    assert_int_equal(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
 static void start_node(soak *s)
 {
     s->node = fork();
     if (s->node == 0) {
+        limit_files(0, s->room_len);
         (void)execl("/proc/self/exe", "soak_test", "--node", s->folder.path, s->url + 7, NULL);
         _exit(127);
     }
@@ -106,6 +128,49 @@ static void kill_node(soak *s)
     }
     (void)atomic_fetch_add(&s->kills, 1);
     start_node(s);
+}
+
+/* ---- the disk */
+
+/* Where the newest segment ends. */
+static uint64_t log_end(const soak *s)
+{
+    char path[400];
+    char newest[64] = "";
+    struct stat st = {.st_size = 0};
+    (void)snprintf(path, sizeof path, "%s/log", s->folder.path);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    for (const struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (strstr(entry->d_name, ".seg") != NULL && strcmp(entry->d_name, newest) > 0) {
+            (void)snprintf(newest, sizeof newest, "%.60s", entry->d_name);
+        }
+    }
+    (void)closedir(dir);
+    (void)snprintf(path, sizeof path, "%s/log/%s", s->folder.path, newest);
+    (void)stat(path, &st);
+    return (uint64_t)st.st_size;
+}
+
+/* Room for part of a batch, then for nothing, then for all. */
+static void fill_disk(soak *s)
+{
+    s->fills++;
+    s->room_len = log_end(s) + 1000 + 997 * (s->fills % 8);
+    limit_files(s->node, s->room_len);
+    size_t before = atomic_load(&s->acknowledged);
+    sleep_ms(150);
+    if (s->fills % 2 == 0) {
+        kill_node(s);
+        sleep_ms(300);
+    }
+    size_t meanwhile = atomic_load(&s->acknowledged) - before;
+    if (meanwhile > 1000) { /* it holds few messages, and what was under way */
+        (void)fprintf(stderr, "soak: %zu messages were stored on a full disk\n", meanwhile);
+        atomic_store(&s->has_failed, true);
+    }
+    s->room_len = 0;
+    limit_files(s->node, 0);
 }
 
 /* ---- messages */
@@ -400,26 +465,28 @@ static void start_actor(actor *a, soak *s, size_t index, void *(*run)(void *))
 
 static void report(const soak *s, time_t started)
 {
-    print_message("%6ld s: %zu of %zu acknowledged, %zu delivered, %zu kills\n",
-                  (long)(time(NULL) - started), atomic_load(&((soak *)(uintptr_t)s)->acknowledged),
-                  s->plan.messages, atomic_load(&((soak *)(uintptr_t)s)->delivered),
-                  atomic_load(&((soak *)(uintptr_t)s)->kills));
+    print_message(
+        "%6ld s: %zu of %zu acknowledged, %zu delivered, %zu kills, disk full %zu times\n",
+        (long)(time(NULL) - started), atomic_load(&((soak *)(uintptr_t)s)->acknowledged),
+        s->plan.messages, atomic_load(&((soak *)(uintptr_t)s)->delivered),
+        atomic_load(&((soak *)(uintptr_t)s)->kills), s->fills);
 }
 
 static void wait_for_writers(soak *s, time_t started)
 {
+    const plan *p = &s->plan;
+    uint64_t every_ms = p->kill_every_ms + p->fill_every_ms; /* one of them is 0 */
     uint64_t ms = 0;
-    uint64_t killed_ms = 0;
-    size_t killed_at = 0;
+    uint64_t done_ms = 0;
+    size_t done_at = 0;
     while (atomic_load(&s->acknowledged) < s->plan.messages && !atomic_load(&s->has_failed)) {
         sleep_ms(20);
         ms += 20;
         size_t acknowledged = atomic_load(&s->acknowledged);
-        if (s->plan.kill_every_ms > 0 && ms - killed_ms >= s->plan.kill_every_ms &&
-            acknowledged - killed_at >= s->plan.kill_after) {
-            kill_node(s);
-            killed_ms = ms;
-            killed_at = acknowledged;
+        if (every_ms > 0 && ms - done_ms >= every_ms && acknowledged - done_at >= p->after) {
+            (p->fill_every_ms > 0 ? fill_disk : kill_node)(s);
+            done_ms = ms;
+            done_at = atomic_load(&s->acknowledged);
         }
         if (ms % 10000 == 0) {
             report(s, started);
@@ -478,35 +545,44 @@ static void run_soak(const plan *p)
     test_folder_remove(s.folder.path);
     assert_false(atomic_load(&s.has_failed));
     assert_int_equal(atomic_load(&s.acknowledged), p->messages);
+    assert_true(p->fill_every_ms == 0 || s.fills >= 3);
 }
 
-static plan plan_of(uint64_t kill_every_ms)
+static plan plan_of(void)
 {
     const char *text = getenv("XMTP_SOAK_MESSAGES");
     size_t messages = text == NULL ? 0 : strtoul(text, NULL, 10);
-    plan p = {.messages = 4000, .groups = 300, .writers = 8, .subscribers = 6};
+    plan p = {.messages = 4000, .groups = 300, .writers = 8, .subscribers = 6, .after = 600};
     if (messages > 0) {
         p = (plan){.messages = messages,
                    .groups = 10000,
                    .writers = WRITERS_MAX,
                    .subscribers = SUBSCRIBERS_MAX};
     }
-    p.kill_every_ms = kill_every_ms > 0 && messages > 0 ? 3000 : kill_every_ms;
-    p.kill_after = messages > 0 ? 0 : p.messages / 6;
     return p;
 }
 
 static void every_subscriber_gets_each_message_once_and_in_order(void **state)
 {
     (void)state;
-    plan p = plan_of(0);
+    plan p = plan_of();
     run_soak(&p);
 }
 
 static void nothing_acknowledged_is_lost_when_the_node_is_killed(void **state)
 {
     (void)state;
-    plan p = plan_of(20);
+    plan p = plan_of();
+    p.kill_every_ms = p.after > 0 ? 20 : 3000;
+    run_soak(&p);
+}
+
+static void nothing_acknowledged_is_lost_when_the_disk_is_full_now_and_then(void **state)
+{
+    (void)state;
+    plan p = plan_of();
+    p.fill_every_ms = p.messages < 100000 ? 20 : 1000;
+    p.after = p.messages < 100000 ? p.messages / 4 : 0;
     run_soak(&p);
 }
 
@@ -516,9 +592,13 @@ int main(int argc, char **argv)
         return run_node(argv[2], argv[3]);
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    if (getenv("XMTP_SOAK_ONLY") != NULL) {
+        cmocka_set_test_filter(getenv("XMTP_SOAK_ONLY"));
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_subscriber_gets_each_message_once_and_in_order),
         cmocka_unit_test(nothing_acknowledged_is_lost_when_the_node_is_killed),
+        cmocka_unit_test(nothing_acknowledged_is_lost_when_the_disk_is_full_now_and_then),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
