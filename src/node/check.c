@@ -5,8 +5,7 @@
 #include "base/status.h"
 #include "identity/association.h"
 #include "node/folder.h"
-#include "proto/identity.pb-c.h"
-#include "proto/message.h"
+#include "node/wire.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,6 +75,11 @@ static void check_order(check *c, const xmtp_node_record *record, uint32_t segme
     c->last_time_ns = record->time_ns;
 }
 
+static bool is_before(xmtp_node_position a, xmtp_node_position b)
+{
+    return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
+}
+
 static void check_index(check *c, const xmtp_node_record *record, xmtp_node_position at, size_t len)
 {
     if (c->folder->index == NULL) {
@@ -84,8 +88,9 @@ static void check_index(check *c, const xmtp_node_record *record, xmtp_node_posi
     xmtp_status status = xmtp_node_index_check(c->folder->index, record, at, (uint32_t)len);
     c->in_index += status == XMTP_OK ? 1 : 0;
     if (status == XMTP_E_NOT_FOUND) {
-        /* A running node may be about to drop it. */
-        if (c->folder->lock_fd >= 0) {
+        /* A running node may be about to drop it; one that was killed between log and index tells the
+         * index at its next start. */
+        if (c->folder->lock_fd >= 0 && is_before(at, c->folder->indexed)) {
             tell_at(c, at.segment, at.offset, "the index does not know it");
         }
     } else if (status != XMTP_OK) {
@@ -195,19 +200,13 @@ static xmtp_status apply_record(check *c, const xmtp_node_place *place, xmtp_ass
 {
     xmtp_arena arena;
     xmtp_node_record record;
-    void *p;
-    xmtp_arena_init(&arena, &c->folder->env->alloc, 8 * (size_t)place->len + 65536);
+    xmtp_bytes update;
+    xmtp_arena_init(&arena, &c->folder->env->alloc, (size_t)place->len + 64);
     xmtp_status status =
         xmtp_node_log_read(c->folder->log, place->position, place->len, &arena, &record, NULL);
+    status = status == XMTP_OK ? xmtp_node_wire_update(record.payload, &update) : status;
     if (status == XMTP_OK) {
-        status =
-            xmtp_proto_decode(&pb__get_identity_updates_response__identity_update_log__descriptor,
-                              &arena, record.payload, &p);
-    }
-    if (status == XMTP_OK) {
-        const Pb__GetIdentityUpdatesResponse__IdentityUpdateLog *entry = p;
-        status = xmtp_association_apply(state, xmtp_proto_bytes(entry->update), NULL,
-                                        XMTP_ASSOCIATION_ACCEPTED, NULL);
+        status = xmtp_association_apply(state, update, NULL, XMTP_ASSOCIATION_ACCEPTED, NULL);
     }
     xmtp_arena_reset(&arena);
     return status;
@@ -225,10 +224,9 @@ static xmtp_status replay(check *c, const uint8_t *inbox_id)
     XMTP_TRY(xmtp_association_new(&state, &c->folder->env->alloc));
     xmtp_status status = XMTP_OK;
     for (size_t i = 0; i < count && status == XMTP_OK; i++) {
-        bool is_published = places[i].position.segment < c->folder->end.segment ||
-                            (places[i].position.segment == c->folder->end.segment &&
-                             places[i].position.offset < c->folder->end.offset);
-        status = is_published ? apply_record(c, &places[i], state) : XMTP_OK;
+        if (is_before(places[i].position, c->folder->end)) {
+            status = apply_record(c, &places[i], state);
+        }
     }
     xmtp_association_free(state);
     return status;

@@ -60,12 +60,11 @@ static xmtp_status find_end(xmtp_node_folder *f, xmtp_error *error)
 /* What the index has seen was stored whole: when the log ends before that, it is damaged there. */
 static xmtp_status find_end_of_stopped(xmtp_node_folder *f, xmtp_error *error)
 {
-    xmtp_node_position indexed = f->end;
     XMTP_TRY(find_end(f, error));
     if (f->index != NULL &&
-        (indexed.segment > f->end.segment ||
-         (indexed.segment == f->end.segment && indexed.offset > f->end.offset))) {
-        f->end = indexed;
+        (f->indexed.segment > f->end.segment ||
+         (f->indexed.segment == f->end.segment && f->indexed.offset > f->end.offset))) {
+        f->end = f->indexed;
         f->torn_len = 0;
     }
     return XMTP_OK;
@@ -83,6 +82,7 @@ static xmtp_status open_index(xmtp_node_folder *f, xmtp_error *error)
     XMTP_TRY(status);
     XMTP_TRY(xmtp_node_index_state_get(f->index, &state));
     f->end = state.position;
+    f->indexed = state.position;
     return XMTP_OK;
 }
 

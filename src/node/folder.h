@@ -19,6 +19,7 @@ typedef struct xmtp_node_folder {
     xmtp_node_log *log;
     xmtp_node_index *index; /* NULL: none that can be trusted */
     xmtp_node_position end;
+    xmtp_node_position indexed; /* up to here the index has been told of the log */
     uint64_t torn_len; /* bytes of an unfinished write behind the end, in a stopped folder */
 } xmtp_node_folder;
 

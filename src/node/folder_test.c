@@ -126,6 +126,29 @@ static void an_index_that_differs_from_the_log_is_found(void **state)
     test_folder_remove(other.path);
 }
 
+/* As after a kill between the sync of the log and the change of the index. */
+static void an_index_that_is_behind_the_log_is_no_problem(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make_fast();
+    char path[400];
+    size_t n;
+    problems p;
+    xmtp_node_check_report report;
+    fill(folder.path, 1, 10);
+    path_in(path, &folder, "index/data.mdb");
+    unsigned char *older = test_file_read(path, &n);
+    fill(folder.path, 11, 3);
+    test_file_write(path, older, n);
+    free(older);
+    if (check(folder.path, &p, &report) != XMTP_OK) {
+        fail_msg("%s", p.first);
+    }
+    assert_int_equal(report.records, 15);
+    assert_true(report.has_index);
+    test_folder_remove(folder.path);
+}
+
 static void what_is_no_data_folder_is_refused(void **state)
 {
     (void)state;
@@ -319,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_sound_folder_has_no_problems_and_is_counted),
         cmocka_unit_test(every_flipped_byte_is_found),
         cmocka_unit_test(an_index_that_differs_from_the_log_is_found),
+        cmocka_unit_test(an_index_that_is_behind_the_log_is_no_problem),
         cmocka_unit_test(what_is_no_data_folder_is_refused),
         cmocka_unit_test(a_backup_copies_only_what_it_does_not_have),
         cmocka_unit_test(an_interrupted_backup_is_still_the_one_before),

@@ -11,8 +11,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "node/table.h"
-#include "proto/identity.pb-c.h"
-#include "proto/message.h"
+#include "node/wire.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -182,18 +181,11 @@ static xmtp_status visit_record(xmtp_node_inboxes *s, const xmtp_node_place *pla
 {
     xmtp_arena arena;
     xmtp_node_record record;
-    void *p;
-    xmtp_arena_init(&arena, &s->env->alloc, 8 * (size_t)place->len + 65536);
+    xmtp_bytes update;
+    xmtp_arena_init(&arena, &s->env->alloc, (size_t)place->len + 64);
     xmtp_status status = xmtp_node_archive_read(s->archive, place, &arena, &record, error);
-    if (status == XMTP_OK) {
-        status =
-            xmtp_proto_decode(&pb__get_identity_updates_response__identity_update_log__descriptor,
-                              &arena, record.payload, &p);
-    }
-    if (status == XMTP_OK) {
-        const Pb__GetIdentityUpdatesResponse__IdentityUpdateLog *entry = p;
-        status = visit(context, xmtp_proto_bytes(entry->update));
-    }
+    status = status == XMTP_OK ? xmtp_node_wire_update(record.payload, &update) : status;
+    status = status == XMTP_OK ? visit(context, update) : status;
     xmtp_arena_reset(&arena);
     return status;
 }

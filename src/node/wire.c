@@ -19,3 +19,16 @@ void xmtp_node_wire_payload(xmtp_writer *w, xmtp_node_kind kind, uint8_t flags, 
     xmtp_field_put_u64(w, 2, shown_time);
     xmtp_writer_put(w, body);
 }
+
+xmtp_status xmtp_node_wire_update(xmtp_bytes payload, xmtp_bytes *update)
+{
+    enum { FIELD_UPDATE = 3 };
+    xmtp_reader r = xmtp_reader_of(payload);
+    xmtp_field f;
+    while (r.n > 0 && xmtp_field_next(&r, &f) == XMTP_OK) {
+        if (f.number == FIELD_UPDATE && xmtp_field_bytes(&f, update) == XMTP_OK) {
+            return XMTP_OK;
+        }
+    }
+    return XMTP_E_CORRUPT;
+}

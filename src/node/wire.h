@@ -19,4 +19,8 @@
 void xmtp_node_wire_payload(xmtp_writer *w, xmtp_node_kind kind, uint8_t flags, uint64_t id,
                             uint64_t time_ns, xmtp_bytes body);
 
+/* The IdentityUpdate in the payload of an IDENTITY_UPDATE record, as it was received. A view.
+ * XMTP_E_CORRUPT: there is none. */
+xmtp_status xmtp_node_wire_update(xmtp_bytes payload, xmtp_bytes *update);
+
 #endif
