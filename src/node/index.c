@@ -16,6 +16,8 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -454,14 +456,30 @@ xmtp_status xmtp_node_index_put(xmtp_node_index_txn *t, const xmtp_node_record *
     return XMTP_E_CORRUPT;
 }
 
+enum { ROOM_MIN = 4 * 1024 * 1024 };
+
+static bool has_little_room(const xmtp_node_index *index)
+{
+    struct statvfs st;
+    return statvfs(index->dir, &st) == 0 && (uint64_t)st.f_bavail * st.f_frsize < ROOM_MIN;
+}
+
+/* By a limit on the length of files (ulimit -f), which is a full disk for us. */
+static bool is_near_limit(const xmtp_node_index *index)
+{
+    char path[XMTP_NODE_INDEX_PATH_MAX];
+    struct rlimit limit;
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/data.mdb", index->dir);
+    return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+           stat(path, &st) == 0 && (uint64_t)st.st_size + ROOM_MIN > limit.rlim_cur;
+}
+
 /* A write that the disk had only half the room for is EIO in LMDB. Nothing of the transaction is in
  * then, as after ENOSPC. */
 static int commit_code(const xmtp_node_index *index, int code)
 {
-    enum { ROOM_MIN = 4 * 1024 * 1024 };
-    struct statvfs st;
-    bool is_full = code == EIO && statvfs(index->dir, &st) == 0 &&
-                   (uint64_t)st.f_bavail * st.f_frsize < ROOM_MIN;
+    bool is_full = code == EIO && (has_little_room(index) || is_near_limit(index));
     return is_full ? ENOSPC : code;
 }
 
