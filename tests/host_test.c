@@ -349,6 +349,71 @@ static void a_cut_wire_is_mended_and_nothing_is_lost(void **state)
     house_end(&h);
 }
 
+static void what_could_not_be_sent_goes_out_with_a_later_poll(void **state)
+{
+    (void)state;
+    house h;
+    person receiver;
+    xmtp_conversation_id dm;
+    house_open(&h);
+    person_open(&receiver, &net);
+    xmtp_client *client = resident(&h, NULL);
+    assert_ok(&h, xmtp_client_dm(client, xmtp_client_address(receiver.client), &dm, &h.error));
+    poll_quietly(&h);
+    h.wire.how = CUT_BEFORE;
+    h.wire.cut_from = h.wire.calls + 1;
+    h.wire.cut_count = UINT64_MAX / 2;
+    assert_int_equal(xmtp_client_send_text(client, &dm, "late", NULL, &h.error), XMTP_E_NETWORK);
+    xmtp_host_park_all(h.host);
+    h.wire.cut_from = 0;
+    network_advance(&net, 10);
+    poll_quietly(&h);
+    network_advance(&net, 10);
+    poll_quietly(&h);
+    sync_all(&receiver);
+    assert_texts(&receiver, &dm, "late|");
+    person_close(&receiver);
+    house_end(&h);
+}
+
+static uint64_t rotation_of(xmtp_client *client)
+{
+    xmtp_arena arena;
+    xmtp_identity_row row;
+    xmtp_scratch(client, &arena);
+    assert_int_equal(xmtp_identity_read(client->db, &arena, &row), XMTP_OK);
+    xmtp_arena_reset(&arena);
+    return row.next_rotation_ns;
+}
+
+/* Its chores are done when they are due, and not before. */
+static void a_parked_client_renews_its_key_package_after_a_welcome(void **state)
+{
+    (void)state;
+    house h;
+    person sender;
+    xmtp_conversation_id dm;
+    house_open(&h);
+    person_open(&sender, &net);
+    xmtp_client *client = resident(&h, NULL);
+    let_rest(&h);
+    uint64_t wakes = counts_of(&h).wakes;
+    network_advance(&net, 900);
+    poll_quietly(&h);
+    assert_int_equal(counts_of(&h).wakes, wakes); /* nothing was due */
+    dm_with(&sender, client, &dm);
+    poll_quietly(&h);
+    uint64_t soon_ns = rotation_of(client);
+    assert_true(soon_ns <= net.clock_ns + 5 * UINT64_C(1000000000));
+    xmtp_host_park_all(h.host);
+    assert_int_equal(counts_of(&h).awake, 0);
+    network_advance(&net, 10);
+    poll_quietly(&h);
+    assert_true(rotation_of(client) > soon_ns);
+    person_close(&sender);
+    house_end(&h);
+}
+
 static void one_client_without_its_file_does_not_stop_the_others(void **state)
 {
     (void)state;
@@ -418,6 +483,29 @@ static void topics_above_the_limit_of_a_stream_get_another(void **state)
     assert_int_equal(counts_of(&h).streams, 0);
     person_close(&sender);
     house_end(&h);
+}
+
+static void a_node_that_takes_fewer_topics_is_asked_for_fewer(void **state)
+{
+    (void)state;
+    enum { SOME = 20 };
+    house h = {0};
+    xmtp_node *node;
+    xmtp_transport transport;
+    const xmtp_node_options node_options = {.limits = {.filters = 8}};
+    const xmtp_host_options options = {.transport = &transport};
+    assert_ok(&h, xmtp_node_open(&node, &node_options, &h.error));
+    assert_int_equal(xmtp_node_transport(node, &transport), XMTP_OK);
+    assert_ok(&h, xmtp_host_open(&h.host, &options, &h.error));
+    for (size_t i = 0; i < SOME; i++) {
+        (void)resident(&h, NULL);
+    }
+    poll_quietly(&h);
+    assert_int_equal(counts_of(&h).topics, SOME);
+    assert_int_equal(counts_of(&h).streams, 4); /* of five: 20 and 10 were refused */
+    xmtp_host_close(h.host);
+    transport.close(transport.context);
+    xmtp_node_close(node);
 }
 
 static void wake_ends_a_poll(void **state)
@@ -778,8 +866,11 @@ int main(void)
         WITH_NETWORK(clients_close_in_any_order_and_with_their_host),
         WITH_NETWORK(members_of_one_group_share_its_topic_and_each_gets_all),
         WITH_NETWORK(a_cut_wire_is_mended_and_nothing_is_lost),
+        WITH_NETWORK(what_could_not_be_sent_goes_out_with_a_later_poll),
+        WITH_NETWORK(a_parked_client_renews_its_key_package_after_a_welcome),
         WITH_NETWORK(one_client_without_its_file_does_not_stop_the_others),
         WITH_NETWORK(topics_above_the_limit_of_a_stream_get_another),
+        cmocka_unit_test(a_node_that_takes_fewer_topics_is_asked_for_fewer),
         WITH_NETWORK(wake_ends_a_poll),
         WITH_NETWORK(after_a_crash_everything_comes_once),
         WITH_NETWORK(an_identity_without_a_key_leaves_nothing_behind),

@@ -382,6 +382,7 @@ void xmtp_host_wake(xmtp_host *host)
 
 void xmtp_host_park_all(xmtp_host *host)
 {
+    host_seats_look(host);
     for (xmtp_list *l = host->awake.next, *next; l != &host->awake; l = next) {
         host_seat *seat = XMTP_LIST_OF(l, host_seat, awake);
         next = l->next;

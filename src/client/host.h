@@ -158,7 +158,9 @@ xmtp_status host_seat_join(host_seat *seat, xmtp_error *error);
 void host_seat_news(host_seat *seat);
 /* Whatever its client can do without. Nothing while it is in the middle of something. */
 void host_seat_park(host_seat *seat);
-/* Chores that are due, for some; parks who is idle. */
+/* Clients that were used since the last look: what they follow now, and when their chores are due. */
+void host_seats_look(xmtp_host *host);
+/* The same, then chores that are due, for some; parks who is idle. */
 void host_seats_work(xmtp_host *host);
 /* When host_seats_work has something to do. */
 uint64_t host_seats_next_ns(const xmtp_host *host);

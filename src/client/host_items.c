@@ -274,7 +274,7 @@ static void take_from_lane(xmtp_host *host, host_kind kind, host_lane *lane)
     }
     xmtp_arena_reset(&t.arena);
     if (t.ended != XMTP_OK) {
-        host_lane_lost(host, kind, lane, XMTP_E_NETWORK, &t.why);
+        host_lane_lost(host, kind, lane, t.ended, &t.why);
     }
 }
 

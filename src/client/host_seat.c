@@ -312,11 +312,14 @@ static uint64_t due_of(const host_seat *seat)
 void host_seat_park(host_seat *seat)
 {
     xmtp_client *client = seat->client;
-    if (!xmtp_database_is_parked(client->db) && !xmtp_database_park(client->db)) {
-        seat->used_ns = host_now_ns(seat->host); /* a poll in a callback: later */
+    bool is_closed = xmtp_database_is_parked(client->db) || xmtp_database_park(client->db);
+    if (is_closed) {
+        leave_opened(seat);
+    }
+    if (!is_closed || client->stream.is_stale) {
+        seat->used_ns = host_now_ns(seat->host); /* in the middle of something: later */
         return;
     }
-    leave_opened(seat);
     leave_awake(seat);
     xmtp_cache_forget_all(client);
     xmtp_states_trim(client, 0);
@@ -331,13 +334,15 @@ void host_seat_park(host_seat *seat)
 /* ---- each poll */
 
 /* Clients that were used since the last poll: whom they follow now, and when they rest. */
-static void look_at_awake(xmtp_host *host, uint64_t now_ns)
+void host_seats_look(xmtp_host *host)
 {
+    uint64_t now_ns = host_now_ns(host);
     for (xmtp_list *l = host->awake.next; l != &host->awake; l = l->next) {
         host_seat *seat = XMTP_LIST_OF(l, host_seat, awake);
         xmtp_error why = {0};
         if (xmtp_database_uses(seat->client->db) != seat->uses_seen) {
             note_activity(seat, now_ns);
+            seat->uses_seen = xmtp_database_uses(seat->client->db);
         }
         bool is_pressing = seat->client->has_leavers || seat->client->device_sync.is_due;
         if (is_pressing && seat->back_off_ns == 0) {
@@ -391,7 +396,7 @@ static void park_idle(xmtp_host *host, uint64_t now_ns)
 void host_seats_work(xmtp_host *host)
 {
     uint64_t now_ns = host_now_ns(host);
-    look_at_awake(host, now_ns);
+    host_seats_look(host);
     work_due(host, now_ns);
     park_idle(host, now_ns);
 }

@@ -10,8 +10,9 @@
 #include <search.h>
 
 enum {
-    LANES_MAX = 45,  /* of each kind: servers take 100 streams on a connection */
-    TOPICS_FEW = 64, /* a refusal of so few is not about their number */
+    LANES_MAX = 45, /* of each kind: servers take 100 streams on a connection */
+    TOPICS_FEW = 4, /* a refusal of so few is not about their number */
+    LEFT_FEW = 64,  /* not worth another stream */
 };
 
 static const uint64_t BACK_OFF_MAX_NS = 30 * XMTP_SECOND_NS;
@@ -320,13 +321,27 @@ static void dissolve(xmtp_host *host, host_kind kind, host_lane *lane)
     free_lane(host, feed, lane);
 }
 
+/* A refusal may mean that it was too much at once: some nodes tell when it is opened, others then. */
+static bool ask_for_less(xmtp_host *host, xmtp_status status, size_t asked)
+{
+    if (status != XMTP_E_RPC_INVALID || asked <= TOPICS_FEW) {
+        return false;
+    }
+    host->topics_max = asked / 2;
+    return true;
+}
+
 void host_lane_lost(xmtp_host *host, host_kind kind, host_lane *lane, xmtp_status status,
                     const xmtp_error *why)
 {
+    size_t asked = lane->count + lane->left;
     dissolve(host, kind, lane);
+    if (ask_for_less(host, status, asked)) {
+        return;
+    }
     host->back_off_ns = host_back_off(host->back_off_ns, BACK_OFF_MAX_NS);
     host->retry_at_ns = host_now_ns(host) + host->back_off_ns;
-    host_note_trouble(host, NULL, status, why);
+    host_note_trouble(host, NULL, XMTP_E_NETWORK, why);
 }
 
 void host_feeds_close(xmtp_host *host)
@@ -408,17 +423,6 @@ static xmtp_status open_lane(xmtp_host *host, host_kind kind, size_t *asked, xmt
     return XMTP_OK;
 }
 
-/* A refusal may mean that it was too much at once. */
-static bool ask_for_less(xmtp_host *host, xmtp_status status, size_t asked)
-{
-    bool is_refused = status == XMTP_E_RPC_INVALID || status == XMTP_E_RPC_EXHAUSTED;
-    if (!is_refused || asked <= TOPICS_FEW) {
-        return false;
-    }
-    host->topics_max = asked / 2;
-    return true;
-}
-
 /* Streams that bring mostly what nobody follows any more. */
 static void renew_lanes(xmtp_host *host, host_kind kind)
 {
@@ -426,7 +430,7 @@ static void renew_lanes(xmtp_host *host, host_kind kind)
     for (xmtp_list *l = feed->lanes.next, *next; l != &feed->lanes; l = next) {
         host_lane *lane = XMTP_LIST_OF(l, host_lane, list);
         next = l->next;
-        if (lane->left > lane->count + TOPICS_FEW || lane->count == 0) {
+        if (lane->left > lane->count + LEFT_FEW || lane->count == 0) {
             dissolve(host, kind, lane);
         }
     }
