@@ -148,9 +148,12 @@ static xmtp_status group_members(group_command *c)
         cli_print_json(object);
         return status;
     }
+    const char *standing = conversation.state == XMTP_MEMBERSHIP_RESTORED
+                               ? "  (restored from an archive, to be read only)"
+                               : "  (no longer a member)";
     printf("%s  epoch %" PRIu64 "%s\n",
            conversation.name[0] == '\0' ? "(no name)" : conversation.name, conversation.epoch,
-           conversation.is_active ? "" : "  (no longer a member)");
+           conversation.is_active ? "" : standing);
     return xmtp_client_members(c->client, &c->group, print_member, NULL, c->error);
 }
 
