@@ -24,7 +24,7 @@
 #include <xmtp/host.h>
 #include <xmtp/node.h>
 
-enum { ADDRESS_LEN = 42, WOKEN = 100, GOAL_KB = 50 };
+enum { ADDRESS_LEN = 42, WOKEN = 100, GOAL_KB = 50, LOSSES_MAX = 100 };
 
 static const uint64_t QUIET_NS = UINT64_C(300000000);
 
@@ -198,13 +198,16 @@ static void start_host(bench *b)
 static size_t poll_quiet(bench *b)
 {
     size_t news = 0;
+    int losses = 0;
     for (;;) {
         xmtp_client *client;
         xmtp_status status = xmtp_host_poll(b->host, QUIET_NS, &client, &b->error);
         if (status == XMTP_E_TIMEOUT) {
             return news;
         }
-        check(b, "poll", status);
+        if (status != XMTP_E_NETWORK || ++losses > LOSSES_MAX) { /* it reconnects */
+            check(b, "poll", status);
+        }
         news += client != NULL;
     }
 }
@@ -216,16 +219,21 @@ static void open_one(bench *b)
     check(b, "client", xmtp_host_client_open(b->host, out, &options, &b->error));
 }
 
-static void call(bench *b, size_t first, size_t count)
+/* Everybody from first on is written to. In between the host polls, as a host does: a connection that
+ * nobody serves is closed by the node. How many news there were. */
+static size_t call(bench *b, size_t first, size_t count)
 {
     char done;
+    size_t news = 0;
     for (size_t i = first; i < first + count; i++) {
         const char *address = xmtp_client_address(b->clients[i]);
         if (write(b->to_caller, address, ADDRESS_LEN) != ADDRESS_LEN ||
             read(b->from_caller, &done, 1) != 1) {
             die("caller is gone", NULL);
         }
+        news += (i - first) % WOKEN == WOKEN - 1 ? poll_quiet(b) : 0;
     }
+    return news;
 }
 
 /* ---- rows */
@@ -246,9 +254,9 @@ static base measure(void)
 static double wake_ms(bench *b)
 {
     size_t count = b->count < WOKEN ? b->count : WOKEN;
-    call(b, 0, count);
     double start = cpu_ms();
-    size_t news = poll_quiet(b);
+    size_t news = call(b, 0, count);
+    news += poll_quiet(b);
     double ms = cpu_ms() - start;
     if (news != count) {
         fprintf(stderr, "bench_host: %zu of %zu messages came\n", news, count);
@@ -266,7 +274,7 @@ static bool row(bench *b, size_t clients, const base *before)
     }
     double open_ms = (cpu_ms() - start) / (double)(clients - first);
     (void)poll_quiet(b);
-    call(b, first, clients - first);
+    (void)call(b, first, clients - first);
     (void)poll_quiet(b);
     xmtp_host_park_all(b->host);
     base now = measure();
@@ -316,6 +324,8 @@ int main(void)
     }
     end(&b);
     printf("goal of %d KB for an idle client among 1,000 and more: %s\n", GOAL_KB,
-           holds ? "holds" : "missed");
+           max < 1000 ? "not measured"
+           : holds    ? "holds"
+                      : "missed");
     return holds ? 0 : 1;
 }
