@@ -67,6 +67,15 @@ static void begin_close(scene *s)
     assert_int_equal(s->h2.goaway, 0); /* NO_ERROR */
 }
 
+/* The same where nothing runs on the client's connection: it says nothing more, since the node may
+ * have closed it already. */
+static void begin_close_idle(scene *s)
+{
+    struct pollfd fd = {.fd = s->h2.peer.fd, .events = POLLIN};
+    assert_int_equal(pthread_create(&s->closer, NULL, close_node, s->node), 0);
+    assert_int_equal(poll(&fd, 1, H2_WAIT_MS), 1); /* the goodbye */
+}
+
 static void end_scene(scene *s)
 {
     (void)pthread_join(s->closer, NULL);
@@ -216,7 +225,7 @@ static void a_peer_that_never_answers_holds_nothing_up(void **state)
     assert_true(peer_hear(&deaf, PEER_WAIT_MS)); /* it was taken in */
     wait_until_heard(&s);
     uint64_t start = now_ms();
-    begin_close(&s);
+    begin_close_idle(&s);
     end_scene(&s);
     assert_true(now_ms() - start < 30000); /* a quarter of a second, on an idle machine */
     peer_close(&deaf);
@@ -233,7 +242,7 @@ static void an_upload_under_way_is_finished(void **state)
                              "Expect: 100-continue\r\n\r\n"));
     assert_true(peer_wait(&p, "HTTP/1.1 100 "));
     assert_true(peer_say(&p, "half"));
-    begin_close(&s);
+    begin_close_idle(&s);
     assert_true(peer_say(&p, "half"));
     assert_true(peer_wait(&p, "HTTP/1.1 200 "));
     assert_true(peer_wait_end(&p));
