@@ -228,6 +228,16 @@ static xmtp_status person_try_open(person *p)
         }                                                                                          \
     } while (0)
 
+/* The call fails with this status, and its sentence has this part. */
+#define assert_refused(p, call, expected, part)                                                    \
+    do {                                                                                           \
+        assert_int_equal((call), (expected));                                                      \
+        assert_int_equal((p)->error.status, (expected));                                           \
+        if (strstr((p)->error.text, (part)) == NULL) {                                             \
+            fail_msg("'%s' does not tell '%s'", (p)->error.text, (part));                          \
+        }                                                                                          \
+    } while (0)
+
 static void person_new_key(person *p)
 {
     uint8_t sk[32];

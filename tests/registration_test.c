@@ -31,15 +31,6 @@ static void stranger(person *p, char address[XMTP_ADDRESS_LEN + 1], xmtp_account
     *only_name = (xmtp_account_signer){.kind = XMTP_ACCOUNT_WALLET, .identifier = address};
 }
 
-#define assert_refused(p, call, expected, part)                                                    \
-    do {                                                                                           \
-        assert_int_equal((call), (expected));                                                      \
-        assert_int_equal((p)->error.status, (expected));                                           \
-        if (strstr((p)->error.text, (part)) == NULL) {                                             \
-            fail_msg("'%s' does not tell '%s'", (p)->error.text, (part));                          \
-        }                                                                                          \
-    } while (0)
-
 /* ---- registering later */
 
 static void a_client_may_open_first_and_register_later(void **state)

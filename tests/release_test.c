@@ -3,14 +3,6 @@
 
 #include <xmtp/setup.h>
 
-#define assert_refused(p, call, expected, part)                                                    \
-    do {                                                                                           \
-        assert_int_equal((call), (expected));                                                      \
-        if (strstr((p)->error.text, (part)) == NULL) {                                             \
-            fail_msg("'%s' does not tell '%s'", (p)->error.text, (part));                          \
-        }                                                                                          \
-    } while (0)
-
 static void release(person *p)
 {
     assert_ok(p, xmtp_client_release_database(p->client, &p->error));

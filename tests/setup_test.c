@@ -4,14 +4,6 @@
 
 #include <xmtp/setup.h>
 
-#define assert_refused(p, call, expected, part)                                                    \
-    do {                                                                                           \
-        assert_int_equal((call), (expected));                                                      \
-        if (strstr((p)->error.text, (part)) == NULL) {                                             \
-            fail_msg("'%s' does not tell '%s'", (p)->error.text, (part));                          \
-        }                                                                                          \
-    } while (0)
-
 /* ---- names of networks */
 
 static void networks_have_the_official_names(void **state)

@@ -8,14 +8,6 @@
 #include <xmtp/setup.h>
 #include <xmtp/signature_request.h>
 
-#define assert_refused(p, call, expected, part)                                                    \
-    do {                                                                                           \
-        assert_int_equal((call), (expected));                                                      \
-        if (strstr((p)->error.text, (part)) == NULL) {                                             \
-            fail_msg("'%s' does not tell '%s'", (p)->error.text, (part));                          \
-        }                                                                                          \
-    } while (0)
-
 /* What a wallet far away makes of the text. */
 static void sign_far_away(const char *key, const char *text, uint8_t signature[65],
                           xmtp_account_signature *made)

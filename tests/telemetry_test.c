@@ -5,14 +5,6 @@
 
 #include <xmtp/setup.h>
 
-#define assert_refused(p, call, expected, part)                                                    \
-    do {                                                                                           \
-        assert_int_equal((call), (expected));                                                      \
-        if (strstr((p)->error.text, (part)) == NULL) {                                             \
-            fail_msg("'%s' does not tell '%s'", (p)->error.text, (part));                          \
-        }                                                                                          \
-    } while (0)
-
 /* ---- statistics */
 
 static xmtp_api_statistics counts_of(const person *p)

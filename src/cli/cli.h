@@ -117,6 +117,8 @@ void cli_hex(char *out, const uint8_t *p, size_t n);
 cJSON *cli_message_json(const xmtp_message *message);
 void cli_add_u64(cJSON *object, const char *name, uint64_t value); /* 64 bits are texts in JSON */
 void cli_print_json(cJSON *object); /* one line, flushed; deletes the object */
+/* The value alone on a line, or as an object with this one name. */
+void cli_print_field(const cli_options *options, const char *name, const char *value);
 struct xmtp_inbox_state;
 void cli_print_inbox(const cli_options *options, const struct xmtp_inbox_state *state);
 void cli_print_message(const cli_options *options, const xmtp_message *message);

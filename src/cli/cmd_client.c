@@ -52,17 +52,6 @@ static xmtp_status print_state(client_command *c, const char *inbox_id)
     return XMTP_OK;
 }
 
-static void print_field(const client_command *c, const char *name, const char *value)
-{
-    if (!c->options->json) {
-        printf("%s\n", value);
-        return;
-    }
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, name, value);
-    cli_print_json(object);
-}
-
 /* ---- asking */
 
 static xmtp_status find_inbox(client_command *c, const char *name, char out[HEX_32 + 1])
@@ -79,7 +68,7 @@ static xmtp_status inbox_id(client_command *c)
 {
     char id[HEX_32 + 1];
     XMTP_TRY(find_inbox(c, c->arguments[0], id));
-    print_field(c, "inbox", id);
+    cli_print_field(c->options, "inbox", id);
     return XMTP_OK;
 }
 
@@ -160,7 +149,7 @@ static xmtp_status sign(client_command *c)
     char hex[2 * XMTP_SIGNATURE_BYTES + 1];
     XMTP_TRY(xmtp_client_sign(c->client, c->arguments[0], signature, c->error));
     cli_hex(hex, signature, sizeof signature);
-    print_field(c, "signature", hex);
+    cli_print_field(c->options, "signature", hex);
     return XMTP_OK;
 }
 
@@ -182,7 +171,7 @@ static xmtp_status verify_signature(client_command *c)
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "this installation has not signed this text");
     }
-    print_field(c, "signed_by", c->arguments[2]);
+    cli_print_field(c->options, "signed_by", c->arguments[2]);
     return XMTP_OK;
 }
 

@@ -30,21 +30,10 @@ typedef struct devices_command {
     xmtp_error *error;
 } devices_command;
 
-static void print_word(const devices_command *c, const char *name, const char *value)
-{
-    if (!c->options->json) {
-        printf("%s\n", value);
-        return;
-    }
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, name, value);
-    cli_print_json(object);
-}
-
 static xmtp_status devices_sync(devices_command *c)
 {
     XMTP_TRY(xmtp_client_sync_devices(c->client, c->error));
-    print_word(c, "synced", xmtp_client_installation_id(c->client));
+    cli_print_field(c->options, "synced", xmtp_client_installation_id(c->client));
     return XMTP_OK;
 }
 
@@ -53,7 +42,7 @@ static xmtp_status devices_request(devices_command *c)
     char pin[XMTP_SYNC_PIN_LEN + 1];
     XMTP_TRY(xmtp_client_sync_devices(c->client, c->error));
     XMTP_TRY(xmtp_client_sync_request(c->client, NULL, NULL, pin, c->error));
-    print_word(c, "pin", pin);
+    cli_print_field(c->options, "pin", pin);
     return XMTP_OK;
 }
 
@@ -61,7 +50,7 @@ static xmtp_status devices_send(devices_command *c)
 {
     XMTP_TRY(xmtp_client_sync_devices(c->client, c->error));
     XMTP_TRY(xmtp_client_sync_archive_send(c->client, NULL, NULL, c->argument, c->error));
-    print_word(c, "pin", c->argument);
+    cli_print_field(c->options, "pin", c->argument);
     return XMTP_OK;
 }
 

@@ -25,6 +25,17 @@ void cli_print_json(cJSON *object)
     cJSON_Delete(object);
 }
 
+void cli_print_field(const cli_options *options, const char *name, const char *value)
+{
+    if (!options->json) {
+        printf("%s\n", value);
+        return;
+    }
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, name, value);
+    cli_print_json(object);
+}
+
 /* 64-bit numbers do not fit a JSON number: decimal strings, as in proto3 JSON. */
 void cli_add_u64(cJSON *object, const char *name, uint64_t value)
 {

@@ -118,15 +118,5 @@ xmtp_status xmtp_sync_messages(xmtp_database *db, uint64_t after_ns, size_t limi
                                             " ORDER BY m.sent_ns DESC, m.id DESC LIMIT ?");
     xmtp_query_bind_u64(&q, after_ns);
     xmtp_query_bind_u64(&q, limit);
-    bool has_row = false;
-    xmtp_status status = xmtp_query_step(&q, &has_row);
-    while (status == XMTP_OK && has_row && *count < limit) {
-        status = xmtp_message_read_row(&q, arena, &(*rows)[*count]);
-        if (status == XMTP_OK) {
-            (*count)++;
-            status = xmtp_query_step(&q, &has_row);
-        }
-    }
-    xmtp_query_end(&q);
-    return status;
+    return xmtp_message_read_rows(&q, arena, limit, *rows, count);
 }

@@ -13,5 +13,8 @@
     " LEFT JOIN inboxes AS i ON i.inbox_id = m.sender_inbox"
 
 xmtp_status xmtp_message_read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_message_row *out);
+/* All rows, but no more than limit; ends the query. */
+xmtp_status xmtp_message_read_rows(xmtp_query *q, xmtp_arena *arena, size_t limit,
+                                   xmtp_message_row *rows, size_t *count);
 
 #endif

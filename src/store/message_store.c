@@ -158,6 +158,23 @@ xmtp_status xmtp_message_read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_m
     return xmtp_query_bytes(q, 16, arena, &out->reference);
 }
 
+xmtp_status xmtp_message_read_rows(xmtp_query *q, xmtp_arena *arena, size_t limit,
+                                   xmtp_message_row *rows, size_t *count)
+{
+    *count = 0;
+    bool has_row = false;
+    xmtp_status status = xmtp_query_step(q, &has_row);
+    while (status == XMTP_OK && has_row && *count < limit) {
+        status = xmtp_message_read_row(q, arena, &rows[*count]);
+        if (status == XMTP_OK) {
+            (*count)++;
+            status = xmtp_query_step(q, &has_row);
+        }
+    }
+    xmtp_query_end(q);
+    return status;
+}
+
 xmtp_status xmtp_message_find(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
                               xmtp_message_row *out)
 {
@@ -316,20 +333,13 @@ static xmtp_query start_page(xmtp_database *db, const xmtp_message_page *page)
 xmtp_status xmtp_message_page_next(xmtp_database *db, xmtp_message_page *page, xmtp_arena *arena,
                                    xmtp_message_row *rows, size_t *count)
 {
-    *count = 0;
     xmtp_query q = start_page(db, page);
-    bool has_row = false;
-    xmtp_status status = xmtp_query_step(&q, &has_row);
-    while (status == XMTP_OK && has_row) {
-        status = xmtp_message_read_row(&q, arena, &rows[*count]);
-        if (status == XMTP_OK) {
-            page->sent_ns = rows[*count].sent_ns;
-            page->sequence = rows[*count].sequence;
-            page->row = rows[*count].row;
-            (*count)++;
-            status = xmtp_query_step(&q, &has_row);
-        }
+    XMTP_TRY(xmtp_message_read_rows(&q, arena, page->limit, rows, count));
+    if (*count > 0) {
+        const xmtp_message_row *last = &rows[*count - 1];
+        page->sent_ns = last->sent_ns;
+        page->sequence = last->sequence;
+        page->row = last->row;
     }
-    xmtp_query_end(&q);
-    return status;
+    return XMTP_OK;
 }

@@ -46,17 +46,7 @@ xmtp_status xmtp_message_references(xmtp_database *db, xmtp_bytes message_id, ui
     xmtp_query_bind_bytes(&q, message_id);
     xmtp_query_bind_u64(&q, content_type);
     xmtp_query_bind_u64(&q, capacity);
-    bool has_row = false;
-    xmtp_status status = xmtp_query_step(&q, &has_row);
-    while (status == XMTP_OK && has_row && *count < capacity) {
-        status = xmtp_message_read_row(&q, arena, &(*rows)[*count]);
-        if (status == XMTP_OK) {
-            (*count)++;
-            status = xmtp_query_step(&q, &has_row);
-        }
-    }
-    xmtp_query_end(&q);
-    return status;
+    return xmtp_message_read_rows(&q, arena, capacity, *rows, count);
 }
 
 xmtp_status xmtp_message_original(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
