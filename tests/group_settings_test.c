@@ -8,14 +8,6 @@ static xmtp_conversation_details details_of(person *p, const xmtp_conversation_i
     return details;
 }
 
-static void assert_refused(person *p, xmtp_status status, xmtp_status expected, const char *text)
-{
-    assert_string_equal(xmtp_status_name(status), xmtp_status_name(expected));
-    if (strstr(p->error.text, text) == NULL) {
-        fail_msg("\"%s\" does not say \"%s\"", p->error.text, text);
-    }
-}
-
 static void every_text_of_a_group_reaches_the_others(void **state)
 {
     (void)state;

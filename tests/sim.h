@@ -248,4 +248,27 @@ static void sim_close(void)
     free(s.sends);
 }
 
+static const char *inbox_of(int who)
+{
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        if (s.devices[i].who == who && s.devices[i].is_here && client_of(&s.devices[i]) != NULL) {
+            return xmtp_client_inbox_id(client_of(&s.devices[i]));
+        }
+    }
+    violation("nobody is at home at person %d", who);
+}
+
+static bool knows(device *d, const place *g)
+{
+    xmtp_conversation c;
+    return d->is_here && xmtp_client_conversation(client_of(d), &g->id, &c, &d->error) == XMTP_OK;
+}
+
+static xmtp_conversation conversation_of(device *d, const xmtp_conversation_id *id)
+{
+    xmtp_conversation c;
+    must(d, xmtp_client_conversation(client_of(d), id, &c, &d->error));
+    return c;
+}
+
 #endif
