@@ -1,6 +1,8 @@
 /* host_test.c - many inboxes in one process: one pair of streams, parked clients, closing in any
  * order. */
 #include "house.h"
+#include "proto/message.h"
+#include "proto/mls_api.pb-c.h"
 
 enum { MANY = 200 };
 
@@ -204,6 +206,90 @@ static void a_cut_wire_is_mended_and_nothing_is_lost(void **state)
     poll_quietly(&h);
     assert_client_texts(client, "1|2|3|");
     person_close(&sender);
+    house_end(&h);
+}
+
+/* As nodes of the network: to a filter without a cursor nothing is replayed. Here it brings nothing
+ * later either. */
+static xmtp_status subscribe_without_replay(void *context, const char *path, xmtp_bytes request,
+                                            xmtp_stream **out, xmtp_error *error)
+{
+    wire *w = context;
+    xmtp_arena arena;
+    xmtp_writer changed;
+    void *p;
+    if (strstr(path, "SubscribeWelcomeMessages") == NULL) {
+        return wire_subscribe(w, path, request, out, error);
+    }
+    xmtp_arena_init(&arena, &net.env.alloc, XMTP_CLIENT_ARENA_MAX);
+    xmtp_writer_init(&changed, &net.env.alloc, XMTP_WRITER_MAX);
+    assert_int_equal(
+        xmtp_proto_decode(&pb__subscribe_welcome_messages_request__descriptor, &arena, request, &p),
+        XMTP_OK);
+    Pb__SubscribeWelcomeMessagesRequest *decoded = p;
+    for (size_t i = 0; i < decoded->n_filters; i++) {
+        if (decoded->filters[i]->id_cursor == 0) {
+            decoded->filters[i]->has_id_cursor = 1;
+            decoded->filters[i]->id_cursor = INT64_MAX;
+        }
+    }
+    assert_int_equal(xmtp_proto_encode(&decoded->base, &changed), XMTP_OK);
+    xmtp_status status = wire_subscribe(w, path, xmtp_writer_bytes(&changed), out, error);
+    xmtp_writer_free(&changed);
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+static void a_first_welcome_is_not_missed_while_the_wire_is_cut(void **state)
+{
+    (void)state;
+    house h;
+    person sender;
+    xmtp_client *named;
+    xmtp_conversation_id dm;
+    house_open(&h);
+    h.wire.outer.subscribe = subscribe_without_replay;
+    person_open(&sender, &net);
+    xmtp_client *client = resident(&h, NULL);
+    poll_quietly(&h);
+    h.wire.is_streaming_cut = true;
+    assert_int_equal(xmtp_host_poll(h.host, 0, &named, &h.error), XMTP_E_NETWORK);
+    dm_with(&sender, client, &dm);
+    send_text(&sender, &dm, "1");
+    h.wire.is_streaming_cut = false;
+    network_advance(&net, 60);
+    poll_quietly(&h);
+    assert_client_texts(client, "1|");
+    person_close(&sender);
+    house_end(&h);
+}
+
+static size_t waits;
+
+static xmtp_status count_wait(void *context, uint64_t timeout_ns)
+{
+    waits++;
+    return wire_wait(context, timeout_ns);
+}
+
+static void a_host_that_never_parks_waits_all_the_same(void **state)
+{
+    (void)state;
+    house h = {0};
+    xmtp_client *named;
+    name_folder(&h);
+    wire_open(&h.wire, &net);
+    const xmtp_host_options options = {.folder = h.folder, .park_after_ns = UINT64_MAX};
+    assert_ok(&h, house_try(&h, &options));
+    (void)resident(&h, NULL);
+    assert_int_equal(xmtp_host_poll(h.host, 0, &named, &h.error), XMTP_E_TIMEOUT);
+    network_advance(&net, 100);
+    assert_int_equal(xmtp_host_poll(h.host, 0, &named, &h.error), XMTP_E_TIMEOUT);
+    waits = 0;
+    h.wire.outer.wait = count_wait;
+    assert_int_equal(xmtp_host_poll(h.host, 1000, &named, &h.error), XMTP_E_TIMEOUT);
+    assert_int_equal(waits, 1);
+    assert_int_equal(counts_of(&h).awake, 1);
     house_end(&h);
 }
 
@@ -567,6 +653,8 @@ int main(void)
         WITH_NETWORK(clients_close_in_any_order_and_with_their_host),
         WITH_NETWORK(members_of_one_group_share_its_topic_and_each_gets_all),
         WITH_NETWORK(a_cut_wire_is_mended_and_nothing_is_lost),
+        WITH_NETWORK(a_first_welcome_is_not_missed_while_the_wire_is_cut),
+        WITH_NETWORK(a_host_that_never_parks_waits_all_the_same),
         WITH_NETWORK(what_could_not_be_sent_goes_out_with_a_later_poll),
         WITH_NETWORK(a_parked_client_renews_its_key_package_after_a_welcome),
         WITH_NETWORK(one_client_without_its_file_does_not_stop_the_others),

@@ -67,7 +67,7 @@ typedef struct xmtp_host_options {
     /* Databases open at a time, two descriptors each; 0: 64. More are open only while that many
      * operations are under way. */
     size_t open_max;
-    /* Without calls and news for so long a client is parked; 0: 10 s. */
+    /* Without calls and news for so long a client is parked; 0: 10 s, UINT64_MAX: never. */
     uint64_t park_after_ns;
     /* Conversations or inboxes of one stream, above which there is another; 0: 10,000, which any node
      * of the network takes. Lowered by itself when the node says that it is too much. A host has at

@@ -406,7 +406,8 @@ uint64_t host_seats_next_ns(const xmtp_host *host)
     uint64_t next_ns = host->next_due_ns;
     for (const xmtp_list *l = host->awake.next; l != &host->awake; l = l->next) {
         const host_seat *seat = XMTP_LIST_OF(l, host_seat, awake);
-        next_ns = min_ns(next_ns, seat->used_ns + host->park_after_ns);
+        bool is_never = host->park_after_ns > UINT64_MAX - seat->used_ns;
+        next_ns = min_ns(next_ns, is_never ? UINT64_MAX : seat->used_ns + host->park_after_ns);
     }
     return next_ns;
 }

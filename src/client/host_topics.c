@@ -107,8 +107,7 @@ xmtp_status host_follow(host_seat *seat, host_kind kind, int64_t ref, xmtp_bytes
     xmtp_list_init(&f->behind);
     topic->followers = f;
     seat->followers = f;
-    /* The stream is past what is new for this one. Without a cursor other nodes replay nothing. */
-    if (topic->lane != NULL || cursor == 0) {
+    if (topic->lane != NULL) { /* the stream is past what is new for this one */
         xmtp_list_append(&host->behind, &f->behind);
     }
     return XMTP_OK;
@@ -290,7 +289,21 @@ static xmtp_status subscribe(xmtp_host *host, filter_list *filters, xmtp_stream 
 
 /* ---- lanes */
 
-static void move_topics(xmtp_list *from, size_t count, host_lane *to)
+/* Nodes of the network replay nothing to a filter without a cursor: whoever follows such a topic
+ * queries what came before its new stream was open. */
+static void fall_behind_without_cursor(xmtp_host *host, const host_topic *topic)
+{
+    if (lowest_cursor(topic) != 0) {
+        return;
+    }
+    for (host_follower *f = topic->followers; f != NULL; f = f->next_of_topic) {
+        if (xmtp_list_is_empty(&f->behind)) {
+            xmtp_list_append(&host->behind, &f->behind);
+        }
+    }
+}
+
+static void move_topics(xmtp_host *host, xmtp_list *from, size_t count, host_lane *to)
 {
     for (size_t i = 0; i < count; i++) {
         host_topic *topic = XMTP_LIST_OF(from->next, host_topic, list);
@@ -298,6 +311,7 @@ static void move_topics(xmtp_list *from, size_t count, host_lane *to)
         xmtp_list_append(&to->topics, &topic->list);
         topic->lane = to;
         to->count++;
+        fall_behind_without_cursor(host, topic);
     }
 }
 
@@ -413,10 +427,10 @@ static xmtp_status open_lane(xmtp_host *host, host_kind kind, size_t *asked, xmt
     while (first != &feed->lanes) {
         host_lane *old = XMTP_LIST_OF(first, host_lane, list);
         first = first->next;
-        move_topics(&old->topics, old->count, lane);
+        move_topics(host, &old->topics, old->count, lane);
         free_lane(host, feed, old);
     }
-    move_topics(&feed->fresh, fresh, lane);
+    move_topics(host, &feed->fresh, fresh, lane);
     feed->fresh_count -= fresh;
     xmtp_list_append(&feed->lanes, &lane->list);
     feed->lane_count++;
