@@ -110,6 +110,43 @@ static void what_is_posted_to_an_agent_of_a_host_is_called(void **state)
     house_end(&h);
 }
 
+static size_t calls;
+
+static void count_call(xmtp_agent *agent, void *argument)
+{
+    (void)agent;
+    (void)argument;
+    calls++;
+}
+
+static void post_to_all_and_stop(xmtp_agent *agent, void *argument)
+{
+    crew *c = argument;
+    (void)agent;
+    for (size_t i = 0; i < AGENTS; i++) {
+        assert_int_equal(xmtp_agent_post(c->agents[i], count_call, NULL), XMTP_OK);
+    }
+    stop_all(c);
+}
+
+static void what_is_posted_before_the_last_agent_stopped_is_called(void **state)
+{
+    (void)state;
+    house h;
+    crew c = {0};
+    xmtp_agent *failed;
+    house_open(&h);
+    for (size_t i = 0; i < AGENTS; i++) {
+        open_agent(&h, &c, i);
+    }
+    calls = 0;
+    assert_int_equal(xmtp_agent_post(c.agents[3], post_to_all_and_stop, &c), XMTP_OK);
+    assert_int_equal(xmtp_agent_run_all(h.host, c.agents, AGENTS, &failed), XMTP_OK);
+    assert_int_equal(calls, AGENTS);
+    close_agents(&c);
+    house_end(&h);
+}
+
 /* ---- a connection for clients without a host */
 
 static xmtp_status give_credential(void *context, xmtp_credential *out)
@@ -166,6 +203,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_posted_to_an_agent_of_a_host_is_called, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(what_is_posted_before_the_last_agent_stopped_is_called,
+                                        set_up, tear_down),
         cmocka_unit_test(clients_share_one_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -580,3 +580,8 @@ bool xmtp_agent_has_posts(const xmtp_agent *agent)
 {
     return atomic_load(&agent->posts.count) > 0;
 }
+
+void xmtp_agent_run_posts(xmtp_agent *agent)
+{
+    xmtp_post_queue_run(&agent->posts, agent);
+}

@@ -53,6 +53,7 @@ static xmtp_status fill(crowd *c, xmtp_agent *const *agents)
 static xmtp_status step(const crowd *c, place *p)
 {
     if (xmtp_agent_is_stopped(p->agent)) {
+        xmtp_agent_run_posts(p->agent);
         p->next_ns = UINT64_MAX;
         return XMTP_OK;
     }
@@ -122,6 +123,14 @@ static xmtp_status poll_once(const crowd *c)
     return XMTP_OK;
 }
 
+/* As xmtp_agent_run: what was posted before the end is called. */
+static void run_last_posts(const crowd *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        xmtp_agent_run_posts(c->places[i].agent);
+    }
+}
+
 static xmtp_status run(const crowd *c)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -150,6 +159,7 @@ xmtp_status xmtp_agent_run_all(xmtp_host *host, xmtp_agent *const *agents, size_
     xmtp_status status = fill(&c, agents);
     if (status == XMTP_OK) {
         status = run(&c);
+        run_last_posts(&c);
     }
     (void)env->alloc.reallocate(env->alloc.context, c.places, 0);
     return status;
