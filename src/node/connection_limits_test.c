@@ -408,6 +408,18 @@ static void an_address_may_have_so_many_streams_and_no_more(void **state)
 
 /* ---- silent connections, and time */
 
+/* gRPC-web has no calls of both directions: what is no stream takes no place of one. */
+static void a_call_of_both_directions_over_grpc_web_takes_no_place_of_a_stream(void **state)
+{
+    (void)state;
+    xmtp_node *node = open_rated(&(xmtp_node_rates){.streams_open = 2});
+    for (int i = 0; i < 4; i++) {
+        assert_true(posts(node, MLS "Subscribe", "application/grpc-web+proto", true, 32768,
+                          "grpc-status: 12", "grpc-status: 8"));
+    }
+    xmtp_node_close(node);
+}
+
 static void so_many_connections_may_be_silent_and_the_oldest_makes_room(void **state)
 {
     (void)state;
@@ -488,6 +500,7 @@ int main(void)
         cmocka_unit_test(an_address_may_have_so_many_connections_and_no_more),
         cmocka_unit_test(addresses_behind_a_proxy_are_counted_as_its_header_tells),
         cmocka_unit_test(an_address_may_have_so_many_streams_and_no_more),
+        cmocka_unit_test(a_call_of_both_directions_over_grpc_web_takes_no_place_of_a_stream),
         cmocka_unit_test(so_many_connections_may_be_silent_and_the_oldest_makes_room),
         cmocka_unit_test(a_call_is_given_up_after_its_seconds),
     };

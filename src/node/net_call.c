@@ -273,6 +273,7 @@ static void on_request(void *context, xmtp_rpc_call *rpc, const char *path, xmtp
     if (xmtp_node_is_stream(path)) {
         xmtp_node_net_stream_start(connection->listener, rpc, path, request, &seat);
     } else {
+        xmtp_node_seat_leave(&seat); /* a method of both directions, by a carrier of one */
         start_call(connection->listener, rpc, path, request);
     }
 }
