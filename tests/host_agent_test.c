@@ -147,6 +147,71 @@ static void what_is_posted_before_the_last_agent_stopped_is_called(void **state)
     house_end(&h);
 }
 
+/* ---- the connection */
+
+static house *cut_house;
+static crew *cut_crew;
+static size_t lost;
+static size_t found;
+
+static void mend(xmtp_agent *agent, void *argument)
+{
+    (void)argument;
+    cut_house->wire.is_streaming_cut = false;
+    network_advance(&net, 60);
+    assert_int_equal(xmtp_agent_post(agent, count_call, NULL), XMTP_OK);
+}
+
+/* Ends a poll while the wire is still cut. */
+static void post_mend(xmtp_agent *agent, void *argument)
+{
+    assert_int_equal(xmtp_agent_post(agent, mend, argument), XMTP_OK);
+}
+
+static void cut_wire(xmtp_agent *agent, void *argument)
+{
+    (void)agent;
+    (void)argument;
+    cut_house->wire.is_streaming_cut = true;
+}
+
+static void note_connection(xmtp_agent *agent, const xmtp_error *error, void *context)
+{
+    (void)context;
+    if (error->status == XMTP_OK) {
+        assert_false(cut_house->wire.is_streaming_cut);
+        found++;
+        stop_all(cut_crew);
+    } else {
+        lost++;
+        assert_int_equal(xmtp_agent_post(agent, post_mend, NULL), XMTP_OK);
+    }
+}
+
+static void a_post_does_not_mean_that_the_node_is_there_again(void **state)
+{
+    (void)state;
+    house h;
+    crew c = {0};
+    xmtp_agent *failed;
+    house_open(&h);
+    cut_house = &h;
+    cut_crew = &c;
+    const xmtp_agent_options options = {
+        .host = h.host, .on_message = answer, .on_connection = note_connection, .error = &h.error};
+    assert_ok(&h, xmtp_agent_open(&c.agents[0], &options));
+    for (size_t i = 1; i < AGENTS; i++) {
+        open_agent(&h, &c, i);
+    }
+    poll_quietly(&h);
+    assert_int_equal(xmtp_agent_post(c.agents[0], cut_wire, NULL), XMTP_OK);
+    assert_int_equal(xmtp_agent_run_all(h.host, c.agents, AGENTS, &failed), XMTP_OK);
+    assert_int_equal(lost, 1);
+    assert_int_equal(found, 1);
+    close_agents(&c);
+    house_end(&h);
+}
+
 /* ---- a connection for clients without a host */
 
 static xmtp_status give_credential(void *context, xmtp_credential *out)
@@ -205,6 +270,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_is_posted_before_the_last_agent_stopped_is_called,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_post_does_not_mean_that_the_node_is_there_again, set_up,
+                                        tear_down),
         cmocka_unit_test(clients_share_one_connection),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

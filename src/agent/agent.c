@@ -571,6 +571,11 @@ const xmtp_env *xmtp_agent_env_of(const xmtp_host *host)
     return &host->env;
 }
 
+bool xmtp_agent_host_has_streams(const xmtp_host *host)
+{
+    return host->back_off_ns == 0;
+}
+
 bool xmtp_agent_is_stopped(const xmtp_agent *agent)
 {
     return atomic_load(&agent->is_stopped);

@@ -6,6 +6,8 @@
 
 xmtp_host *xmtp_agent_host(const xmtp_agent *agent); /* NULL: none */
 const xmtp_env *xmtp_agent_env_of(const xmtp_host *host);
+/* None of its streams is lost or could not be opened. */
+bool xmtp_agent_host_has_streams(const xmtp_host *host);
 bool xmtp_agent_is_stopped(const xmtp_agent *agent);
 /* Something was posted that no step has called yet. */
 bool xmtp_agent_has_posts(const xmtp_agent *agent);

@@ -110,10 +110,15 @@ static xmtp_status poll_once(const crowd *c)
     xmtp_client *client;
     xmtp_error why = {0};
     xmtp_status status = xmtp_host_poll(c->host, until_next(c), &client, &why);
+    bool is_quiet = status == XMTP_OK || status == XMTP_E_TIMEOUT;
     place *p = find(c, client);
+    if (is_quiet ? xmtp_agent_host_has_streams(c->host) : p == NULL) {
+        tell_connection(c, status, &why); /* not when a post ended the poll of a host without any */
+    }
     if (p == NULL) {
-        tell_connection(c, status, &why);
-    } else if (status == XMTP_OK) {
+        return XMTP_OK;
+    }
+    if (status == XMTP_OK) {
         XMTP_TRY(step(c, p));
     } else if (!xmtp_agent_is_passing(status)) {
         xmtp_agent_set_error(p->agent, &why);
