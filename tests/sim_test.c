@@ -520,7 +520,7 @@ int main(int argc, char **argv)
     limit limits[LIMITS] = {
         [SEED] = {"--seed", 1, 0, UINT64_MAX},
         [SEEDS] = {"--seeds", argc == 1 ? 2 : 1, 1, UINT64_MAX},
-        [STEPS] = {"--steps", argc == 1 ? 40 : 300, 1, STEPS_MAX},
+        [STEPS] = {"--steps", argc == 1 ? 150 : 300, 1, STEPS_MAX},
         [CLIENTS] = {"--clients", 13, LATE_DEVICES + 2, DEVICES_MAX},
         [GROUPS] = {"--groups", 12, 1, GROUPS_MAX},
     };
