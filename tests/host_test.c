@@ -1,8 +1,7 @@
 /* host_test.c - many inboxes in one process: one pair of streams, parked clients, closing in any
  * order. */
 #include "house.h"
-#include "proto/message.h"
-#include "proto/mls_api.pb-c.h"
+#include "no_replay.h"
 
 enum { MANY = 200 };
 
@@ -207,37 +206,6 @@ static void a_cut_wire_is_mended_and_nothing_is_lost(void **state)
     assert_client_texts(client, "1|2|3|");
     person_close(&sender);
     house_end(&h);
-}
-
-/* As nodes of the network: to a filter without a cursor nothing is replayed. Here it brings nothing
- * later either. */
-static xmtp_status subscribe_without_replay(void *context, const char *path, xmtp_bytes request,
-                                            xmtp_stream **out, xmtp_error *error)
-{
-    wire *w = context;
-    xmtp_arena arena;
-    xmtp_writer changed;
-    void *p;
-    if (strstr(path, "SubscribeWelcomeMessages") == NULL) {
-        return wire_subscribe(w, path, request, out, error);
-    }
-    xmtp_arena_init(&arena, &net.env.alloc, XMTP_CLIENT_ARENA_MAX);
-    xmtp_writer_init(&changed, &net.env.alloc, XMTP_WRITER_MAX);
-    assert_int_equal(
-        xmtp_proto_decode(&pb__subscribe_welcome_messages_request__descriptor, &arena, request, &p),
-        XMTP_OK);
-    Pb__SubscribeWelcomeMessagesRequest *decoded = p;
-    for (size_t i = 0; i < decoded->n_filters; i++) {
-        if (decoded->filters[i]->id_cursor == 0) {
-            decoded->filters[i]->has_id_cursor = 1;
-            decoded->filters[i]->id_cursor = INT64_MAX;
-        }
-    }
-    assert_int_equal(xmtp_proto_encode(&decoded->base, &changed), XMTP_OK);
-    xmtp_status status = wire_subscribe(w, path, xmtp_writer_bytes(&changed), out, error);
-    xmtp_writer_free(&changed);
-    xmtp_arena_reset(&arena);
-    return status;
 }
 
 static void a_first_welcome_is_not_missed_while_the_wire_is_cut(void **state)

@@ -1,4 +1,5 @@
 /* stream_test.c - poll and the exactly-once queue. */
+#include "no_replay.h"
 #include "one_network.h"
 
 /* Polls until nothing comes any more. */
@@ -215,6 +216,42 @@ static void answers_go_with_the_acknowledgement(void **state)
     person_close(&b);
 }
 
+static struct {
+    person *sender;
+    person *receiver;
+    xmtp_conversation_id dm;
+} late;
+
+/* Somebody writes for the first time after the sync of poll and before its stream is there. */
+static xmtp_status subscribe_too_late(void *context, const char *path, xmtp_bytes request,
+                                      xmtp_stream **out, xmtp_error *error)
+{
+    person *a = late.sender;
+    if (a != NULL && strstr(path, "SubscribeWelcomeMessages") != NULL) {
+        late.sender = NULL;
+        assert_ok(a, xmtp_client_dm(a->client, xmtp_client_address(late.receiver->client), &late.dm,
+                                    &a->error));
+        send_text(a, &late.dm, "first");
+    }
+    return subscribe_without_replay(context, path, request, out, error);
+}
+
+static void a_first_welcome_between_sync_and_stream_is_not_missed(void **state)
+{
+    (void)state;
+    person a;
+    person b;
+    person_open(&a, &net);
+    person_open(&b, &net);
+    late.sender = &a;
+    late.receiver = &b;
+    b.wire.outer.subscribe = subscribe_too_late;
+    poll_all(&b);
+    assert_texts(&b, &late.dm, "first|");
+    person_close(&a);
+    person_close(&b);
+}
+
 int main(void)
 {
 #define ON_NETWORK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -222,6 +259,7 @@ int main(void)
         ON_NETWORK(a_stream_brings_new_conversations_and_their_messages),
         ON_NETWORK(many_messages_and_commits_stream_in_order),
         ON_NETWORK(a_cut_wire_is_mended_and_nothing_is_lost),
+        ON_NETWORK(a_first_welcome_between_sync_and_stream_is_not_missed),
         ON_NETWORK(wake_ends_a_poll),
         ON_NETWORK(the_queue_offers_each_message_once_and_in_order),
         ON_NETWORK(answers_go_with_the_acknowledgement),

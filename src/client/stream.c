@@ -47,6 +47,8 @@ static xmtp_status subscribe(xmtp_client *client, const char *path, const Protob
     return is_away ? XMTP_E_NETWORK : status;
 }
 
+/* To a subscription without a cursor nodes replay nothing: what came between the sync and the
+ * stream is then asked for once it is open. */
 static xmtp_status subscribe_welcomes(xmtp_client *client, xmtp_error *error)
 {
     uint64_t cursor;
@@ -63,8 +65,9 @@ static xmtp_status subscribe_welcomes(xmtp_client *client, xmtp_error *error)
     Pb__SubscribeWelcomeMessagesRequest request = PB__SUBSCRIBE_WELCOME_MESSAGES_REQUEST__INIT;
     request.n_filters = 1;
     request.filters = filters;
-    return subscribe(client, XMTP_MLS_API("SubscribeWelcomeMessages"), &request.base,
-                     &client->stream.welcomes, error);
+    XMTP_TRY(subscribe(client, XMTP_MLS_API("SubscribeWelcomeMessages"), &request.base,
+                       &client->stream.welcomes, error));
+    return cursor == 0 ? xmtp_sync_welcomes(client, error) : XMTP_OK;
 }
 
 static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_rows *rows,
