@@ -13,17 +13,10 @@ case ${1:-} in '' | --short) ;; *) echo "usage: client.sh [--short]" >&2; exit 2
 node=$("$root/tests/interop/setup.sh")
 # On the disk, as a node's and an application's data are.
 folder=$(mktemp -d "${XMTP_BENCH_DIR:-$root/build}/bench-client.XXXXXX")
-"$program" node --data "$folder/node" --listen 127.0.0.1:0 > "$folder/node.log" 2>&1 &
-node_pid=$!
-trap 'kill "$node_pid" 2> /dev/null; wait "$node_pid" 2> /dev/null; rm -rf "$folder"' EXIT
-port=
-for _ in $(seq 100); do
-    port=$(sed -n 's/.*127\.0\.0\.1:\([1-9][0-9]*\).*/\1/p' "$folder/node.log" | head -n 1)
-    [ -z "$port" ] || break
-    kill -0 "$node_pid" 2> /dev/null || { cat "$folder/node.log" >&2; exit 1; }
-    sleep 0.1
-done
-[ -n "$port" ] || { echo "bench: the node does not start" >&2; exit 1; }
+node_pid=
+trap '[ -z "$node_pid" ] || kill "$node_pid" 2> /dev/null; wait; rm -rf "$folder"' EXIT
+. "$root/tests/start-node.sh"
+start_node "$program" "$folder"
 export TMPDIR=$folder # a host without a folder keeps its databases there
 status=0
 "$node" "$root/build/interop/client-table.mjs" ${1:+"$1"} "http://127.0.0.1:$port" "$node_pid" "$folder" "$ours" || status=$?

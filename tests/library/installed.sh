@@ -31,14 +31,8 @@ done
 cc -std=c17 -Wall -Wextra -Werror "$root/examples/first_message.c" -o "$folder/first_message" \
     $(pkg-config --cflags --libs xmtp) -Wl,-rpath,"$(pkg-config --variable=libdir xmtp)"
 
-"$prefix/bin/xmtp" node --data "$folder/node" --listen 127.0.0.1:0 > "$folder/node.log" 2>&1 &
-node_pid=$!
-for _ in $(seq 100); do
-    port=$(sed -n 's/.*127\.0\.0\.1:\([1-9][0-9]*\).*/\1/p' "$folder/node.log" | head -n 1)
-    [ -z "$port" ] || break
-    kill -0 "$node_pid" 2> /dev/null || { cat "$folder/node.log" >&2; exit 1; }
-    sleep 0.1
-done
+. "$root/tests/start-node.sh"
+start_node "$prefix/bin/xmtp" "$folder"
 "$folder/first_message" "http://127.0.0.1:$port" > "$folder/said"
 diff "$folder/said" - << 'END'
 bob reads: hello
