@@ -124,9 +124,7 @@ xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error)
         uint64_t cursor = work->row.cursor;
         int64_t oldest = oldest_intent(work);
         XMTP_TRY(one_round(work, read_first, error));
-        if (work->intents.count > 0) { /* welcomes may have gone out since they were listed */
-            XMTP_TRY(xmtp_work_reload(work, error));
-        }
+        XMTP_TRY(xmtp_work_reload(work, error));
         if (is_finished(work)) {
             return XMTP_OK;
         }
@@ -157,9 +155,7 @@ xmtp_status xmtp_work_result(group_work *work, xmtp_status round_status, xmtp_er
         return xmtp_fail(error, work->awaited_status, "%s", work->awaited_error.text);
     }
     xmtp_error ignored;
-    if (round_status != XMTP_OK) { /* after a failure nobody knows where the rounds stopped */
-        XMTP_TRY(xmtp_work_reload(work, &ignored));
-    }
+    XMTP_TRY(xmtp_work_reload(work, round_status == XMTP_OK ? error : &ignored));
     if (!is_open(work, work->awaited)) {
         return XMTP_OK; /* what was asked is done; what else failed will be tried again */
     }
