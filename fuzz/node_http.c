@@ -9,15 +9,14 @@
 #include "base/bytes.h"
 #include "node/gateway.h"
 #include "node/stream.h"
+#include "node_world.h"
 #include "rpc/cors.h"
 #include "rpc/endpoint.h"
-#include "rpc/transport.h"
 #include "rpc/web_call.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
-enum { MESSAGES_MAX = 16, RUNS_PER_NODE = 20000 };
+enum { MESSAGES_MAX = 16 };
 
 static const char *const paths[] = {
     "/mls/v1/send-group-messages",          "/mls/v1/send-welcome-messages",
@@ -31,27 +30,6 @@ static const char *const paths[] = {
 };
 
 enum { PATH_COUNT = sizeof paths / sizeof paths[0] };
-
-static xmtp_node *node;
-static xmtp_transport transport;
-
-/* A fresh node now and then, so that what was stored does not fill the memory. */
-static void need_node(void)
-{
-    static unsigned runs;
-    if (node != NULL && ++runs % RUNS_PER_NODE == 0) {
-        transport.close(transport.context);
-        xmtp_node_close(node);
-        node = NULL;
-    }
-    if (node == NULL) {
-        xmtp_node_options options = {.data_dir = NULL};
-        if (xmtp_node_open(&node, &options, NULL) != XMTP_OK ||
-            xmtp_node_transport(node, &transport) != XMTP_OK) {
-            abort();
-        }
-    }
-}
 
 /* ---- the node's calls */
 

@@ -1,10 +1,7 @@
 /* node_request.c - fuzz target: a byte that selects the method, then a request to a node in memory.
  */
 #include "base/writer.h"
-#include "rpc/transport.h"
-
-#include <stdlib.h>
-#include <xmtp/node.h>
+#include "node_world.h"
 
 static const char *const paths[] = {
     "/xmtp.mls.api.v1.MlsApi/SendGroupMessages",
@@ -30,28 +27,7 @@ static const char *const paths[] = {
     "/xmtp.mls_validation.v1.ValidationApi/GetAssociationState",
 };
 
-enum { PATH_COUNT = sizeof paths / sizeof paths[0], MESSAGES_MAX = 64, RUNS_PER_NODE = 20000 };
-
-static xmtp_node *node;
-static xmtp_transport transport;
-
-/* A fresh node now and then, so that what was stored does not fill the memory. */
-static void need_node(void)
-{
-    static unsigned runs;
-    if (node != NULL && ++runs % RUNS_PER_NODE == 0) {
-        transport.close(transport.context);
-        xmtp_node_close(node);
-        node = NULL;
-    }
-    if (node == NULL) {
-        xmtp_node_options options = {.data_dir = NULL};
-        if (xmtp_node_open(&node, &options, NULL) != XMTP_OK ||
-            xmtp_node_transport(node, &transport) != XMTP_OK) {
-            abort();
-        }
-    }
-}
+enum { PATH_COUNT = sizeof paths / sizeof paths[0], MESSAGES_MAX = 64 };
 
 static void read_stream(xmtp_stream *stream)
 {
