@@ -375,6 +375,31 @@ static void a_newcomer_is_in_the_conversations_after_one_sync_of_another_device(
     people_close(p, 2);
 }
 
+/* The other device adds it to the sync group that there is, so it never makes one of its own. */
+static void a_newcomer_that_makes_no_sync_group_is_taken_in_as_well(void **state)
+{
+    (void)state;
+    person p[2];
+    person b;
+    xmtp_conversation_id dm;
+    people_open(p, 2, &net);
+    assert_ok(&p[0],
+              xmtp_client_dm(p[0].client, xmtp_client_inbox_id(p[1].client), &dm, &p[0].error));
+    sync_all(&p[0]);
+    person_open_device(&b, &p[0]);
+    set_inbox(&p[0], somebody, XMTP_CONSENT_DENIED);
+    sync_all(&p[0]); /* tells of the decision, and finds the newcomer on the way */
+    sync_all(&p[0]);
+    sync_all(&b);
+    send_text(&p[0], &dm, "after");
+    sync_all(&b);
+    assert_texts(&b, &dm, "after|");
+    settle(&p[0], &b);
+    assert_same_root(&p[0], &b);
+    person_close(&b);
+    people_close(p, 2);
+}
+
 static void a_newcomer_gets_a_new_root_that_all_have(void **state)
 {
     (void)state;
@@ -651,6 +676,7 @@ int main(void)
         NETWORK_TEST(devices_can_be_synced_without_the_conversations),
         NETWORK_TEST(poll_tells_and_hears),
         NETWORK_TEST(a_newcomer_is_in_the_conversations_after_one_sync_of_another_device),
+        NETWORK_TEST(a_newcomer_that_makes_no_sync_group_is_taken_in_as_well),
         NETWORK_TEST(a_newcomer_gets_a_new_root_that_all_have),
         NETWORK_TEST(three_devices_agree_on_the_root),
         NETWORK_TEST(who_is_revoked_does_not_get_the_next_root),

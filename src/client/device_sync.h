@@ -33,7 +33,8 @@ xmtp_status xmtp_sync_message(xmtp_client *client, const xmtp_message_row *row, 
                               xmtp_error *error);
 /* The same for one of ours that came back. */
 xmtp_status xmtp_sync_own_message(xmtp_client *client, xmtp_bytes message_id, xmtp_error *error);
-/* Another installation has made a sync group, so it is new; inside the caller's transaction. */
+/* An installation of this inbox is new: it has made a sync group, or a refresh of ours has found it.
+ * The next chore takes it into the conversations. Inside a transaction or not. */
 xmtp_status xmtp_sync_newcomer(xmtp_client *client, xmtp_error *error);
 /* Does what is due; nothing when device sync is off. */
 xmtp_status xmtp_device_sync_chore(xmtp_client *client, xmtp_error *error);

@@ -10,6 +10,7 @@
  * race is simply built again. An installation without a usable key package goes to
  * failed_installations and stays there.
  */
+#include "client/device_sync.h"
 #include "client/post_commit.h"
 #include "client/round.h"
 #include "identity/association.h"
@@ -414,6 +415,10 @@ static xmtp_status refresh(group_work *work, xmtp_arena *arena, xmtp_error *erro
     work->row.checked_ns = now_ns;
     if (!is_needed) {
         return XMTP_OK;
+    }
+    if (work->row.kind == XMTP_GROUP_KIND_SYNC) {
+        /* Who is found here knows of a sync group before making one, and then makes none. */
+        XMTP_TRY(xmtp_sync_newcomer(client, error));
     }
     uint8_t nothing[] = {0, 0}; /* two empty vectors */
     xmtp_intent_row intent = {.group_ref = work->row.ref,
