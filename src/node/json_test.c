@@ -162,6 +162,55 @@ static void what_does_not_fit_is_refused(void **state)
                    XMTP_E_ARGUMENT);
 }
 
+/* An object with one member that means nothing: lists in lists, levels deep with the object. */
+static void put_nested(xmtp_writer *w, size_t levels)
+{
+    xmtp_writer_clear(w);
+    xmtp_writer_put(w, xmtp_bytes_of_string("{\"x\":"));
+    for (size_t i = 1; i < levels; i++) {
+        xmtp_writer_u8(w, '[');
+    }
+    for (size_t i = 1; i < levels; i++) {
+        xmtp_writer_u8(w, ']');
+    }
+    xmtp_writer_u8(w, '}');
+}
+
+/* The same with one list. A comma counts for the value behind it; three more are the object, the list
+ * and its first value. */
+static void put_values(xmtp_writer *w, size_t values)
+{
+    xmtp_writer_clear(w);
+    xmtp_writer_put(w, xmtp_bytes_of_string("{\"x\":[0"));
+    for (size_t i = 3; i < values; i++) {
+        xmtp_writer_put(w, xmtp_bytes_of_string(",0"));
+    }
+    xmtp_writer_put(w, xmtp_bytes_of_string("]}"));
+}
+
+static void assert_taken(const xmtp_writer *text)
+{
+    xmtp_writer encoded = make_writer();
+    assert_int_equal(xmtp_json_read(QUERY, xmtp_writer_bytes(text), &encoded, NULL), XMTP_OK);
+    assert_int_equal(encoded.n, 0);
+    xmtp_writer_free(&encoded);
+}
+
+static void levels_and_values_are_taken_up_to_their_limits_and_not_one_more(void **state)
+{
+    (void)state;
+    xmtp_writer text = make_writer();
+    put_nested(&text, XMTP_JSON_DEPTH_MAX);
+    assert_taken(&text);
+    put_nested(&text, XMTP_JSON_DEPTH_MAX + 1);
+    assert_refused(QUERY, xmtp_writer_bytes(&text), XMTP_E_LIMIT);
+    put_values(&text, XMTP_JSON_VALUES_MAX);
+    assert_taken(&text);
+    put_values(&text, XMTP_JSON_VALUES_MAX + 1);
+    assert_refused(QUERY, xmtp_writer_bytes(&text), XMTP_E_LIMIT);
+    xmtp_writer_free(&text);
+}
+
 static void depth_and_number_of_values_are_bounded_before_anything_is_built(void **state)
 {
     (void)state;
@@ -226,6 +275,7 @@ int main(void)
         cmocka_unit_test(lists_bools_and_oneofs_are_carried),
         cmocka_unit_test(an_identity_update_is_an_object),
         cmocka_unit_test(what_does_not_fit_is_refused),
+        cmocka_unit_test(levels_and_values_are_taken_up_to_their_limits_and_not_one_more),
         cmocka_unit_test(depth_and_number_of_values_are_bounded_before_anything_is_built),
         cmocka_unit_test(a_query_is_read_like_an_object),
         cmocka_unit_test(texts_that_are_no_utf_8_can_still_be_shown),
