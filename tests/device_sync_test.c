@@ -400,6 +400,40 @@ static void a_newcomer_that_makes_no_sync_group_is_taken_in_as_well(void **state
     people_close(p, 2);
 }
 
+static xmtp_status unary_without_key_packages(void *context, const char *path, xmtp_bytes request,
+                                              xmtp_writer *response, xmtp_error *error)
+{
+    if (strstr(path, "FetchKeyPackages") != NULL) {
+        xmtp_writer_clear(response);
+        return XMTP_E_RPC_EXHAUSTED;
+    }
+    return wire_unary(context, path, request, response, error);
+}
+
+static void a_newcomer_is_not_forgotten_when_the_node_has_had_enough(void **state)
+{
+    (void)state;
+    person p[2];
+    person b;
+    xmtp_conversation_id dm;
+    people_open(p, 2, &net);
+    assert_ok(&p[0],
+              xmtp_client_dm(p[0].client, xmtp_client_inbox_id(p[1].client), &dm, &p[0].error));
+    sync_all(&p[0]);
+    person_open_device(&b, &p[0]);
+    sync_all(&b);
+    p[0].wire.outer.unary = unary_without_key_packages;
+    assert_int_equal(xmtp_client_sync(p[0].client, &p[0].error), XMTP_E_RPC_EXHAUSTED);
+    p[0].wire.outer.unary = wire_unary;
+    sync_all(&p[0]);
+    sync_all(&b);
+    send_text(&p[0], &dm, "after");
+    sync_all(&b);
+    assert_texts(&b, &dm, "after|");
+    person_close(&b);
+    people_close(p, 2);
+}
+
 static void a_newcomer_gets_a_new_root_that_all_have(void **state)
 {
     (void)state;
@@ -677,6 +711,7 @@ int main(void)
         NETWORK_TEST(poll_tells_and_hears),
         NETWORK_TEST(a_newcomer_is_in_the_conversations_after_one_sync_of_another_device),
         NETWORK_TEST(a_newcomer_that_makes_no_sync_group_is_taken_in_as_well),
+        NETWORK_TEST(a_newcomer_is_not_forgotten_when_the_node_has_had_enough),
         NETWORK_TEST(a_newcomer_gets_a_new_root_that_all_have),
         NETWORK_TEST(three_devices_agree_on_the_root),
         NETWORK_TEST(who_is_revoked_does_not_get_the_next_root),

@@ -4,7 +4,8 @@
  *                 --> preferences told --> archives made and fetched
  *
  * Every installation makes one group, once: its welcome is how the others learn that there is a new
- * installation. All are read, the newest is spoken in. What is still to be done lies in the database,
+ * installation. One that is added to ours before may make none, and is noticed by that. All groups are
+ * read, the newest is spoken in. What is still to be done lies in the database,
  * so whatever is cut short is done by the next chore.
  */
 #include "client/history.h"
@@ -201,8 +202,27 @@ static xmtp_status refresh_group(xmtp_client *client, int64_t ref, xmtp_error *e
     return status;
 }
 
-/* One that fails does not stop the others: it is looked at again by the next sync that is due or the
- * next message. The node being away does. */
+/* What the next conversation would meet as well. */
+static bool concerns_all(xmtp_status status)
+{
+    switch ((int)status) {
+    case XMTP_E_NOMEM:
+    case XMTP_E_IO:
+    case XMTP_E_CLOSED:
+    case XMTP_E_CANCELLED:
+    case XMTP_E_NETWORK:
+    case XMTP_E_RPC_EXHAUSTED:
+    case XMTP_E_DATABASE:
+    case XMTP_E_DISK_FULL:
+    case XMTP_E_LOCKED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* A conversation that fails by itself does not stop the others: it is looked at again by the next sync
+ * that is due or the next message. */
 static xmtp_status refresh_groups(xmtp_client *client, xmtp_error *error)
 {
     xmtp_arena arena;
@@ -214,7 +234,7 @@ static xmtp_status refresh_groups(xmtp_client *client, xmtp_error *error)
         if (is_lively(client, &rows.items[i])) {
             xmtp_error why = {0};
             status = refresh_group(client, rows.items[i].ref, &why);
-            status = status == XMTP_E_NETWORK ? xmtp_fail(error, status, "%s", why.text) : XMTP_OK;
+            status = concerns_all(status) ? xmtp_fail(error, status, "%s", why.text) : XMTP_OK;
         }
     }
     xmtp_arena_reset(&arena);
@@ -231,7 +251,8 @@ static xmtp_status cycle_in_transaction(xmtp_client *client, xmtp_error *error)
     return xmtp_stored(client, status, error);
 }
 
-/* Who came gets a root that who went does not have. */
+/* Newcomers are taken into the conversations, and then get a root that who went does not have. Both
+ * marks stay until that is done. */
 static xmtp_status welcome_newcomers(xmtp_client *client, xmtp_error *error)
 {
     uint64_t has_newcomers;
@@ -241,11 +262,11 @@ static xmtp_status welcome_newcomers(xmtp_client *client, xmtp_error *error)
         status = xmtp_setting_number(client->db, "hmac_cycle_due", &is_cycle_due);
     }
     XMTP_TRY(xmtp_stored(client, status, error));
-    if (has_newcomers != 0) {
-        XMTP_TRY(refresh_groups(client, error));
-    }
     if (has_newcomers == 0 && is_cycle_due == 0) {
         return XMTP_OK;
+    }
+    if (has_newcomers != 0) {
+        XMTP_TRY(refresh_groups(client, error));
     }
     XMTP_TRY(xmtp_begin(client, error));
     status = cycle_in_transaction(client, error);
