@@ -112,7 +112,7 @@ static xmtp_status sender_data(input *in)
 /* One byte of content type, then the plaintext with its padding. */
 static xmtp_status private_content(input *in)
 {
-    static xmtp_content content;
+    static xmtp_mls_content content;
     xmtp_content_auth auth;
     uint8_t type;
     XMTP_TRY(xmtp_reader_u8(&in->r, &type));

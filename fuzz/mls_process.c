@@ -322,7 +322,7 @@ static xmtp_authenticated_content framed(const scene *s, const header *h, xmtp_b
     c.content.sender =
         (xmtp_sender){.type = (uint8_t)(1 + h->sender % 4), .index = (uint32_t)h->sender >> 2};
     c.content.authenticated_data = xmtp_bytes_of(zeros, h->flags >> 4);
-    c.content.content = (xmtp_content){.type = h->content_type, .raw = raw};
+    c.content.content = (xmtp_mls_content){.type = h->content_type, .raw = raw};
     return c;
 }
 

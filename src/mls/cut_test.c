@@ -50,7 +50,7 @@ static xmtp_status sender_data(xmtp_reader *r, xmtp_arena *arena)
 
 static xmtp_status private_content(xmtp_reader *r, xmtp_arena *arena)
 {
-    static xmtp_content content;
+    static xmtp_mls_content content;
     xmtp_content_auth auth;
     return xmtp_private_content_decode(xmtp_bytes_of(r->p, r->n), XMTP_CONTENT_APPLICATION, arena,
                                        &content, &auth);

@@ -223,9 +223,9 @@ static void a_private_self_remove_is_refused(void **state)
     xmtp_authenticated_content c = {.wire_format = XMTP_WIRE_PRIVATE_MESSAGE,
                                     .content = xmtp_group_frame(t.bob.group, (xmtp_bytes){0}),
                                     .auth = {.signature = {.p = signature}}};
-    c.content.content = (xmtp_content){.type = XMTP_CONTENT_PROPOSAL,
-                                       .raw = xmtp_bytes_of(type, sizeof type),
-                                       .proposal = {.type = XMTP_PROPOSAL_SELF_REMOVE}};
+    c.content.content = (xmtp_mls_content){.type = XMTP_CONTENT_PROPOSAL,
+                                           .raw = xmtp_bytes_of(type, sizeof type),
+                                           .proposal = {.type = XMTP_PROPOSAL_SELF_REMOVE}};
     assert_int_equal(
         xmtp_group_sign_as(t.bob.group, c.wire_format, &c.content, signature, &c.auth.signature.n),
         XMTP_OK);

@@ -122,7 +122,7 @@ static void guarded_nonce(const xmtp_suite *suite, const xmtp_message_key *key,
 
 /* Leaves the ciphertext in scratch->tbs, encrypted in place. */
 static xmtp_status seal_content(const xmtp_suite *suite, const xmtp_private_message *header,
-                                const xmtp_content *content, const xmtp_content_auth *auth,
+                                const xmtp_mls_content *content, const xmtp_content_auth *auth,
                                 size_t padding_len, const xmtp_message_key *key,
                                 const uint8_t reuse_guard[4], xmtp_framing_scratch *scratch)
 {

@@ -59,7 +59,7 @@ static void fixture_close(fixture *f)
     xmtp_secret_tree_free(&f->tree);
 }
 
-static xmtp_bytes content_bytes(const xmtp_content *content)
+static xmtp_bytes content_bytes(const xmtp_mls_content *content)
 {
     return content->type == XMTP_CONTENT_APPLICATION ? content->application_data : content->raw;
 }

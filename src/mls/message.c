@@ -33,7 +33,7 @@ void xmtp_sender_encode(xmtp_writer *w, const xmtp_sender *sender)
 /* ---- content ---- */
 
 xmtp_status xmtp_mls_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *arena,
-                                    xmtp_content *out)
+                                    xmtp_mls_content *out)
 {
     const xmtp_reader start = *r;
     out->type = type;
@@ -54,7 +54,7 @@ xmtp_status xmtp_mls_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *ar
     return XMTP_OK;
 }
 
-void xmtp_mls_content_encode(xmtp_writer *w, const xmtp_content *content)
+void xmtp_mls_content_encode(xmtp_writer *w, const xmtp_mls_content *content)
 {
     xmtp_writer_put(w, content->raw);
 }
@@ -210,7 +210,7 @@ static xmtp_status padding_check(const xmtp_reader *r)
 }
 
 xmtp_status xmtp_private_content_decode(xmtp_bytes plaintext, uint8_t content_type,
-                                        xmtp_arena *arena, xmtp_content *content,
+                                        xmtp_arena *arena, xmtp_mls_content *content,
                                         xmtp_content_auth *auth)
 {
     xmtp_reader r = xmtp_reader_of(plaintext);
@@ -219,7 +219,7 @@ xmtp_status xmtp_private_content_decode(xmtp_bytes plaintext, uint8_t content_ty
     return padding_check(&r);
 }
 
-void xmtp_private_content_encode(xmtp_writer *w, const xmtp_content *content,
+void xmtp_private_content_encode(xmtp_writer *w, const xmtp_mls_content *content,
                                  const xmtp_content_auth *auth, size_t padding_len)
 {
     xmtp_mls_content_encode(w, content);

@@ -21,11 +21,11 @@ typedef enum xmtp_wire_format {
     XMTP_WIRE_KEY_PACKAGE = 5,
 } xmtp_wire_format;
 
-typedef enum xmtp_content_type {
+typedef enum xmtp_framed_content_type {
     XMTP_CONTENT_APPLICATION = 1,
     XMTP_CONTENT_PROPOSAL = 2,
     XMTP_CONTENT_COMMIT = 3,
-} xmtp_content_type;
+} xmtp_framed_content_type;
 
 typedef enum xmtp_sender_type {
     XMTP_SENDER_MEMBER = 1,
@@ -47,18 +47,18 @@ void xmtp_sender_encode(xmtp_writer *w, const xmtp_sender *sender);
 
 /* What a FramedContent or a decrypted PrivateMessage carries. raw is the encoding: for application
  * data with its length prefix, as FramedContent has it. */
-typedef struct xmtp_content {
-    uint8_t type; /* xmtp_content_type */
+typedef struct xmtp_mls_content {
+    uint8_t type; /* xmtp_framed_content_type */
     xmtp_bytes raw;
     xmtp_bytes application_data;
     xmtp_proposal proposal;
     xmtp_commit commit;
-} xmtp_content;
+} xmtp_mls_content;
 
 xmtp_status xmtp_mls_content_decode(xmtp_reader *r, uint8_t type, xmtp_arena *arena,
-                                    xmtp_content *out) XMTP_MUST_CHECK;
+                                    xmtp_mls_content *out) XMTP_MUST_CHECK;
 /* Copies raw. */
-void xmtp_mls_content_encode(xmtp_writer *w, const xmtp_content *content);
+void xmtp_mls_content_encode(xmtp_writer *w, const xmtp_mls_content *content);
 
 /* FramedContent, section 6. */
 typedef struct xmtp_framed_content {
@@ -67,7 +67,7 @@ typedef struct xmtp_framed_content {
     uint64_t epoch;
     xmtp_sender sender;
     xmtp_bytes authenticated_data;
-    xmtp_content content;
+    xmtp_mls_content content;
 } xmtp_framed_content;
 
 xmtp_status xmtp_framed_content_decode(xmtp_reader *r, xmtp_arena *arena,
@@ -138,9 +138,9 @@ void xmtp_sender_data_encode(xmtp_writer *w, const xmtp_sender_data *data);
 /* PrivateMessageContent, section 6.3.1: what the ciphertext holds. All padding bytes must be zero
  * (XMTP_E_MALFORMED). plaintext must stay as long as the result is used. */
 xmtp_status xmtp_private_content_decode(xmtp_bytes plaintext, uint8_t content_type,
-                                        xmtp_arena *arena, xmtp_content *content,
+                                        xmtp_arena *arena, xmtp_mls_content *content,
                                         xmtp_content_auth *auth) XMTP_MUST_CHECK;
-void xmtp_private_content_encode(xmtp_writer *w, const xmtp_content *content,
+void xmtp_private_content_encode(xmtp_writer *w, const xmtp_mls_content *content,
                                  const xmtp_content_auth *auth, size_t padding_len);
 
 /* EncryptedGroupSecrets, section 12.4.3.1. */

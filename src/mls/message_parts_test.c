@@ -152,11 +152,11 @@ static void private_content_is_padded_with_zeros(void **state)
     (void)state;
     bench b;
     bench_open(&b);
-    static xmtp_content content;
-    static xmtp_content got;
+    static xmtp_mls_content content;
+    static xmtp_mls_content got;
     xmtp_content_auth got_auth;
     const xmtp_content_auth auth = {.signature = xmtp_bytes_of("sig", 3)};
-    content = (xmtp_content){.type = XMTP_CONTENT_APPLICATION, .raw = xmtp_bytes_of("\2hi", 3)};
+    content = (xmtp_mls_content){.type = XMTP_CONTENT_APPLICATION, .raw = xmtp_bytes_of("\2hi", 3)};
     xmtp_private_content_encode(&b.w, &content, &auth, 5);
     assert_int_equal(b.w.n, 3 + 4 + 5);
     assert_int_equal(xmtp_private_content_decode(xmtp_writer_bytes(&b.w), XMTP_CONTENT_APPLICATION,

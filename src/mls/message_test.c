@@ -430,7 +430,7 @@ static void padding_must_be_zero(void **state)
 {
     (void)state;
     uint8_t plaintext[] = {2, 'h', 'i', 1, 0x55, 0, 0, 0};
-    xmtp_content content;
+    xmtp_mls_content content;
     xmtp_content_auth auth;
     xmtp_arena arena;
     xmtp_arena_init(&arena, vectors_alloc(), 1 << 16);

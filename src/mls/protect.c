@@ -113,9 +113,9 @@ static xmtp_status seal_application(const xmtp_mls_group *group, xmtp_bytes auth
     xmtp_writer *raw = &group->spare->content; /* application_data<V>, as in FramedContent */
     xmtp_writer_vec(raw, plaintext);
     XMTP_TRY(xmtp_writer_status(raw));
-    content.content = (xmtp_content){.type = XMTP_CONTENT_APPLICATION,
-                                     .raw = xmtp_writer_bytes(raw),
-                                     .application_data = plaintext};
+    content.content = (xmtp_mls_content){.type = XMTP_CONTENT_APPLICATION,
+                                         .raw = xmtp_writer_bytes(raw),
+                                         .application_data = plaintext};
     XMTP_TRY(xmtp_group_sign(group, &content, signature, &auth.signature.n));
     return xmtp_group_seal(group, &content, &auth, key, out);
 }

@@ -283,7 +283,8 @@ static void proposal_from(scene *s, uint8_t type, const xmtp_proposal *proposal)
     xmtp_writer w = writer(s);
     xmtp_proposal_encode(&w, proposal);
     is_from(s, type);
-    s->content.content.content = (xmtp_content){.type = XMTP_CONTENT_PROPOSAL, .raw = keep(s, &w)};
+    s->content.content.content =
+        (xmtp_mls_content){.type = XMTP_CONTENT_PROPOSAL, .raw = keep(s, &w)};
 }
 
 static const xmtp_proposal some_remove = {.type = XMTP_PROPOSAL_REMOVE, .u.remove = 2};
@@ -326,7 +327,7 @@ static void application_in_the_clear(scene *s)
 {
     static const uint8_t vector[] = {1, 'x'};
     s->content.content.content =
-        (xmtp_content){.type = XMTP_CONTENT_APPLICATION, .raw = xmtp_bytes_of(vector, 2)};
+        (xmtp_mls_content){.type = XMTP_CONTENT_APPLICATION, .raw = xmtp_bytes_of(vector, 2)};
 }
 
 static void unknown_content(scene *s)

@@ -230,7 +230,7 @@ static inline void by_reference_of_carol(scene *s, const xmtp_proposal *proposal
     xmtp_proposal_encode(&w, proposal);
     other.content.content.sender.index = 2;
     other.content.content.content =
-        (xmtp_content){.type = XMTP_CONTENT_PROPOSAL, .raw = keep(&other, &w)};
+        (xmtp_mls_content){.type = XMTP_CONTENT_PROPOSAL, .raw = keep(&other, &w)};
     other.signs_as = &s->carol;
     xmtp_bytes message = seal(&other);
     s->arena = other.arena;

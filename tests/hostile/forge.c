@@ -47,7 +47,8 @@ xmtp_bytes forge_removal(const xmtp_mls_group *group, uint32_t leaf, xmtp_arena 
     xmtp_writer_u16(&raw, XMTP_PROPOSAL_REMOVE);
     xmtp_writer_u32(&raw, leaf);
     xmtp_framed_content content = xmtp_group_frame(group, (xmtp_bytes){0});
-    content.content = (xmtp_content){.type = XMTP_CONTENT_PROPOSAL, .raw = xmtp_writer_bytes(&raw)};
+    content.content =
+        (xmtp_mls_content){.type = XMTP_CONTENT_PROPOSAL, .raw = xmtp_writer_bytes(&raw)};
     seal_handshake(group, &content, &w);
     xmtp_writer_free(&raw);
     return finish(&w, arena);
@@ -76,9 +77,9 @@ xmtp_bytes forge_public_message(const xmtp_mls_group *group, xmtp_bytes plaintex
     xmtp_writer_vec(&raw, plaintext);
     xmtp_authenticated_content content = {.wire_format = XMTP_WIRE_PUBLIC_MESSAGE,
                                           .content = xmtp_group_frame(group, (xmtp_bytes){0})};
-    content.content.content = (xmtp_content){.type = XMTP_CONTENT_APPLICATION,
-                                             .raw = xmtp_writer_bytes(&raw),
-                                             .application_data = plaintext};
+    content.content.content = (xmtp_mls_content){.type = XMTP_CONTENT_APPLICATION,
+                                                 .raw = xmtp_writer_bytes(&raw),
+                                                 .application_data = plaintext};
     authenticate(group, &content, signature, tag);
     xmtp_mls_message message = {.version = 1, .wire_format = XMTP_WIRE_PUBLIC_MESSAGE};
     message.u.public_message =
