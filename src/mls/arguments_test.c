@@ -8,9 +8,7 @@
 #include <cmocka.h>
 
 #include "mls/group_dump.h"
-#include "mls/label.h"
 #include "mls/message.h"
-#include "mls/transcript.h"
 
 typedef struct pair {
     world_env world;
@@ -717,45 +715,6 @@ static void trees_are_asked_within_their_bounds(void **state)
     pair_close(&p);
 }
 
-static void long_signatures_enter_the_transcript(void **state)
-{
-    (void)state;
-    static uint8_t bytes[20000];
-    uint8_t one[32], two[32];
-    const xmtp_suite *suite = &xmtp_suite_x25519_chacha;
-    xmtp_authenticated_content c = {.content.raw = xmtp_bytes_of("x", 1),
-                                    .auth.signature = xmtp_bytes_of(bytes, 100)};
-    assert_int_equal(xmtp_confirmed_transcript_hash(suite, (xmtp_bytes){0}, &c, one), XMTP_OK);
-    c.auth.signature.n = sizeof bytes;
-    assert_int_equal(xmtp_confirmed_transcript_hash(suite, (xmtp_bytes){0}, &c, two), XMTP_OK);
-    assert_memory_not_equal(one, two, 32);
-    c.auth.signature.n = 1u << 30; /* never read */
-    assert_int_equal(xmtp_confirmed_transcript_hash(suite, (xmtp_bytes){0}, &c, two), XMTP_E_LIMIT);
-    assert_int_equal(
-        xmtp_interim_transcript_hash(suite, xmtp_bytes_of(one, 32), c.auth.signature, two),
-        XMTP_E_LIMIT);
-}
-
-static void letters_are_counted_and_measured(void **state)
-{
-    (void)state;
-    world_env world;
-    xmtp_arena arena;
-    xmtp_letters letters;
-    uint8_t pk[32] = {9};
-    const xmtp_bytes secret = xmtp_bytes_of("secret", 6);
-    world_env_init(&world, 1);
-    xmtp_arena_init(&arena, &world.env.alloc, 1 << 20);
-    assert_int_equal(xmtp_letters_init(&letters, &xmtp_suite_x25519_chacha, 1, &arena), XMTP_OK);
-    assert_int_equal(xmtp_letters_put(&letters, &world.env, xmtp_bytes_of(pk, 31), secret),
-                     XMTP_E_KEY);
-    assert_int_equal(xmtp_letters_put(&letters, &world.env, xmtp_bytes_of(pk, 32), secret),
-                     XMTP_OK);
-    assert_int_equal(xmtp_letters_put(&letters, &world.env, xmtp_bytes_of(pk, 32), secret),
-                     XMTP_E_LIMIT);
-    xmtp_arena_reset(&arena);
-}
-
 static void path_secrets_are_for_members_of_the_tree(void **state)
 {
     (void)state;
@@ -799,8 +758,6 @@ int main(void)
         cmocka_unit_test(long_messages_pass_and_their_memory_goes),
         cmocka_unit_test(messages_with_short_parts_are_refused),
         cmocka_unit_test(trees_are_asked_within_their_bounds),
-        cmocka_unit_test(long_signatures_enter_the_transcript),
-        cmocka_unit_test(letters_are_counted_and_measured),
         cmocka_unit_test(path_secrets_are_for_members_of_the_tree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

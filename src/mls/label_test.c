@@ -180,12 +180,29 @@ static void expand_streams_what_hkdf_takes_whole(void **state)
     }
 }
 
+static void letters_are_counted_and_measured(void **state)
+{
+    (void)state;
+    const xmtp_env *env = xmtp_env_system();
+    xmtp_arena arena;
+    xmtp_letters letters;
+    uint8_t pk[32] = {9};
+    const xmtp_bytes secret = xmtp_bytes_of("secret", 6);
+    xmtp_arena_init(&arena, &env->alloc, 1 << 20);
+    assert_int_equal(xmtp_letters_init(&letters, &xmtp_suite_x25519_chacha, 1, &arena), XMTP_OK);
+    assert_int_equal(xmtp_letters_put(&letters, env, xmtp_bytes_of(pk, 31), secret), XMTP_E_KEY);
+    assert_int_equal(xmtp_letters_put(&letters, env, xmtp_bytes_of(pk, 32), secret), XMTP_OK);
+    assert_int_equal(xmtp_letters_put(&letters, env, xmtp_bytes_of(pk, 32), secret), XMTP_E_LIMIT);
+    xmtp_arena_reset(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crypto_basics_vectors_agree),
         cmocka_unit_test(expand_reaches_its_limit_and_not_beyond),
         cmocka_unit_test(expand_streams_what_hkdf_takes_whole),
+        cmocka_unit_test(letters_are_counted_and_measured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

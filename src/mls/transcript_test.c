@@ -1,4 +1,4 @@
-/* transcript_test.c - transcript-hashes.json of the working group. */
+/* transcript_test.c - transcript-hashes.json of the working group, and signatures of any length. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -60,10 +60,30 @@ static void transcript_vectors_pass(void **state)
     assert_int_equal(cases, 7);
 }
 
+static void long_signatures_enter_the_transcript(void **state)
+{
+    (void)state;
+    static uint8_t bytes[20000];
+    uint8_t one[32], two[32];
+    const xmtp_suite *suite = &xmtp_suite_x25519_chacha;
+    xmtp_authenticated_content c = {.content.raw = xmtp_bytes_of("x", 1),
+                                    .auth.signature = xmtp_bytes_of(bytes, 100)};
+    assert_int_equal(xmtp_confirmed_transcript_hash(suite, (xmtp_bytes){0}, &c, one), XMTP_OK);
+    c.auth.signature.n = sizeof bytes;
+    assert_int_equal(xmtp_confirmed_transcript_hash(suite, (xmtp_bytes){0}, &c, two), XMTP_OK);
+    assert_memory_not_equal(one, two, 32);
+    c.auth.signature.n = 1u << 30; /* never read */
+    assert_int_equal(xmtp_confirmed_transcript_hash(suite, (xmtp_bytes){0}, &c, two), XMTP_E_LIMIT);
+    assert_int_equal(
+        xmtp_interim_transcript_hash(suite, xmtp_bytes_of(one, 32), c.auth.signature, two),
+        XMTP_E_LIMIT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(transcript_vectors_pass),
+        cmocka_unit_test(long_signatures_enter_the_transcript),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
