@@ -3,9 +3,8 @@
 #define XMTP_TESTS_HOUSE_H
 
 #include "client/host.h"
+#include "node/test_folder.h"
 #include "one_network.h"
-
-#include <dirent.h>
 
 enum { KEY_LEN = 64 };
 
@@ -52,25 +51,10 @@ static inline void house_shut(house *h)
     h->wire.inner.close(h->wire.inner.context);
 }
 
-static inline void empty_folder(const char *path)
-{
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        char name[PATH_LEN + 400];
-        (void)snprintf(name, sizeof(name), "%s/%s", path, entry->d_name);
-        (void)unlink(name);
-    }
-    if (folder != NULL) {
-        (void)closedir(folder);
-    }
-    (void)rmdir(path);
-}
-
 static inline void house_end(house *h)
 {
     house_shut(h);
-    empty_folder(h->folder);
+    test_folder_remove(h->folder);
 }
 
 static inline xmtp_client *resident(house *h, const char *key)

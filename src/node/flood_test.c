@@ -1,34 +1,14 @@
 /* flood_test.c - hostile peers on a real port: whatever they send, the node's memory stays bounded
  * and others are served. Slow ones are tested with a clock in rpc.http1_conn and rpc.endpoint. */
+#include "node/test_memory.h"
 #include "node/test_node.h"
 #include "node/test_peer.h"
 #include "rpc/stall.h"
 
-#include <malloc.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 
 /* ---- a node whose memory is measured */
-
-static atomic_size_t live_len;
-static atomic_size_t live_max;
-
-static void *measured_reallocate(void *context, void *p, size_t n)
-{
-    (void)context;
-    const xmtp_alloc *alloc = &xmtp_env_system()->alloc;
-    size_t before = p == NULL ? 0 : malloc_usable_size(p);
-    void *q = alloc->reallocate(alloc->context, p, n);
-    if (q == NULL && n > 0) {
-        return NULL;
-    }
-    size_t after = q == NULL ? 0 : malloc_usable_size(q);
-    size_t now = atomic_fetch_add(&live_len, after - before) + after - before;
-    if (now > atomic_load(&live_max)) {
-        atomic_store(&live_max, now); /* one loop: no other writer worth the care */
-    }
-    return q;
-}
 
 static xmtp_env measured_env;
 

@@ -2,12 +2,12 @@
  * fails, a node that is killed. The syncs of the node are this file's (cmake/rooms.cmake, xmtp_wrap).
  */
 #include "node/test_folder.h"
+#include "node/test_memory.h"
 #include "node/test_node.h"
 #include "node/test_peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
@@ -88,14 +88,7 @@ static void close_fixture(fixture *f)
 
 static size_t files_in(const fixture *f)
 {
-    char command[400];
-    char count[16] = "";
-    (void)snprintf(command, sizeof command, "ls %s/history | wc -l", f->folder.path);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    assert_non_null(fgets(count, sizeof count, pipe));
-    (void)pclose(pipe);
-    return strtoul(count, NULL, 10);
+    return test_folder_count(&f->folder, "history");
 }
 
 static peer begin_upload(uint16_t port, size_t n)
@@ -210,26 +203,6 @@ static void an_upload_given_up_while_the_disk_is_busy_leaves_nothing(void **stat
 }
 
 /* ---- more than the disk takes */
-
-static atomic_size_t live_len;
-static atomic_size_t live_max;
-
-static void *measured_reallocate(void *context, void *p, size_t n)
-{
-    (void)context;
-    const xmtp_alloc *alloc = &xmtp_env_system()->alloc;
-    size_t before = p == NULL ? 0 : malloc_usable_size(p);
-    void *q = alloc->reallocate(alloc->context, p, n);
-    if (q == NULL && n > 0) {
-        return NULL;
-    }
-    size_t after = q == NULL ? 0 : malloc_usable_size(q);
-    size_t now = atomic_fetch_add(&live_len, after - before) + after - before;
-    size_t max = atomic_load(&live_max);
-    while (now > max && !atomic_compare_exchange_weak(&live_max, &max, now)) {
-    }
-    return q;
-}
 
 /* Two uploads at once: the first one's sync keeps a worker, and then all of them. */
 static void what_the_disk_does_not_take_waits_at_the_peer(void **state)

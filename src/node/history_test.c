@@ -61,14 +61,7 @@ static void close_history(fixture *f)
 
 static size_t files_in(const fixture *f)
 {
-    char command[400];
-    char count[16] = "";
-    (void)snprintf(command, sizeof command, "ls %s/history | wc -l", f->folder.path);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    assert_non_null(fgets(count, sizeof count, pipe));
-    (void)pclose(pipe);
-    return strtoul(count, NULL, 10);
+    return test_folder_count(&f->folder, "history");
 }
 
 static void reconnect(fixture *f)

@@ -2,6 +2,7 @@
 #ifndef XMTP_NODE_TEST_FOLDER_H
 #define XMTP_NODE_TEST_FOLDER_H
 
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,23 @@ static inline int test_folder_unlink(const char *path, const struct stat *st, in
 static inline void test_folder_remove(const char *path)
 {
     (void)nftw(path, test_folder_unlink, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* How many files a folder in it holds. */
+static inline size_t test_folder_count(const test_folder *folder, const char *name)
+{
+    char path[sizeof folder->path + 64];
+    size_t count = 0;
+    (void)snprintf(path, sizeof path, "%s/%s", folder->path, name);
+    DIR *files = opendir(path);
+    if (files == NULL) {
+        abort();
+    }
+    for (const struct dirent *file = readdir(files); file != NULL; file = readdir(files)) {
+        count += file->d_name[0] != '.';
+    }
+    (void)closedir(files);
+    return count;
 }
 
 /* A file as bytes; freed by the caller. */

@@ -1,5 +1,6 @@
 /* doctor_test.c - `xmtp doctor` as a program, against a node of this process on a free loopback port. */
 #include "base/bytes.h"
+#include "node/test_folder.h"
 #include "rpc/transport.h"
 
 #include <setjmp.h>
@@ -10,7 +11,6 @@
 #include <cmocka.h>
 
 #include <cjson/cJSON.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -58,20 +58,13 @@ static int set_up(void **state)
     return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static int tear_down(void **state)
 {
     (void)state;
     forget_said();
     xmtp_node_close(node);
-    return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    test_folder_remove(folder);
+    return 0;
 }
 
 /* Runs a command of the program with --json and takes what it says. */

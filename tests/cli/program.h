@@ -3,6 +3,7 @@
 #define XMTP_TESTS_CLI_PROGRAM_H
 
 #include "base/bytes.h"
+#include "node/test_folder.h"
 #include "rpc/transport.h"
 
 #include <setjmp.h>
@@ -13,7 +14,6 @@
 #include <cmocka.h>
 
 #include <cjson/cJSON.h>
-#include <ftw.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xmtp/node.h>
@@ -39,20 +39,12 @@ static inline int set_up(void **state)
     return 0;
 }
 
-static inline int remove_entry(const char *path, const struct stat *status, int type,
-                               struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static inline int tear_down(void **state)
 {
     (void)state;
     xmtp_node_close(node);
-    return nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    test_folder_remove(folder);
+    return 0;
 }
 
 /* Runs the program for a wallet on a database of its own; gives the exit code. */

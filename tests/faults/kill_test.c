@@ -10,6 +10,7 @@
  */
 #include "base/bytes.h"
 #include "crypto/crypto.h"
+#include "node/test_folder.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,12 +21,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -189,19 +188,11 @@ static void set_up(world *w)
     unsetenv("WALLET_PRIVATE_KEY");
 }
 
-static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *walk)
-{
-    (void)status;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static void tear_down(world *w)
 {
     end(&w->agent, SIGTERM);
     end(&w->node, SIGTERM);
-    (void)nftw(w->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    test_folder_remove(w->folder);
 }
 
 /* ---- the sender
