@@ -1,7 +1,7 @@
 /* account_test.c - accounts, recovery and installations of an inbox: read, changed, refused. */
 #include "base/status.h"
-#include "network.h"
 #include "signers.h"
+#include "test_network.h"
 
 #include <xmtp/identity.h>
 

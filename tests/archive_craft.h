@@ -4,7 +4,7 @@
 
 #include "client/archive.h"
 #include "client/archive_stream.h"
-#include "network.h"
+#include "test_network.h"
 
 static const uint8_t key[XMTP_ARCHIVE_KEY_LEN] = {7, 7, 7};
 

@@ -5,9 +5,9 @@
 #define XMTP_TESTS_NO_REPLAY_H
 
 #include "base/arena.h"
-#include "network.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"
+#include "test_network.h"
 
 /* For wire.outer.subscribe. What comes later is not brought to such a filter either. */
 static xmtp_status subscribe_without_replay(void *context, const char *path, xmtp_bytes request,

@@ -4,7 +4,7 @@
  * data/database_v1.db holds a DM ("hello", "again", a reply to it, "last") and a group made by the
  * other one ("from b"). Its wallet is used nowhere else.
  */
-#include "network.h"
+#include "test_network.h"
 
 static network net;
 

@@ -3,7 +3,7 @@
 #ifndef XMTP_TESTS_ONE_NETWORK_H
 #define XMTP_TESTS_ONE_NETWORK_H
 
-#include "network.h"
+#include "test_network.h"
 
 static network net;
 

@@ -5,7 +5,7 @@
 #include "base/status.h"
 #include "crypto/crypto.h"
 #include "identity/passkey.h"
-#include "network.h"
+#include "test_network.h"
 
 #include <xmtp/identity.h>
 

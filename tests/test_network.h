@@ -1,10 +1,10 @@
-/* network.h - a node and clients in one process, with a clock that only moves when told and a wire
+/* test_network.h - a node and clients in one process, with a clock that only moves when told and a wire
  * that can be cut at any call.
  *
  *     person (wallet) --has--> client --wire--> in-process transport --> node in memory
  */
-#ifndef XMTP_TESTS_NETWORK_H
-#define XMTP_TESTS_NETWORK_H
+#ifndef XMTP_TESTS_TEST_NETWORK_H
+#define XMTP_TESTS_TEST_NETWORK_H
 
 #include "base/bytes.h"
 #include "identity/signer.h"

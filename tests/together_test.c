@@ -1,7 +1,7 @@
 /* together_test.c - members of one group who all talk and rename at once, each in a thread of its
  * own, by stream and by sync. In the end all agree on every message, in number and order, and on the
  * epoch. */
-#include "network.h"
+#include "test_network.h"
 
 #include <pthread.h>
 

@@ -5,7 +5,7 @@
 #ifndef XMTP_TESTS_LIAR_H
 #define XMTP_TESTS_LIAR_H
 
-#include "../network.h"
+#include "../test_network.h"
 #include "proto/identity.pb-c.h"
 #include "proto/message.h"
 #include "proto/mls_api.pb-c.h"

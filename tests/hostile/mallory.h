@@ -8,7 +8,7 @@
 #ifndef XMTP_TESTS_MALLORY_H
 #define XMTP_TESTS_MALLORY_H
 
-#include "../network.h"
+#include "../test_network.h"
 #include "client/content.h"
 #include "client/round.h"
 #include "identity/update.h"
