@@ -196,29 +196,47 @@ static xmtp_status request_of_recovery(xmtp_signature_request **out, xmtp_client
     return xmtp_request_new(out, client, inbox_id, &recovery, apply_change, error);
 }
 
-xmtp_status xmtp_client_request_remove_account(xmtp_client *client, xmtp_account_kind kind,
-                                               const char *identifier, xmtp_signature_request **out,
-                                               xmtp_error *error)
+/* Not the recovery identifier itself, and nobody who is no account of the inbox. */
+static xmtp_status check_removable(const xmtp_signature_request *r, const xmtp_association *state,
+                                   const xmtp_identifier *account, xmtp_error *error)
+{
+    if (xmtp_identifier_equal(&r->account.identifier, account)) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "the recovery identifier cannot be removed: change it first");
+    }
+    return xmtp_association_find(state, account, NULL)
+               ? XMTP_OK
+               : xmtp_fail(error, XMTP_E_NOT_FOUND, "this account is not one of the inbox");
+}
+
+/* An update of one action upon one account. */
+static xmtp_status request_upon_account(xmtp_client *client, xmtp_action_kind what,
+                                        xmtp_account_kind kind, const char *identifier,
+                                        xmtp_signature_request **out, xmtp_error *error)
 {
     xmtp_account_name name;
     xmtp_signature_request *r;
     const xmtp_association *state;
-    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_INBOX | XMTP_NEEDS_PUBLISHING, error));
-    *out = NULL;
     XMTP_TRY(xmtp_account_name_parse(kind, identifier, &name, error));
     XMTP_TRY(request_of_recovery(&r, client, client->inbox_id, &state, error));
-    xmtp_status status = xmtp_request_act(r,
-                                          (xmtp_update_action){.kind = XMTP_ACTION_REVOKE,
-                                                               .subject = name.identifier,
-                                                               .signer = &r->account},
-                                          error);
-    if (xmtp_identifier_equal(&r->account.identifier, &name.identifier)) {
-        status = xmtp_fail(error, XMTP_E_ARGUMENT,
-                           "the recovery identifier cannot be removed: change it first");
-    } else if (!xmtp_association_find(state, &name.identifier, NULL)) {
-        status = xmtp_fail(error, XMTP_E_NOT_FOUND, "this account is not one of the inbox");
+    xmtp_status status =
+        what == XMTP_ACTION_REVOKE ? check_removable(r, state, &name.identifier, error) : XMTP_OK;
+    if (status == XMTP_OK) {
+        status = xmtp_request_act(
+            r,
+            (xmtp_update_action){.kind = what, .subject = name.identifier, .signer = &r->account},
+            error);
     }
     return xmtp_request_finish(out, r, status, error);
+}
+
+xmtp_status xmtp_client_request_remove_account(xmtp_client *client, xmtp_account_kind kind,
+                                               const char *identifier, xmtp_signature_request **out,
+                                               xmtp_error *error)
+{
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_INBOX | XMTP_NEEDS_PUBLISHING, error));
+    *out = NULL;
+    return request_upon_account(client, XMTP_ACTION_REVOKE, kind, identifier, out, error);
 }
 
 xmtp_status xmtp_client_remove_account(xmtp_client *client, const xmtp_account_signer *recovery,
@@ -235,19 +253,9 @@ xmtp_status xmtp_client_request_change_recovery(xmtp_client *client, xmtp_accoun
                                                 const char *identifier,
                                                 xmtp_signature_request **out, xmtp_error *error)
 {
-    xmtp_account_name name;
-    xmtp_signature_request *r;
-    const xmtp_association *state;
     XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_INBOX | XMTP_NEEDS_PUBLISHING, error));
     *out = NULL;
-    XMTP_TRY(xmtp_account_name_parse(kind, identifier, &name, error));
-    XMTP_TRY(request_of_recovery(&r, client, client->inbox_id, &state, error));
-    xmtp_status status = xmtp_request_act(r,
-                                          (xmtp_update_action){.kind = XMTP_ACTION_CHANGE_RECOVERY,
-                                                               .subject = name.identifier,
-                                                               .signer = &r->account},
-                                          error);
-    return xmtp_request_finish(out, r, status, error);
+    return request_upon_account(client, XMTP_ACTION_CHANGE_RECOVERY, kind, identifier, out, error);
 }
 
 xmtp_status xmtp_client_change_recovery(xmtp_client *client, const xmtp_account_signer *recovery,
