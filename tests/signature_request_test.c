@@ -228,6 +228,24 @@ static xmtp_status unary_with_chain(void *context, const char *path, xmtp_bytes 
     return XMTP_OK;
 }
 
+static void a_node_that_cannot_ask_a_chain_is_no_contract_that_says_no(void **state)
+{
+    (void)state;
+    person alice;
+    static const char address[] = "0x00000000000000000000000000000000000c0de1";
+    xmtp_signature_request *request;
+    const xmtp_account_signer who = {
+        .kind = XMTP_ACCOUNT_CONTRACT, .identifier = address, .chain_id = 8453};
+    const xmtp_account_signature made = {.signature = xmtp_bytes_of("x", 1)};
+    person_open(&alice, &net);
+    assert_ok(&alice, xmtp_client_request_add_account(alice.client, XMTP_ACCOUNT_CONTRACT, address,
+                                                      false, &request, &alice.error));
+    assert_refused(&alice, xmtp_signature_request_add(request, &who, &made, &alice.error),
+                   XMTP_E_UNSUPPORTED, "no RPC node is set for chain 8453");
+    xmtp_signature_request_free(request);
+    person_close(&alice);
+}
+
 static void a_contract_is_asked_when_its_signature_is_added(void **state)
 {
     (void)state;
@@ -321,6 +339,7 @@ int main(void)
         FACT(a_passkey_answers_the_challenge_of_a_request),
         FACT(signatures_that_do_not_fit_are_refused_at_once),
         FACT(a_contract_is_asked_when_its_signature_is_added),
+        FACT(a_node_that_cannot_ask_a_chain_is_no_contract_that_says_no),
         FACT(a_request_that_the_network_broke_is_applied_again),
         FACT(a_request_that_has_become_impossible_is_refused),
     };

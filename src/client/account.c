@@ -73,20 +73,24 @@ static void fill_question(Pb__VerifySmartContractWalletSignaturesRequest__Reques
 }
 
 static xmtp_status read_verdict(const Pb__VerifySmartContractWalletSignaturesResponse *answer,
-                                bool *is_valid, uint64_t *block_used, xmtp_error *error)
+                                xmtp_contract_verdict *out, xmtp_error *error)
 {
     if (answer->n_responses != 1) {
         return xmtp_fail(error, XMTP_E_PROTOCOL, "%zu answers about one contract wallet",
                          answer->n_responses);
     }
-    *is_valid = answer->responses[0]->is_valid;
-    *block_used = answer->responses[0]->block_number;
+    const char *why_not = answer->responses[0]->error;
+    out->is_valid = answer->responses[0]->is_valid;
+    out->block_used = answer->responses[0]->block_number;
+    if (!out->is_valid && why_not != NULL) {
+        (void)snprintf(out->why_not, sizeof(out->why_not), "%s", why_not);
+    }
     return XMTP_OK;
 }
 
 xmtp_status xmtp_ask_contract(xmtp_client *client, const char *account_id, uint64_t block_number,
-                              const uint8_t hash[32], xmtp_bytes signature, bool *is_valid,
-                              uint64_t *block_used, xmtp_error *error)
+                              const uint8_t hash[32], xmtp_bytes signature,
+                              xmtp_contract_verdict *out, xmtp_error *error)
 {
     Pb__VerifySmartContractWalletSignaturesRequest__Request item;
     Pb__VerifySmartContractWalletSignaturesRequest__Request *items[] = {&item};
@@ -94,8 +98,7 @@ xmtp_status xmtp_ask_contract(xmtp_client *client, const char *account_id, uint6
         PB__VERIFY_SMART_CONTRACT_WALLET_SIGNATURES_REQUEST__INIT;
     xmtp_arena arena;
     void *answer;
-    *is_valid = false;
-    *block_used = 0;
+    *out = (xmtp_contract_verdict){.is_valid = false};
     fill_question(&item, account_id, block_number, hash, signature);
     request.n_signatures = 1;
     request.signatures = items;
@@ -104,7 +107,7 @@ xmtp_status xmtp_ask_contract(xmtp_client *client, const char *account_id, uint6
         client, XMTP_IDENTITY_API("VerifySmartContractWalletSignatures"), &request.base,
         &pb__verify_smart_contract_wallet_signatures_response__descriptor, &arena, &answer, error);
     if (status == XMTP_OK) {
-        status = read_verdict(answer, is_valid, block_used, error);
+        status = read_verdict(answer, out, error);
     }
     xmtp_arena_reset(&arena);
     return status;
@@ -117,18 +120,24 @@ static xmtp_status sign_contract(const xmtp_account_hand *hand, xmtp_bytes text,
 {
     char account_id[96];
     uint8_t digest[32];
-    bool is_valid;
+    xmtp_contract_verdict verdict;
     uint64_t block = hand->account->block_number;
     (void)snprintf(account_id, sizeof(account_id), "eip155:%" PRIu64 ":%s", hand->account->chain_id,
                    hand->name.address);
     if (block == 0) {
         xmtp_wallet_digest(text, digest);
-        XMTP_TRY(xmtp_ask_contract(hand->client, account_id, 0, digest, out->bytes, &is_valid,
-                                   &block, hand->error));
-        if (!is_valid) {
+        XMTP_TRY(xmtp_ask_contract(hand->client, account_id, 0, digest, out->bytes, &verdict,
+                                   hand->error));
+        if (verdict.why_not[0] != '\0') {
+            return xmtp_fail(hand->error, XMTP_E_UNSUPPORTED,
+                             "the node cannot ask the contract %s: %s", account_id,
+                             verdict.why_not);
+        }
+        if (!verdict.is_valid) {
             return xmtp_fail(hand->error, XMTP_E_SIGNATURE,
                              "the contract %s does not accept the signature", account_id);
         }
+        block = verdict.block_used;
         if (block == 0) {
             return xmtp_fail(hand->error, XMTP_E_PROTOCOL,
                              "the node does not say at which block the contract was asked");

@@ -38,10 +38,15 @@ xmtp_status xmtp_account_hand_take(xmtp_account_hand *hand, xmtp_client *client,
                                    const xmtp_account_signer *account, xmtp_error *error);
 void xmtp_account_hand_wipe(xmtp_account_hand *hand);
 
-/* Asks the node whether a contract wallet signed hash; block_number 0: at its newest block.
- * *block_used: the block that the answer is for; 0 when the node does not say. */
+typedef struct xmtp_contract_verdict {
+    bool is_valid;
+    uint64_t block_used; /* the block that the answer is for; 0 when the node does not say */
+    char why_not[160];   /* the contract could not be asked; "" when it was */
+} xmtp_contract_verdict;
+
+/* Asks the node whether a contract wallet signed hash; block_number 0: at its newest block. */
 xmtp_status xmtp_ask_contract(xmtp_client *client, const char *account_id, uint64_t block_number,
-                              const uint8_t hash[32], xmtp_bytes signature, bool *is_valid,
-                              uint64_t *block_used, xmtp_error *error);
+                              const uint8_t hash[32], xmtp_bytes signature,
+                              xmtp_contract_verdict *out, xmtp_error *error);
 
 #endif

@@ -133,14 +133,13 @@ static xmtp_status ask_node(void *context, xmtp_bytes account_id, uint64_t block
     xmtp_client *client = context;
     xmtp_arena arena;
     char *account;
-    uint64_t block_used;
-    *is_valid = false;
+    xmtp_contract_verdict verdict = {.is_valid = false};
     xmtp_scratch(client, &arena);
     xmtp_status status = xmtp_arena_string(&arena, account_id, &account);
     if (status == XMTP_OK) {
-        status = xmtp_ask_contract(client, account, block_number, hash, signature, is_valid,
-                                   &block_used, error);
+        status = xmtp_ask_contract(client, account, block_number, hash, signature, &verdict, error);
     }
+    *is_valid = verdict.is_valid;
     xmtp_arena_reset(&arena);
     return status;
 }
