@@ -80,7 +80,8 @@ check_symbols() {
 copy_licenses() {
     local package file
     mkdir -p "$1"
-    for package in libsodium-dev libssl-dev libsecp256k1-dev libnghttp2-dev libprotobuf-c-dev libsqlcipher-dev libzstd-dev; do
+    for package in libsodium-dev libssl-dev libsecp256k1-dev libnghttp2-dev libprotobuf-c-dev libsqlcipher-dev libzstd-dev \
+        libcjson-dev zlib1g-dev; do
         file=/usr/share/doc/$package/copyright
         [ -f "$file" ] || die "the licence of $package is not at $file"
         cp -L "$file" "$1/${package%-dev}.txt"
