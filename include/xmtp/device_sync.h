@@ -17,6 +17,7 @@
 
 #include <xmtp/archive.h>
 #include <xmtp/base.h>
+#include <xmtp/http.h>
 #include <xmtp/names.h>
 
 #ifdef __cplusplus
@@ -24,8 +25,6 @@ extern "C" {
 #endif
 
 typedef struct xmtp_client xmtp_client;
-struct xmtp_http; /* how a web server is reached; see rpc/http.h. The xmtp program has one over
-                     libcurl */
 
 enum {
     XMTP_SYNC_PIN_LEN = 5,  /* letters and digits of one that is made here */
@@ -44,8 +43,9 @@ typedef struct xmtp_device_sync_options {
      * This one may be any address. An archive at any other address, or one to be brought to another
      * (both come from installations of this inbox), is moved only over https and to a public host. */
     const char *history_url;
-    /* NULL: archives are neither made nor fetched */
-    const struct xmtp_http *http;
+    /* How that server is reached: the application's, see http.h. NULL: archives are neither made nor
+     * fetched */
+    const xmtp_http *http;
 } xmtp_device_sync_options;
 
 /* Only what device sync needs: welcomes, sync groups, and what is due. xmtp_client_sync does it too.
