@@ -195,8 +195,31 @@ typedef struct xmtp_network_counts {
 XMTP_API xmtp_network_counts xmtp_network_count(const xmtp_network *net,
                                                 const xmtp_network_device *device);
 
-/* ---- for tests inside this source tree: what lies in the middle */
+/* ---- what the node sees */
 
+/* A message as the node sends it to everybody who follows its conversation: members, and push servers. */
+typedef struct xmtp_network_envelope {
+    xmtp_bytes group_message; /* all of it, as xmtp_client_process_message takes it */
+    uint64_t sent_ns;
+    xmtp_bytes data;        /* encrypted */
+    xmtp_bytes sender_hmac; /* HMAC-SHA256 of data under one of the sender's keys of push.h */
+    bool should_push;       /* the sender's hint */
+} xmtp_network_envelope;
+
+/* Those of one group (a DM may have several, see xmtp_client_dm_duplicates), oldest first; faults
+ * do not touch this. Views are valid during the visit, which may call clients. A status of the visit
+ * other than XMTP_OK ends it. */
+typedef xmtp_status (*xmtp_network_envelope_visit)(void *context,
+                                                   const xmtp_network_envelope *envelope);
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_network_envelopes(xmtp_network *net,
+                                                            const xmtp_conversation_id *id,
+                                                            xmtp_network_envelope_visit visit,
+                                                            void *context, xmtp_error *error);
+
+/* How a device reaches the node, with its faults: for a host (host.h), or a client that is opened with
+ * other options than a device has; give it xmtp_network_env too, and close it before the network. A
+ * device made for nothing else is best left closed (is_closed). What is behind it is nobody's business
+ * outside of this source tree. */
 struct xmtp_transport;
 XMTP_API const struct xmtp_transport *xmtp_network_transport(const xmtp_network_device *device);
 

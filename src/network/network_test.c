@@ -430,6 +430,69 @@ static void an_agent_that_dies_answers_once(void **state)
     assert_synced_texts(ann, "are you there?|yes|");
 }
 
+/* ---- what the node sees */
+
+typedef struct envelopes {
+    size_t count;
+    uint64_t last_ns;
+    size_t stop_after; /* 0: never */
+} envelopes;
+
+static xmtp_status count_envelope(void *context, const xmtp_network_envelope *envelope)
+{
+    envelopes *seen = context;
+    assert_true(envelope->sent_ns >= seen->last_ns && envelope->data.n > 0);
+    assert_true(envelope->group_message.n > envelope->data.n);
+    seen->last_ns = envelope->sent_ns;
+    return ++seen->count == seen->stop_after ? XMTP_E_CLOSED : XMTP_OK;
+}
+
+static void what_the_node_has_of_a_conversation_is_seen_in_order_and_whole(void **state)
+{
+    (void)state;
+    enum { TEXTS = 210 }; /* three pages */
+    envelopes before = {0};
+    envelopes after = {0};
+    assert_ok(xmtp_network_envelopes(net, &dm, count_envelope, &before, &error));
+    for (int i = 0; i < TEXTS; i++) {
+        send_text(ann, &dm, "x");
+    }
+    assert_ok(xmtp_network_envelopes(net, &dm, count_envelope, &after, &error));
+    assert_int_equal(after.count, before.count + TEXTS);
+}
+
+static void a_visit_of_envelopes_can_be_ended(void **state)
+{
+    (void)state;
+    envelopes seen = {.stop_after = 1};
+    assert_int_equal(xmtp_network_envelopes(net, &dm, count_envelope, &seen, &error),
+                     XMTP_E_CLOSED);
+    assert_int_equal(seen.count, 1);
+}
+
+static xmtp_status hand_over(void *context, const xmtp_network_envelope *envelope)
+{
+    (void)context;
+    return xmtp_client_process_message(of(bob), envelope->group_message, &error);
+}
+
+static void an_envelope_is_taken_in_as_a_push_delivers_it(void **state)
+{
+    (void)state;
+    send_text(ann, &dm, "pushed");
+    assert_ok(xmtp_network_envelopes(net, &dm, hand_over, NULL, &error));
+    assert_texts(bob, &dm, "hello|pushed|");
+}
+
+static void a_conversation_that_nobody_has_has_no_envelopes(void **state)
+{
+    (void)state;
+    envelopes seen = {0};
+    const xmtp_conversation_id unknown = {.p = {1}, .n = 16};
+    assert_ok(xmtp_network_envelopes(net, &unknown, count_envelope, &seen, &error));
+    assert_int_equal(seen.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -454,6 +517,10 @@ int main(void)
         on_a_network(after_a_power_cut_what_is_said_before_a_sync_arrives),
         on_a_network(an_agent_answers_and_tries_again_when_it_is_due),
         on_a_network(an_agent_that_dies_answers_once),
+        on_a_network(what_the_node_has_of_a_conversation_is_seen_in_order_and_whole),
+        on_a_network(a_visit_of_envelopes_can_be_ended),
+        on_a_network(an_envelope_is_taken_in_as_a_push_delivers_it),
+        on_a_network(a_conversation_that_nobody_has_has_no_envelopes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
