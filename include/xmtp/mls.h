@@ -280,6 +280,21 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_key_package_verify(const xmtp_env 
                                                                  xmtp_mls_key_package_info *info,
                                                                  xmtp_error *error);
 
+/* A key package that xmtp_mls_key_package_verify was satisfied with, in a copy that nobody can
+ * alter: what xmtp_mls_group_commit adds without verifying its two signatures once more. All other
+ * rules are judged in the commit as they are for bytes, since they depend on group and time.
+ * Receivers of the commit verify everything.
+ *
+ * new: *out is NULL on failure, the errors are those of xmtp_mls_key_package_verify. Views in *info
+ * are into the copy. May be used for several commits and from several threads at once; env must
+ * outlive it. */
+typedef struct xmtp_mls_verified_key_package xmtp_mls_verified_key_package;
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_verified_key_package_new(
+    xmtp_mls_verified_key_package **out, const xmtp_env *env, xmtp_bytes key_package,
+    uint64_t now_seconds, xmtp_mls_key_package_info *info, xmtp_error *error);
+XMTP_API void
+xmtp_mls_verified_key_package_free(xmtp_mls_verified_key_package *verified); /* takes NULL */
+
 /* First extension of that type in the content of an extensions vector; false when there is none. */
 XMTP_API bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmtp_bytes *data);
 
@@ -576,6 +591,9 @@ xmtp_mls_propose_from_outside(const xmtp_env *env, const xmtp_mls_outside_propos
 typedef struct xmtp_mls_commit_options {
     const xmtp_bytes *add; /* bare KeyPackages */
     size_t add_count;
+    /* More key packages, behind those above; read during the call only. */
+    const xmtp_mls_verified_key_package *const *add_verified;
+    size_t add_verified_count;
     const uint32_t *remove; /* leaves */
     size_t remove_count;
     const xmtp_mls_extension *context_extensions; /* the complete new list; NULL: unchanged */

@@ -212,10 +212,15 @@ xmtp_status xmtp_apply_foreign_commit(group_work *work, const Pb__GroupMessage__
     return finish(work, status, &arena, error);
 }
 
+/* What was made during this work is still here; MLS sees whether the group has changed since. Else it
+ * is read from the intent, and its signatures are verified again. */
 static xmtp_status stage_own(group_work *work, const xmtp_intent_row *intent, xmtp_mls_staged **out,
                              xmtp_error *error)
 {
     xmtp_mls_pending *pending;
+    if (work->made != NULL && xmtp_mls_pending_is(work->made, intent->payload)) {
+        return xmtp_mls_group_stage_pending(work->group, work->made, out, error);
+    }
     XMTP_TRY(xmtp_mls_pending_decode(&pending, work->group, intent->staged, error));
     xmtp_status status = xmtp_mls_group_stage_pending(work->group, pending, out, error);
     xmtp_mls_pending_free(pending);

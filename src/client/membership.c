@@ -76,7 +76,7 @@ typedef struct building {
     size_t new_inbox_count;
     xmtp_installation_diff diff;
     /* result */
-    xmtp_bytes *key_packages;
+    xmtp_mls_verified_key_package **key_packages;
     size_t key_package_count;
     uint32_t *removed_leaves;
     size_t removed_leaf_count;
@@ -255,16 +255,17 @@ static xmtp_status take_key_package(building *b, xmtp_bytes installation, xmtp_b
     XMTP_TRY(owner_of(b, installation, &inbox_id, error));
     xmtp_inbox_key_package_expected expected = {.installation = installation,
                                                 .inbox_id = xmtp_bytes_of_string(inbox_id)};
-    xmtp_inbox_key_package verified;
+    xmtp_mls_verified_key_package *verified;
+    xmtp_inbox_key_package what;
     xmtp_error why = {0};
     uint64_t now_s = xmtp_now_ns(client) / XMTP_SECOND_NS;
-    xmtp_status status = bytes.n == 0 ? XMTP_E_NOT_FOUND
-                                      : xmtp_inbox_key_package_verify(&client->env, bytes, now_s,
-                                                                      XMTP_KEY_PACKAGE_ADDER,
-                                                                      &expected, &verified, &why);
+    xmtp_status status = bytes.n == 0
+                             ? XMTP_E_NOT_FOUND
+                             : xmtp_inbox_key_package_admit(&client->env, bytes, now_s, &expected,
+                                                            &verified, &what, &why);
     if (status == XMTP_OK) {
-        b->key_packages[b->key_package_count++] = bytes;
-        xmtp_post_commit_add(&b->recipients, &verified);
+        b->key_packages[b->key_package_count++] = verified;
+        xmtp_post_commit_add(&b->recipients, &what);
         return xmtp_writer_status(&b->recipients);
     }
     if (xmtp_is_our_trouble(status)) {
@@ -282,7 +283,8 @@ static xmtp_status collect_key_packages(building *b, xmtp_error *error)
     Pb__FetchKeyPackagesResponse *fetched;
     void *items;
     XMTP_TRY(fetch_key_packages(b, &fetched, error));
-    XMTP_TRY(xmtp_arena_take_array(&b->arena, b->diff.added_count, sizeof(xmtp_bytes), &items));
+    XMTP_TRY(
+        xmtp_arena_take_array(&b->arena, b->diff.added_count, sizeof(*b->key_packages), &items));
     b->key_packages = items;
     for (size_t i = 0; i < b->diff.added_count; i++) {
         xmtp_bytes bytes = xmtp_proto_bytes(fetched->key_packages[i]->key_package_tls_serialized);
@@ -328,8 +330,8 @@ static xmtp_status make_commit(building *b, commit_plan *plan, xmtp_error *error
     }
     if (status == XMTP_OK) {
         xmtp_mls_commit_options options = {
-            .add = b->key_packages,
-            .add_count = b->key_package_count,
+            .add_verified = (const xmtp_mls_verified_key_package *const *)b->key_packages,
+            .add_verified_count = b->key_package_count,
             .remove = b->removed_leaves,
             .remove_count = b->removed_leaf_count,
             .context_extensions = extensions,
@@ -373,6 +375,9 @@ xmtp_status xmtp_membership_build(group_work *work, const xmtp_intent_row *inten
     xmtp_scratch(work->client, &b.arena);
     xmtp_writer_init(&b.recipients, &work->client->env.alloc, XMTP_WRITER_MAX);
     xmtp_status status = build(&b, intent, plan, error);
+    for (size_t i = 0; i < b.key_package_count; i++) {
+        xmtp_mls_verified_key_package_free(b.key_packages[i]);
+    }
     xmtp_writer_free(&b.recipients);
     xmtp_arena_reset(&b.arena);
     return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, "membership commit");

@@ -157,6 +157,9 @@ static xmtp_status build_commit(group_work *work, const xmtp_intent_row *intent,
     } else {
         status = store_commit(work, intent, &plan, error);
         *is_built = status == XMTP_OK;
+        xmtp_mls_pending_free(work->made);
+        work->made = plan.pending;
+        plan.pending = NULL;
     }
     xmtp_mls_pending_free(plan.pending);
     xmtp_writer_free(&plan.post_commit);

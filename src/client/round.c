@@ -44,6 +44,7 @@ void xmtp_work_end(group_work *work)
     if (work->is_in_transaction) {
         (void)xmtp_work_abandon(work, XMTP_OK);
     }
+    xmtp_mls_pending_free(work->made);
     xmtp_writer_free(&work->read_back);
     xmtp_arena_reset(&work->arena);
 }

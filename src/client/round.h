@@ -26,6 +26,7 @@ typedef struct group_work {
     bool needs_query;         /* set then */
     int64_t sent_max;         /* newest intent whose payload the node has taken during this work */
     xmtp_writer read_back; /* the node's answer to a send when it holds the next page; else empty */
+    xmtp_mls_pending *made; /* our newest commit of this work, as it was stored; NULL: none */
     /* the intent that somebody waits for, and why it failed for good */
     int64_t awaited;
     xmtp_status awaited_status;

@@ -404,6 +404,22 @@ static xmtp_status read_member(const xmtp_mls_member *member, xmtp_inbox_key_pac
     return XMTP_OK;
 }
 
+/* What the network asks of a key package beyond MLS, which was satisfied: fills p from p->mls. */
+static xmtp_status judge(xmtp_inbox_key_package *p, xmtp_bytes key_package, uint64_t now_seconds,
+                         xmtp_inbox_key_package_rules rules,
+                         const xmtp_inbox_key_package_expected *expected, xmtp_error *error)
+{
+    XMTP_TRY(check_lifetime(p, now_seconds, error));
+    XMTP_TRY(read_member(&p->mls.member, p, error));
+    if (rules == XMTP_KEY_PACKAGE_ADDER) {
+        XMTP_TRY(read_wrapper(p, error));
+        XMTP_TRY(check_adder(p, key_package, expected, error));
+    } else if (read_wrapper(p, NULL) != XMTP_OK) {
+        forget_wrapper(p);
+    }
+    return rules == XMTP_KEY_PACKAGE_NODE ? check_node(p, error) : XMTP_OK;
+}
+
 xmtp_status xmtp_inbox_key_package_verify(const xmtp_env *env, xmtp_bytes key_package,
                                           uint64_t now_seconds, xmtp_inbox_key_package_rules rules,
                                           const xmtp_inbox_key_package_expected *expected,
@@ -413,17 +429,31 @@ xmtp_status xmtp_inbox_key_package_verify(const xmtp_env *env, xmtp_bytes key_pa
     xmtp_inbox_key_package p = {0};
     XMTP_TRY(check_suite(key_package, error));
     XMTP_TRY(xmtp_mls_key_package_verify(env, key_package, now_seconds, &p.mls, error));
-    XMTP_TRY(check_lifetime(&p, now_seconds, error));
-    XMTP_TRY(read_member(&p.mls.member, &p, error));
-    if (rules == XMTP_KEY_PACKAGE_ADDER) {
-        XMTP_TRY(read_wrapper(&p, error));
-        XMTP_TRY(check_adder(&p, key_package, expected, error));
-    } else if (read_wrapper(&p, NULL) != XMTP_OK) {
-        forget_wrapper(&p);
+    XMTP_TRY(judge(&p, key_package, now_seconds, rules, expected, error));
+    *out = p;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_inbox_key_package_admit(const xmtp_env *env, xmtp_bytes key_package,
+                                         uint64_t now_seconds,
+                                         const xmtp_inbox_key_package_expected *expected,
+                                         xmtp_mls_verified_key_package **verified,
+                                         xmtp_inbox_key_package *out, xmtp_error *error)
+{
+    *out = (xmtp_inbox_key_package){0};
+    *verified = NULL;
+    xmtp_inbox_key_package p = {0};
+    xmtp_mls_verified_key_package *kept;
+    XMTP_TRY(check_suite(key_package, error));
+    XMTP_TRY(
+        xmtp_mls_verified_key_package_new(&kept, env, key_package, now_seconds, &p.mls, error));
+    xmtp_status status =
+        judge(&p, key_package, now_seconds, XMTP_KEY_PACKAGE_ADDER, expected, error);
+    if (status != XMTP_OK) {
+        xmtp_mls_verified_key_package_free(kept);
+        return status;
     }
-    if (rules == XMTP_KEY_PACKAGE_NODE) {
-        XMTP_TRY(check_node(&p, error));
-    }
+    *verified = kept;
     *out = p;
     return XMTP_OK;
 }

@@ -116,4 +116,11 @@ XMTP_MUST_CHECK xmtp_status xmtp_inbox_key_package_verify(
     xmtp_inbox_key_package_rules rules, const xmtp_inbox_key_package_expected *expected,
     xmtp_inbox_key_package *out, xmtp_error *error);
 
+/* The same with the rules of ADDER, for who adds it: *verified is what xmtp_mls_group_commit takes,
+ * freed by the caller, NULL on failure. Views in *out are into it. */
+XMTP_MUST_CHECK xmtp_status xmtp_inbox_key_package_admit(
+    const xmtp_env *env, xmtp_bytes key_package, uint64_t now_seconds,
+    const xmtp_inbox_key_package_expected *expected, xmtp_mls_verified_key_package **verified,
+    xmtp_inbox_key_package *out, xmtp_error *error);
+
 #endif

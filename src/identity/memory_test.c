@@ -86,8 +86,11 @@ static xmtp_status attempt_key_package(const xmtp_env *env)
     assert_int_equal(p == NULL, status != XMTP_OK);
     if (status == XMTP_OK) {
         xmtp_inbox_key_package out;
-        status = xmtp_inbox_key_package_verify(env, xmtp_bytes_of(p, n), 0, XMTP_KEY_PACKAGE_ADDER,
-                                               NULL, &out, NULL);
+        xmtp_mls_verified_key_package *verified;
+        status =
+            xmtp_inbox_key_package_admit(env, xmtp_bytes_of(p, n), 0, NULL, &verified, &out, NULL);
+        assert_int_equal(verified == NULL, status != XMTP_OK);
+        xmtp_mls_verified_key_package_free(verified);
     }
     free_bytes(p);
     return status;

@@ -197,6 +197,40 @@ xmtp_status xmtp_mls_key_package_verify(const xmtp_env *env, xmtp_bytes key_pack
     return XMTP_OK;
 }
 
+xmtp_status xmtp_mls_verified_key_package_new(xmtp_mls_verified_key_package **out,
+                                              const xmtp_env *env, xmtp_bytes key_package,
+                                              uint64_t now_seconds, xmtp_mls_key_package_info *info,
+                                              xmtp_error *error)
+{
+    size_t size;
+    *out = NULL;
+    *info = (xmtp_mls_key_package_info){0};
+    XMTP_ENSURE(xmtp_size_add(&size, sizeof **out, key_package.n), XMTP_E_LIMIT);
+    xmtp_mls_verified_key_package *verified = env->alloc.reallocate(env->alloc.context, NULL, size);
+    if (verified == NULL) {
+        return xmtp_fail_default(error, XMTP_E_NOMEM, "keeping a key package");
+    }
+    verified->alloc = &env->alloc;
+    verified->n = key_package.n;
+    xmtp_copy(verified->p, key_package.p, key_package.n);
+    xmtp_status status = xmtp_mls_key_package_verify(env, xmtp_bytes_of(verified->p, verified->n),
+                                                     now_seconds, info, error);
+    if (status != XMTP_OK) {
+        xmtp_mls_verified_key_package_free(verified);
+        return status;
+    }
+    *out = verified;
+    return XMTP_OK;
+}
+
+void xmtp_mls_verified_key_package_free(xmtp_mls_verified_key_package *verified)
+{
+    if (verified != NULL) {
+        const xmtp_alloc *alloc = verified->alloc;
+        (void)alloc->reallocate(alloc->context, verified, 0);
+    }
+}
+
 bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmtp_bytes *data)
 {
     xmtp_extensions list;

@@ -145,6 +145,10 @@ static blob withstand_key_package(member *m, xmtp_mls_key_package_private *keys)
     WITHSTAND(m,
               xmtp_mls_key_package_create(&m->world->env, &options, &b.p, &b.n, keys, &m->error));
     WITHSTAND(m, xmtp_mls_key_package_verify(&m->world->env, blob_bytes(b), 5, &info, &m->error));
+    xmtp_mls_verified_key_package *verified;
+    WITHSTAND(m, xmtp_mls_verified_key_package_new(&verified, &m->world->env, blob_bytes(b), 5,
+                                                   &info, &m->error));
+    xmtp_mls_verified_key_package_free(verified);
     return b;
 }
 

@@ -18,6 +18,7 @@ xmtp_status xmtp_key_package_decode(xmtp_reader *r, xmtp_key_package *out)
     out->tbs = xmtp_reader_since(r, &start);
     XMTP_TRY(xmtp_reader_vec(r, &out->signature));
     out->raw = xmtp_reader_since(r, &start);
+    out->is_verified = false;
     return XMTP_OK;
 }
 

@@ -15,7 +15,14 @@ typedef struct xmtp_key_package {
     xmtp_leaf_node leaf_node;
     xmtp_extensions extensions;
     xmtp_bytes signature;
+    bool is_verified; /* out of a xmtp_mls_verified_key_package; decoding leaves false */
 } xmtp_key_package;
+
+struct xmtp_mls_verified_key_package {
+    const xmtp_alloc *alloc;
+    size_t n;
+    uint8_t p[];
+};
 
 xmtp_status xmtp_key_package_decode(xmtp_reader *r, xmtp_key_package *out) XMTP_MUST_CHECK;
 

@@ -76,11 +76,30 @@ static xmtp_status list_lineage(making *m)
                               next_proposal(m->commit, XMTP_MLS_PROPOSAL_PSK), m->error);
 }
 
+static xmtp_status list_adds(making *m)
+{
+    const xmtp_mls_commit_options *o = m->options;
+    for (size_t i = 0; i < o->add_count; i++) {
+        xmtp_proposal *proposal = next_proposal(m->commit, XMTP_PROPOSAL_ADD);
+        if (xmtp_key_package_of(o->add[i], &proposal->u.add) != XMTP_OK) {
+            return xmtp_fail(m->error, XMTP_E_KEY_PACKAGE, "key package %zu cannot be read", i);
+        }
+    }
+    for (size_t i = 0; i < o->add_verified_count; i++) {
+        const xmtp_mls_verified_key_package *verified = o->add_verified[i];
+        xmtp_proposal *proposal = next_proposal(m->commit, XMTP_PROPOSAL_ADD);
+        XMTP_TRY(xmtp_key_package_of(xmtp_bytes_of(verified->p, verified->n), &proposal->u.add));
+        proposal->u.add.is_verified = true;
+    }
+    return XMTP_OK;
+}
+
 static xmtp_status list_proposals(making *m)
 {
     const xmtp_mls_commit_options *o = m->options;
     size_t count;
     XMTP_ENSURE(xmtp_size_add(&count, o->add_count, o->remove_count), XMTP_E_LIMIT);
+    XMTP_ENSURE(xmtp_size_add(&count, count, o->add_verified_count), XMTP_E_LIMIT);
     XMTP_ENSURE(xmtp_size_add(&count, count, o->proposal_count), XMTP_E_LIMIT);
     XMTP_ENSURE(xmtp_size_add(&count, count, o->reference_count), XMTP_E_LIMIT);
     XMTP_ENSURE(count < XMTP_MLS_PROPOSALS_MAX - 1, XMTP_E_LIMIT);
@@ -88,13 +107,7 @@ static xmtp_status list_proposals(making *m)
     XMTP_TRY(xmtp_arena_take_array(&m->arena, count + 2, sizeof *m->commit->proposals,
                                    (void **)&m->commit->proposals));
     m->commit->has_path = !o->without_path;
-    for (size_t i = 0; i < o->add_count; i++) {
-        xmtp_proposal *proposal = next_proposal(m->commit, XMTP_PROPOSAL_ADD);
-        xmtp_status status = xmtp_key_package_of(o->add[i], &proposal->u.add);
-        if (status != XMTP_OK) {
-            return xmtp_fail(m->error, XMTP_E_KEY_PACKAGE, "key package %zu cannot be read", i);
-        }
-    }
+    XMTP_TRY(list_adds(m));
     for (size_t i = 0; i < o->remove_count; i++) {
         next_proposal(m->commit, XMTP_PROPOSAL_REMOVE)->u.remove = o->remove[i];
     }

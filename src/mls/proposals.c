@@ -31,7 +31,7 @@ typedef struct list_check {
     xmtp_applied *out;
     xmtp_error *error;
     xmtp_writer scratch;
-    bool is_verified;                        /* signatures of key packages were verified before */
+    bool is_verified; /* signatures of all key packages were verified before */
     const xmtp_proposal *context_extensions; /* the one proposal that sets them, or NULL */
     size_t add_count;
     size_t remove_count;
@@ -278,8 +278,9 @@ static xmtp_status check_key_package(list_check *c, const xmtp_key_package *key_
     if (group->config.openmls_verdicts) { /* the RFC asks this of leaf extensions only */
         XMTP_TRY(xmtp_key_package_check_extensions(key_package, c->error));
     }
+    const bool is_verified = c->is_verified || key_package->is_verified;
     xmtp_status status =
-        c->is_verified ? XMTP_OK : xmtp_key_package_verify(group->suite, key_package, &c->scratch);
+        is_verified ? XMTP_OK : xmtp_key_package_verify(group->suite, key_package, &c->scratch);
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "a signature of an added key package is wrong");
     }
