@@ -30,6 +30,23 @@ static void read_numbers(device *d, const place *g, list *out)
     }
 }
 
+/* Who has a message, and as what, for whoever looks for the reason. */
+static void tell_who_has(const sent *m)
+{
+    (void)fprintf(stderr, "s%d, sent by device %u at step %u:\n", (int)(m - s.sends), m->by,
+                  m->step);
+    for (unsigned i = 0; i < s.options.clients; i++) {
+        xmtp_message message;
+        device *d = &s.devices[i];
+        if (d->is_here &&
+            xmtp_client_message(client_of(d), m->id, &message, &d->error) == XMTP_OK) {
+            (void)fprintf(stderr, "device %u has %s: sequence %llu, sent at %llu, delivery %d\n", i,
+                          message.text, (unsigned long long)message.sequence,
+                          (unsigned long long)message.sent_ns, (int)message.delivery);
+        }
+    }
+}
+
 /* What both have comes in the same order. */
 static void check_order(const device *a, const list *of_a, const device *b, const list *of_b)
 {
@@ -37,8 +54,12 @@ static void check_order(const device *a, const list *of_a, const device *b, cons
     for (size_t i = 0; i < of_a->n; i++) {
         int at = of_b->where[of_a->at[i]];
         if (at >= 0 && at < last) {
-            violation("devices %u and %u have s%d in different orders", a->number, b->number,
-                      of_a->at[i]);
+            const sent *m = &s.sends[of_a->at[i]];
+            tell_who_has(m);
+            tell_who_has(&s.sends[of_b->at[last]]);
+            violation("devices %u and %u have s%d and s%d of place %d (%s) in different orders",
+                      a->number, b->number, of_a->at[i], of_b->at[last], m->place,
+                      s.places[m->place].is_dm ? "DM" : "group");
         }
         last = at > last ? at : last;
     }
@@ -96,20 +117,6 @@ static void check_faces(const place *g)
         bool is_in = knows(&s.devices[i], g) && conversation_of(&s.devices[i], &g->id).is_active;
         if ((g->members & (UINT64_C(1) << i)) != 0 && !is_in) {
             violation("device %u should be active in place %d", i, (int)(g - s.places));
-        }
-    }
-}
-
-/* Who has a message, and as what, for whoever looks for the reason. */
-static void tell_who_has(const sent *m)
-{
-    for (unsigned i = 0; i < s.options.clients; i++) {
-        xmtp_message message;
-        device *d = &s.devices[i];
-        if (d->is_here &&
-            xmtp_client_message(client_of(d), m->id, &message, &d->error) == XMTP_OK) {
-            (void)fprintf(stderr, "device %u has it: sequence %llu, delivery %d\n", i,
-                          (unsigned long long)message.sequence, (int)message.delivery);
         }
     }
 }

@@ -1,7 +1,10 @@
 /* sim_test.c - many clients and a node on one clock, from one seed, on a network that fails.
  *
- *     sim [--seed N] [--seeds N] [--steps N] [--clients N] [--groups N]
+ *     sim [--seed N] [--seeds N] [--steps N] [--clients N] [--groups N] [--jobs N]
  *     without arguments: two short seeds, for CTest
+ *
+ * Seeds run in processes of their own, one for each processor unless --jobs says otherwise. A seed that
+ * violates something ends and says what; the others go on.
  *
  * Each step a random device does a random thing: sends, replies, renames, adds, removes, promotes,
  * demotes, leaves, decides whom it wants to hear from, syncs, polls, answers its queue, is killed at a write of its database, or the clock
@@ -21,8 +24,11 @@
  *
  * The same seed and options give the same run (xmtp/network.h).
  */
+#include "jobs.h"
 #include "sim.h"
 #include "sim_checks.h"
+#include "sim_plain.h"
+#include "verdicts.h"
 
 /* ---- what people do */
 
@@ -457,8 +463,9 @@ static void report(uint64_t seed)
     (void)fflush(stdout);
 }
 
-static void run_seed(uint64_t seed, const sim_options *options)
+static void run_seed(void *context, uint64_t seed)
 {
+    const sim_options *options = context;
     sim_open(seed, options);
     s.is_faulty = true;
     must(&s.devices[0], xmtp_network_fault(s.net, NULL, &faults));
@@ -492,7 +499,7 @@ typedef struct limit {
     uint64_t max;
 } limit;
 
-enum { SEED, SEEDS, STEPS, CLIENTS, GROUPS, LIMITS };
+enum { SEED, SEEDS, STEPS, CLIENTS, GROUPS, JOBS, LIMITS };
 
 static void read_options(limit limits[LIMITS], int argc, char **argv)
 {
@@ -503,7 +510,7 @@ static void read_options(limit limits[LIMITS], int argc, char **argv)
         }
         if (l == limits + LIMITS) {
             (void)fprintf(stderr, "usage: sim [--seed N] [--seeds N] [--steps N] [--clients N] "
-                                  "[--groups N]\n");
+                                  "[--groups N] [--jobs N]\n");
             exit(2);
         }
         l->value = number_of(argv[i], i + 1 < argc ? argv[i + 1] : NULL);
@@ -523,14 +530,23 @@ int main(int argc, char **argv)
         [STEPS] = {"--steps", argc == 1 ? 150 : 300, 1, STEPS_MAX},
         [CLIENTS] = {"--clients", 13, LATE_DEVICES + 2, DEVICES_MAX},
         [GROUPS] = {"--groups", 12, 1, GROUPS_MAX},
+        [JOBS] = {"--jobs", 0, 1, JOBS_AT_ONCE_MAX},
     };
     read_options(limits, argc, argv);
-    const sim_options options = {.clients = (unsigned)limits[CLIENTS].value,
-                                 .groups = (unsigned)limits[GROUPS].value,
-                                 .steps = (unsigned)limits[STEPS].value};
-    for (uint64_t i = 0; i < limits[SEEDS].value; i++) {
-        run_seed(limits[SEED].value + i, &options);
-    }
-    printf("%llu seeds passed\n", (unsigned long long)limits[SEEDS].value);
-    return 0;
+    sim_options options = {.clients = (unsigned)limits[CLIENTS].value,
+                           .groups = (unsigned)limits[GROUPS].value,
+                           .steps = (unsigned)limits[STEPS].value};
+    jobs seeds = {.name = "seed",
+                  .first = limits[SEED].value,
+                  .count = limits[SEEDS].value,
+                  .every = 1,
+                  .at_once = limits[JOBS].value,
+                  .run = run_seed,
+                  .context = &options};
+    jobs_run(&seeds);
+    printf("%" PRIu64 " seeds of %u steps, %u clients, %u groups: %" PRIu64
+           " violations, %.2f CPU s a seed\n",
+           seeds.done, options.steps, options.clients, options.groups, seeds.failures,
+           seeds.cpu_s / (double)seeds.done);
+    return jobs_passed(&seeds) ? 0 : 1;
 }

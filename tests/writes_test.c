@@ -1,7 +1,7 @@
 /* writes_test.c - a process killed at any single write of its database, opened again, goes on: in the end
  * everything is as if it had not died.
  *
- *     writes [--every N] [--from N] [--to N] [--death killed|torn|power]
+ *     writes [--every N] [--from N] [--to N] [--death killed|torn|power] [--jobs N]
  *     without arguments: what CTest runs, a few writes of each kind
  *
  * A session is told once without a death, and once for each n with a death at the n-th write, sync,
@@ -20,6 +20,9 @@
  * epoch, members and their ranks, state; messages in order, each with its state, none twice; and what
  * the queue gave, each once.
  */
+#include "jobs.h"
+#include "verdicts.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -484,13 +487,19 @@ static void tell(xmtp_network_death how, uint64_t n, char *out)
     xmtp_network_close(s.net);
 }
 
-static void tell_and_compare(xmtp_network_death how, uint64_t n, const char *expected)
+typedef struct comparison {
+    xmtp_network_death how;
+    const char *expected;
+} comparison;
+
+static void tell_and_compare(void *context, uint64_t n)
 {
     static char state[STATE_LEN];
-    tell(how, n, state);
-    if (how != XMTP_NETWORK_POWER_CUT && strcmp(state, expected) != 0) {
+    const comparison *c = context;
+    tell(c->how, n, state);
+    if (c->how != XMTP_NETWORK_POWER_CUT && strcmp(state, c->expected) != 0) {
         (void)fprintf(stderr, "death at write %llu (%d) changes the end, from\n%sto\n%s",
-                      (unsigned long long)n, (int)how, expected, state);
+                      (unsigned long long)n, (int)c->how, c->expected, state);
         exit(1);
     }
 }
@@ -513,6 +522,7 @@ typedef struct plan {
     uint64_t every;
     uint64_t from;
     uint64_t to;
+    uint64_t at_once;
     bool is_wanted[XMTP_NETWORK_POWER_CUT + 1];
 } plan;
 
@@ -544,14 +554,37 @@ static void read_options(plan *p, int argc, char **argv)
             p->from = number_of(argv[i], value);
         } else if (strcmp(argv[i], "--to") == 0) {
             p->to = number_of(argv[i], value);
+        } else if (strcmp(argv[i], "--jobs") == 0) {
+            p->at_once = number_of(argv[i], value);
         } else if (strcmp(argv[i], "--death") == 0) {
             want_only(p, value);
         } else {
             (void)fprintf(stderr, "usage: writes [--every N] [--from N] [--to N] "
-                                  "[--death killed|torn|power]\n");
+                                  "[--death killed|torn|power] [--jobs N]\n");
             exit(2);
         }
     }
+}
+
+/* True: the end was each time the same. */
+static bool try_death(const plan *p, xmtp_network_death how, uint64_t last, const char *expected)
+{
+    comparison c = {.how = how, .expected = expected};
+    jobs deaths_told = {.name = "death",
+                        .first = p->from,
+                        .count = p->from > last ? 0 : (last - p->from) / p->every + 1,
+                        .every = p->every,
+                        .at_once = p->at_once,
+                        .run = tell_and_compare,
+                        .context = &c};
+    jobs_run(&deaths_told);
+    bool is_same = jobs_passed(&deaths_told);
+    printf("%s: %" PRIu64 " deaths, %" PRIu64 " findings; %s, %.1f CPU s\n", deaths[how],
+           deaths_told.done, deaths_told.failures,
+           how == XMTP_NETWORK_POWER_CUT ? "in all others the database was whole and of use"
+                                         : "after all others the end was the same",
+           deaths_told.cpu_s);
+    return is_same;
 }
 
 int main(int argc, char **argv)
@@ -565,18 +598,11 @@ int main(int argc, char **argv)
     printf("%llu writes of a session that ends with\n%s", (unsigned long long)s.writes, expected);
     uint64_t last = p.to < s.writes ? p.to : s.writes;
     p.every = argc == 1 ? s.writes / 4 : p.every;
+    bool is_same = true;
     for (int how = 0; how <= XMTP_NETWORK_POWER_CUT; how++) {
-        uint64_t told = 0;
-        for (uint64_t n = p.from; p.is_wanted[how] && n <= last; n += p.every) {
-            tell_and_compare((xmtp_network_death)how, n, expected);
-            told++;
-        }
         if (p.is_wanted[how]) {
-            printf("%s: %llu deaths, %s\n", deaths[how], (unsigned long long)told,
-                   how == XMTP_NETWORK_POWER_CUT ? "each time the database was whole and of use"
-                                                 : "the end was each time the same");
-            (void)fflush(stdout);
+            is_same &= try_death(&p, (xmtp_network_death)how, last, expected);
         }
     }
-    return 0;
+    return is_same ? 0 : 1;
 }
