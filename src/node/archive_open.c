@@ -7,6 +7,9 @@
  * The scan of the log begins where the index ends. Records found there go into the index in
  * transactions of many records, each with the state up to it, so that a crash in the middle of that
  * only means less to do at the next start.
+ *
+ * A whole index lacks at most the append during which the node was killed, which nobody was told of.
+ * When the disk has no room for that, the append is taken back, as it would have been then.
  */
 #include "base/bytes.h"
 #include "base/status.h"
@@ -79,7 +82,9 @@ typedef struct reindex {
     xmtp_node_archive *archive;
     xmtp_node_index_txn *txn;
     xmtp_node_index_state state;
-    size_t count;
+    xmtp_node_position first; /* of the records that were found; their sum is total */
+    size_t total;
+    size_t count; /* of the transaction */
     xmtp_error *error;
 } reindex;
 
@@ -118,8 +123,27 @@ static xmtp_status reindex_record(void *context, const xmtp_node_record *record,
     }
     r->state.position = (xmtp_node_position){.segment = at.segment, .offset = at.offset + len};
     r->state.last_time_ns = record->time_ns;
+    r->first = r->total++ == 0 ? at : r->first;
     bool is_batch_end = (record->flags & XMTP_NODE_LAST_OF_BATCH) != 0;
     return ++r->count >= REINDEX_COUNT && is_batch_end ? reindex_commit(r) : XMTP_OK;
+}
+
+static xmtp_status take_back(const reindex *r, const xmtp_node_archive_options *options)
+{
+    char line[160];
+    XMTP_TRY(xmtp_node_log_undo(r->archive->log, r->first, r->error));
+    if (r->error != NULL) {
+        *r->error = (xmtp_error){0};
+    }
+    (void)snprintf(
+        line, sizeof line,
+        "the disk is full: %zu records, acknowledged to nobody when the node was killed, "
+        "are taken back",
+        r->total);
+    if (options->notice != NULL) {
+        options->notice(options->notice_context, line);
+    }
+    return XMTP_OK;
 }
 
 static xmtp_status open_log(xmtp_node_archive *archive, const xmtp_node_archive_options *options,
@@ -127,6 +151,8 @@ static xmtp_status open_log(xmtp_node_archive *archive, const xmtp_node_archive_
 {
     reindex r = {.archive = archive, .error = error};
     XMTP_TRY(xmtp_node_index_state_get(archive->index, &r.state));
+    const xmtp_node_index_state before = r.state;
+    r.state.is_whole = false;
     xmtp_node_log_options log_options = {.env = options->env,
                                          .dir = dir,
                                          .segment_len = options->segment_len,
@@ -139,9 +165,14 @@ static xmtp_status open_log(xmtp_node_archive *archive, const xmtp_node_archive_
         xmtp_node_index_abort(r.txn);
         return status;
     }
-    XMTP_TRY(reindex_commit(&r));
+    r.state.is_whole = true;
+    status = reindex_commit(&r);
+    if (status == XMTP_E_DISK_FULL && before.is_whole) {
+        r.state = before;
+        status = take_back(&r, options);
+    }
     archive->state = r.state;
-    return XMTP_OK;
+    return status;
 }
 
 /* ---- tables from index */

@@ -153,21 +153,33 @@ static void a_second_node_on_the_same_data_is_refused(void **state)
     test_folder_remove(folder.path);
 }
 
+static struct rlimit before_tight;
+
+/* No write beyond the first page of any file: the log has a little room, the index none. */
+static void disk_fills_up(void)
+{
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before_tight), 0);
+    struct rlimit tight = {.rlim_cur = 4096, .rlim_max = before_tight.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+}
+
+static void disk_has_room(void)
+{
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before_tight), 0);
+}
+
 static void a_full_disk_refuses_writes_and_serves_reads(void **state)
 {
     (void)state;
     test_folder folder = test_folder_make();
-    struct rlimit old;
     test_node t;
     test_node_open(&t, folder.path);
     assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 1, 3), XMTP_OK);
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
-    (void)signal(SIGXFSZ, SIG_IGN);
-    struct rlimit tight = {.rlim_cur = 1024, .rlim_max = old.rlim_max};
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    disk_fills_up();
     xmtp_status refused = test_send(&t, "a", TEST_APPLICATION, 4, 30);
     size_t readable = test_count(&t, "a");
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    disk_has_room();
     assert_int_equal(refused, XMTP_E_RPC_UNAVAILABLE);
     assert_int_equal(readable, 3);
     assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 4, 30), XMTP_OK);
@@ -175,6 +187,80 @@ static void a_full_disk_refuses_writes_and_serves_reads(void **state)
     test_node_close(&t);
     test_node_open(&t, folder.path);
     assert_int_equal(test_count(&t, "a"), 33);
+    test_node_close(&t);
+    test_folder_remove(folder.path);
+}
+
+/* What stops between log and index: an older index, whole, beside a log with one append more. */
+static void killed_before_the_index_was_written(const test_folder *folder)
+{
+    char path[512];
+    size_t n;
+    test_node t;
+    (void)snprintf(path, sizeof path, "%s/index/data.mdb", folder->path);
+    test_node_open(&t, folder->path);
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 1, 3), XMTP_OK);
+    test_node_close(&t);
+    unsigned char *bytes = test_file_read(path, &n);
+    test_node_open(&t, folder->path);
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 4, 2), XMTP_OK);
+    test_node_close(&t);
+    test_file_write(path, bytes, n);
+    free(bytes);
+}
+
+static void a_killed_node_starts_on_a_full_disk_without_what_nobody_was_told_of(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    test_node t;
+    killed_before_the_index_was_written(&folder);
+    disk_fills_up();
+    test_node_open(&t, folder.path);
+    size_t readable = test_count(&t, "a");
+    xmtp_status refused = test_send(&t, "a", TEST_APPLICATION, 4, 2);
+    disk_has_room();
+    assert_int_equal(readable, 3);
+    assert_int_equal(refused, XMTP_E_RPC_UNAVAILABLE);
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 4, 2), XMTP_OK);
+    assert_int_equal(newest_id(&t, "a"), 5);
+    test_node_close(&t);
+    test_node_open(&t, folder.path);
+    assert_int_equal(test_count(&t, "a"), 5);
+    test_node_close(&t);
+    test_folder_remove(folder.path);
+}
+
+static void a_killed_node_that_has_room_keeps_even_what_nobody_was_told_of(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    test_node t;
+    killed_before_the_index_was_written(&folder);
+    test_node_open(&t, folder.path);
+    assert_int_equal(test_count(&t, "a"), 5);
+    test_node_close(&t);
+    test_folder_remove(folder.path);
+}
+
+static void an_index_that_is_not_whole_takes_nothing_back_on_a_full_disk(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    char path[512];
+    test_node t;
+    xmtp_node *node;
+    xmtp_error error = {0};
+    xmtp_node_options options = {.data_dir = folder.path};
+    killed_before_the_index_was_written(&folder);
+    (void)snprintf(path, sizeof path, "%s/index/data.mdb", folder.path);
+    test_folder_remove(path);
+    disk_fills_up();
+    xmtp_status refused = xmtp_node_open(&node, &options, &error);
+    disk_has_room();
+    assert_int_equal(refused, XMTP_E_DISK_FULL);
+    test_node_open(&t, folder.path);
+    assert_int_equal(test_count(&t, "a"), 5);
     test_node_close(&t);
     test_folder_remove(folder.path);
 }
@@ -238,6 +324,9 @@ int main(void)
         cmocka_unit_test(damage_that_is_read_is_told_and_not_served),
         cmocka_unit_test(a_second_node_on_the_same_data_is_refused),
         cmocka_unit_test(a_full_disk_refuses_writes_and_serves_reads),
+        cmocka_unit_test(a_killed_node_starts_on_a_full_disk_without_what_nobody_was_told_of),
+        cmocka_unit_test(a_killed_node_that_has_room_keeps_even_what_nobody_was_told_of),
+        cmocka_unit_test(an_index_that_is_not_whole_takes_nothing_back_on_a_full_disk),
         cmocka_unit_test(a_killed_node_loses_nothing_that_it_acknowledged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

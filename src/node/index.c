@@ -108,25 +108,6 @@ static void remove_data(const xmtp_node_index *index)
 
 /* ---- opening */
 
-static int try_open_env(xmtp_node_index *index, size_t map_len)
-{
-    int code = mdb_env_create(&index->mdb);
-    if (code == 0) {
-        code = mdb_env_set_mapsize(index->mdb, map_len);
-    }
-    if (code == 0) {
-        code = mdb_env_set_maxreaders(index->mdb, READERS_MAX);
-    }
-    if (code == 0) {
-        code = mdb_env_open(index->mdb, index->dir, MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600);
-    }
-    if (code != 0 && index->mdb != NULL) {
-        mdb_env_close(index->mdb);
-        index->mdb = NULL;
-    }
-    return code;
-}
-
 static int open_dbi(xmtp_node_index *index)
 {
     MDB_txn *txn;
@@ -142,17 +123,41 @@ static int open_dbi(xmtp_node_index *index)
     return mdb_txn_commit(txn);
 }
 
+static int try_open_env(xmtp_node_index *index, size_t map_len)
+{
+    int code = mdb_env_create(&index->mdb);
+    if (code == 0) {
+        code = mdb_env_set_mapsize(index->mdb, map_len);
+    }
+    if (code == 0) {
+        code = mdb_env_set_maxreaders(index->mdb, READERS_MAX);
+    }
+    if (code == 0) {
+        code = mdb_env_open(index->mdb, index->dir, MDB_NOSYNC | MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    }
+    if (code == 0) {
+        code = open_dbi(index);
+    }
+    if (code != 0 && index->mdb != NULL) {
+        mdb_env_close(index->mdb);
+        index->mdb = NULL;
+    }
+    return code;
+}
+
 /* Where address space is limited (ulimit -v), a smaller map does. */
-static xmtp_status open_env(xmtp_node_index *index, xmtp_error *error)
+static int open_env(xmtp_node_index *index)
 {
     int code = ENOMEM;
     size_t wanted = index->len_max == 0 ? map_len_max : index->len_max;
     for (size_t n = wanted; code == ENOMEM && n >= map_len_min; n /= 4) {
         code = try_open_env(index, n);
     }
-    if (code == 0) {
-        code = open_dbi(index);
-    }
+    return code;
+}
+
+static xmtp_status opened(int code, xmtp_error *error)
+{
     return code == 0 ? XMTP_OK : xmtp_node_index_fail(error, code, "cannot open");
 }
 
@@ -164,10 +169,24 @@ static xmtp_status open_in_memory(xmtp_node_index *index, xmtp_error *error)
     if (mkdtemp(index->dir) == NULL) {
         return xmtp_fail(error, XMTP_E_IO, "cannot make a folder in %s", base);
     }
-    xmtp_status status = open_env(index, error);
+    int code = open_env(index);
     remove_data(index);
     (void)rmdir(index->dir);
-    return status;
+    return opened(code, error);
+}
+
+/* Trusted, and yet no file of LMDB: the disk filled up while its first pages were written. */
+static bool is_no_index(int code)
+{
+    return code == MDB_INVALID || code == MDB_CORRUPTED || code == MDB_VERSION_MISMATCH;
+}
+
+static xmtp_status note_boot(const xmtp_node_index *index, const char *boot, xmtp_error *error)
+{
+    const char *text = boot[0] == '\0' ? "unknown-----------------------------" : boot;
+    return write_boot(index, text) == XMTP_OK
+               ? XMTP_OK
+               : xmtp_fail(error, XMTP_E_IO, "cannot write %s/boot", index->dir);
 }
 
 static xmtp_status open_on_disk(xmtp_node_index *index, xmtp_error *error)
@@ -177,11 +196,14 @@ static xmtp_status open_on_disk(xmtp_node_index *index, xmtp_error *error)
     if (!is_trusted(index, boot)) {
         remove_data(index);
     }
-    if (write_boot(index, boot[0] == '\0' ? "unknown-----------------------------" : boot) !=
-        XMTP_OK) {
-        return xmtp_fail(error, XMTP_E_IO, "cannot write %s/boot", index->dir);
+    XMTP_TRY(note_boot(index, boot, error));
+    int code = open_env(index);
+    if (is_no_index(code)) {
+        remove_data(index);
+        XMTP_TRY(note_boot(index, boot, error));
+        code = open_env(index);
     }
-    return open_env(index, error);
+    return opened(code, error);
 }
 
 xmtp_status xmtp_node_index_open(xmtp_node_index **out, const xmtp_env *env, const char *dir,
@@ -266,7 +288,7 @@ void xmtp_node_index_close(xmtp_node_index *index)
 
 /* ---- state */
 
-enum { STATE_LEN = 8 + 8 * (XMTP_NODE_KIND_COUNT - 1) + 8 };
+enum { STATE_LEN = 8 + 8 * (XMTP_NODE_KIND_COUNT - 1) + 8 + 1 };
 
 static void store(uint8_t *p, uint64_t value, int n)
 {
@@ -282,7 +304,8 @@ static void state_encode(const xmtp_node_index_state *state, uint8_t out[STATE_L
     for (int i = 1; i < XMTP_NODE_KIND_COUNT; i++) {
         store(out + 8 * i, state->last_id[i], 8);
     }
-    store(out + STATE_LEN - 8, state->last_time_ns, 8);
+    store(out + STATE_LEN - 9, state->last_time_ns, 8);
+    out[STATE_LEN - 1] = state->is_whole ? 1 : 0;
 }
 
 static xmtp_status state_decode(xmtp_bytes in, xmtp_node_index_state *state)
@@ -294,6 +317,12 @@ static xmtp_status state_decode(xmtp_bytes in, xmtp_node_index_state *state)
         XMTP_TRY(xmtp_reader_u64(&r, &state->last_id[i]));
     }
     XMTP_TRY(xmtp_reader_u64(&r, &state->last_time_ns));
+    if (r.n == 0) { /* of a version that did not write it */
+        return XMTP_OK;
+    }
+    uint8_t is_whole;
+    XMTP_TRY(xmtp_reader_u8(&r, &is_whole));
+    state->is_whole = is_whole == 1;
     return xmtp_reader_end(&r);
 }
 

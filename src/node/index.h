@@ -30,6 +30,7 @@ typedef struct xmtp_node_index_state {
     xmtp_node_position position;
     uint64_t last_id[XMTP_NODE_KIND_COUNT];
     uint64_t last_time_ns;
+    bool is_whole; /* nothing that was acknowledged is missing; false while it is made again */
 } xmtp_node_index_state;
 
 /* Where one record is. */
