@@ -185,7 +185,7 @@ static void the_last_super_admin_stays(void **state)
     assert_refused(&p[0],
                    xmtp_client_group_change_admins(p[0].client, &group, XMTP_SUPER_ADMIN_REMOVE,
                                                    ann, &p[0].error),
-                   XMTP_E_PERMISSION, "may not change the lists of admins");
+                   XMTP_E_PERMISSION, "may not remove the last super admin");
     assert_ok(&p[0], xmtp_client_group_change_admins(p[0].client, &group, XMTP_SUPER_ADMIN_ADD,
                                                      bob[0], &p[0].error));
     assert_int_equal(details_of(&p[0], &group).super_admin_count, 2);

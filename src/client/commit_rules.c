@@ -540,8 +540,13 @@ static bool may_change_lists(const judgement *j)
            (facts->admins_removed.count == 0 ||
             xmtp_policy_allows_admin_change(policies->remove_admin_policy, &j->actor)) &&
            (facts->super_admins_added.count == 0 || is_super_admin) &&
-           (facts->super_admins_removed.count == 0 ||
-            (is_super_admin && j->new_metadata->super_admin_list->n_inbox_ids > 0));
+           (facts->super_admins_removed.count == 0 || is_super_admin);
+}
+
+static bool keeps_a_super_admin(const judgement *j)
+{
+    return j->facts->super_admins_removed.count == 0 ||
+           j->new_metadata->super_admin_list->n_inbox_ids > 0;
 }
 
 static xmtp_status check_policies(const judgement *j)
@@ -550,6 +555,7 @@ static xmtp_status check_policies(const judgement *j)
                        : !may_remove_members(j)    ? "remove members"
                        : !may_change_attributes(j) ? "change the group's metadata"
                        : !may_change_lists(j)      ? "change the lists of admins"
+                       : !keeps_a_super_admin(j)   ? "remove the last super admin"
                        : j->facts->permissions_changed && !j->actor.is_super_admin
                            ? "change permissions"
                            : NULL;

@@ -7,6 +7,7 @@ static const char may_not_add[] = "may not add members";
 static const char may_not_remove[] = "may not remove members";
 static const char may_not_change[] = "may not change the group's metadata";
 static const char may_not_promote[] = "may not change the lists of admins";
+static const char may_not_resign[] = "may not remove the last super admin";
 static const char may_not_permit[] = "may not change permissions";
 
 /* Which of dave (member), carol (admin), alice (super admin) may. */
@@ -481,7 +482,7 @@ static void there_is_always_a_super_admin_left(void **state)
     judged_by_author(&a, &d, &super_admins_may, may_not_promote);
     passes(&a, BOB, &d);
     unlist_inbox(d.metadata->super_admin_list, a.people[ALICE].inbox);
-    is_denied(&a, ALICE, &d, may_not_promote);
+    is_denied(&a, ALICE, &d, may_not_resign);
     disperse(&a);
 }
 
@@ -492,7 +493,7 @@ static void the_last_super_admin_may_hand_over_but_not_resign(void **state)
     assemble(&a, NULL);
     draft d = draft_of(&a);
     unlist_inbox(d.metadata->super_admin_list, a.people[ALICE].inbox);
-    is_denied(&a, ALICE, &d, may_not_promote);
+    is_denied(&a, ALICE, &d, may_not_resign);
     list_inbox(d.metadata->super_admin_list, a.people[DAVE].inbox);
     passes(&a, ALICE, &d);
     is_denied(&a, DAVE, &d, may_not_promote);
