@@ -47,9 +47,8 @@ static void print_decision(void *context, const xmtp_consent *record)
 static size_t handle_all(xmtp_client *ann)
 {
     xmtp_queue_entry entry;
-    uint64_t next_ns;
     size_t count = 0;
-    while (xmtp_client_queue_next(ann, &entry, &next_ns, &error) == XMTP_OK) {
+    while (xmtp_client_queue_next(ann, &entry, NULL, &error) == XMTP_OK) {
         printf("queue: %s\n", entry.message.text);
         check(xmtp_client_queue_acknowledge(ann, entry.message.id, NULL, 0, &error), "done");
         count++;

@@ -11,9 +11,8 @@
 static bool handle_next(xmtp_client *bob)
 {
     xmtp_queue_entry entry;
-    uint64_t next_ns;
     char text[64];
-    xmtp_status status = xmtp_client_queue_next(bob, &entry, &next_ns, &error);
+    xmtp_status status = xmtp_client_queue_next(bob, &entry, NULL, &error);
     if (status == XMTP_E_NOT_FOUND) {
         return false;
     }

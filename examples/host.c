@@ -27,14 +27,12 @@ static size_t answer_whoever_got_mail(xmtp_host *host)
     for (int turn = 0; turn < TURNS_MAX; turn++) {
         xmtp_client *client;
         xmtp_queue_entry entry;
-        uint64_t next_ns;
         xmtp_status status = xmtp_host_poll(host, XMTP_NETWORK_SECOND_NS, &client, &error);
         if (status == XMTP_E_TIMEOUT) {
             return answered; /* nobody has news; a server goes on polling here */
         }
         check(status, "poll");
-        while (client != NULL &&
-               xmtp_client_queue_next(client, &entry, &next_ns, &error) == XMTP_OK) {
+        while (client != NULL && xmtp_client_queue_next(client, &entry, NULL, &error) == XMTP_OK) {
             const xmtp_answer answer = {.conversation = &entry.message.conversation,
                                         .text = "at your service"};
             check(xmtp_client_queue_acknowledge(client, entry.message.id, &answer, 1, &error),

@@ -17,7 +17,7 @@
  * left out. What was imported does not enter the queue of a consumer.
  *
  * Both directions need memory for a page of messages, whatever the size of the archive. Threads: as
- * the client's other calls.
+ * the client's other calls. Shown by examples/archive.c.
  */
 #ifndef XMTP_ARCHIVE_H
 #define XMTP_ARCHIVE_H

@@ -95,7 +95,7 @@ XMTP_API const char *xmtp_client_installation_id(const xmtp_client *client); /* 
  * fail afterwards, what was told may be told again. */
 typedef struct xmtp_client_events {
     void *context;
-    /* consent was decided, here or (with device sync) elsewhere */
+    /* consent was decided, here (also by answering somebody) or, with device sync, elsewhere */
     void (*consent)(void *context, const xmtp_consent *record);
     /* a message has expired and is gone from the database, or was taken back for everyone */
     void (*deleted)(void *context, const xmtp_conversation_id *conversation,
@@ -163,7 +163,7 @@ typedef struct xmtp_queue_entry {
 /* The oldest entry that may be handled now: not blocked by an earlier one of its conversation, not
  * waiting for its next attempt, not handed out already. Handed out means: until acknowledged,
  * failed, or the client is closed. The entry's strings live until then. XMTP_E_NOT_FOUND: nothing
- * to do; *next_ns is when something will be (UINT64_MAX: nothing is waiting). */
+ * to do; *next_ns (may be NULL) is when something will be (UINT64_MAX: nothing is waiting). */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_queue_next(xmtp_client *client,
                                                             xmtp_queue_entry *out,
                                                             uint64_t *next_ns, xmtp_error *error);

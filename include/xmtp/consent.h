@@ -5,7 +5,8 @@
  * of a conversation decides that; consent of an inbox is kept for the application to use.
  *
  * Decided by itself: a conversation that this inbox made, or sent something to, is allowed; one that
- * we come back to after leaving is unknown again. A DM has one consent for all its duplicates.
+ * we come back to after leaving is unknown again. A DM has one consent for all its duplicates. Shown by
+ * examples/consent.c.
  */
 #ifndef XMTP_CONSENT_H
 #define XMTP_CONSENT_H

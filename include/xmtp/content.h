@@ -15,7 +15,7 @@
  *
  * The encoded form is the network's EncodedContent. What a stranger sent is only as trustworthy as
  * the stranger: a group update counts only in a message of kind XMTP_MESSAGE_MEMBERSHIP_CHANGE,
- * names of files are not paths, and URLs lead where they want.
+ * names of files are not paths, and URLs lead where they want. Shown by examples/contents.c.
  */
 #ifndef XMTP_CONTENT_H
 #define XMTP_CONTENT_H

@@ -1,4 +1,13 @@
-/* conversation.h - groups and DMs: making them, who is in them, what they are called. */
+/* conversation.h - groups and DMs: making them, who is in them, what they are called, who may do what.
+ *
+ *     xmtp_conversation_id group;
+ *     const char *members[] = {"0x...", "0x..."};
+ *     xmtp_client_group_create(client, "roof garden", members, 2, &group, &error);
+ *     xmtp_client_group_change_admins(client, &group, XMTP_ADMIN_ADD, "0x...", &error);
+ *
+ * An id names the same conversation on every device; nothing is opened or closed. Shown by
+ * examples/groups.c, permissions.c, disappearing.c.
+ */
 #ifndef XMTP_CONVERSATION_H
 #define XMTP_CONVERSATION_H
 

@@ -10,7 +10,8 @@
  *
  * Off unless asked for. The official client has it on; here an inbox is often one that lives as long
  * as a process, or an agent with one installation, which would pay a group, a commit and a
- * subscription for nobody to talk to. Somebody whose inbox is also on a phone turns it on.
+ * subscription for nobody to talk to. Somebody whose inbox is also on a phone turns it on. Shown by
+ * examples/devices.c.
  */
 #ifndef XMTP_DEVICE_SYNC_H
 #define XMTP_DEVICE_SYNC_H
@@ -38,7 +39,8 @@ enum {
  * makes this installation's sync group. */
 typedef struct xmtp_device_sync_options {
     bool is_on;
-    /* Where archives go through, such as the `history` address of a node, http://localhost:5558.
+    /* Where archives go through, such as the `history` address of a node, http://localhost:5558: POST
+     * to <it>/upload is answered with the name of a file, which GET of <it>/files/<name> brings.
      * NULL: nowhere but where another installation says.
      * This one may be any address. An archive at any other address, or one to be brought to another
      * (both come from installations of this inbox), is moved only over https and to a public host. */

@@ -35,7 +35,8 @@
  * anybody; the next host of the folder deletes it.
  *
  * Threads: a host and all its clients belong to one thread at a time; only xmtp_host_wake (and
- * xmtp_client_wake of its clients, which is the same) may be called from others.
+ * xmtp_client_wake of its clients, which is the same) may be called from others. Shown by
+ * examples/host.c.
  */
 #ifndef XMTP_HOST_H
 #define XMTP_HOST_H

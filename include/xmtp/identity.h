@@ -9,7 +9,8 @@
  * update is one. Every update is judged here as the whole network will judge it before it is sent;
  * a refusal changes nothing.
  *
- * Strings given out are valid until the next call on the same client.
+ * Strings given out are valid until the next call on the same client. Shown by examples/identity.c, and
+ * with accounts that sign elsewhere by signers.c.
  */
 #ifndef XMTP_IDENTITY_H
 #define XMTP_IDENTITY_H
@@ -44,7 +45,8 @@ typedef struct xmtp_account_signature {
 /* Somebody who can sign for an account. sign gets the text that the account's holder should be
  * shown:
  * WALLET and CONTRACT sign it as an Ethereum personal message; a PASSKEY signs with base64url of it
- * (challenge) as WebAuthn's challenge. A status other than XMTP_OK ends the operation with it. */
+ * (challenge) as WebAuthn's challenge. Both are some hundred characters, more when many installations
+ * are revoked at once. A status other than XMTP_OK ends the operation with it. */
 typedef struct xmtp_account_signer {
     xmtp_account_kind kind;
     const char *identifier;  /* 0x address in any case, or the passkey's public key in hex, as SEC 1
@@ -72,7 +74,7 @@ typedef struct xmtp_inbox_installation {
 typedef struct xmtp_inbox_state {
     const char *inbox_id;
     xmtp_account recovery;
-    const xmtp_account *accounts;
+    const xmtp_account *accounts; /* these and the next in the order in which they were added */
     size_t account_count;
     const xmtp_inbox_installation *installations;
     size_t installation_count;

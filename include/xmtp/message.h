@@ -1,4 +1,13 @@
-/* message.h - messages: sending them, and reading those that the database has. */
+/* message.h - messages: sending them, and reading those that the database has.
+ *
+ *     xmtp_client_send_text(client, &dm, "hello", NULL, &error);
+ *     xmtp_message_query query = {.conversation = &dm, .limit = 20, .newest_first = true};
+ *     xmtp_client_messages(client, &query, print, NULL, &error);
+ *
+ * Reading asks nobody: sync or poll bring what is new. What a visit is given lives during the visit,
+ * and a status other than XMTP_OK that it returns ends the listing and is its result. Shown by
+ * examples/groups.c, contents.c, events.c.
+ */
 #ifndef XMTP_MESSAGE_H
 #define XMTP_MESSAGE_H
 

@@ -23,7 +23,8 @@
  *
  * The node and the clients are the real ones; only clock, randomness, wire and disk are in the middle.
  * Everything is called from one thread. A network is a library of its own (xmtp_network), which
- * brings the node along; programs that only talk to a node do not need it.
+ * brings the node along; programs that only talk to a node do not need it. Shown by
+ * examples/network_test.c (by chance) and faults.c (one fault at a time).
  */
 #ifndef XMTP_NETWORK_H
 #define XMTP_NETWORK_H

@@ -2,7 +2,8 @@
  * how to take in what it delivered.
  *
  * The network does not push. An application's server subscribes to topics and notifies the phone. With
- * the HMAC keys it can leave out what the user has sent without learning who sent what.
+ * the HMAC keys it can leave out what the user has sent without learning who sent what. Shown by
+ * examples/push.c, both sides.
  */
 #ifndef XMTP_PUSH_H
 #define XMTP_PUSH_H
@@ -29,10 +30,12 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_push_topics(xmtp_client *client
                                                              xmtp_topic_visit visit, void *context,
                                                              xmtp_error *error);
 
-/* The key under which this inbox tags its messages of one conversation in one period of 30 days. */
+/* The key under which this inbox tags its messages of one conversation in one period of 30 days: the
+ * sender_hmac of a GroupMessage is HMAC-SHA256 of its data under it, 32 bytes. The sender's clock tells
+ * the period, so a server that goes by the node's time also tries the one before and the next. */
 typedef struct xmtp_hmac_key_entry {
     xmtp_conversation_id conversation;
-    int64_t epoch;      /* days since 1970, by thirties */
+    int64_t epoch;      /* the period's number: days since 1970, divided by 30 */
     const uint8_t *key; /* XMTP_PUSH_KEY_LEN bytes, valid during the visit */
 } xmtp_hmac_key_entry;
 

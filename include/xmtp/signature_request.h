@@ -12,7 +12,7 @@
  * at once. Our own installation, where it has to sign, does so by itself; one account is left.
  *
  * A request belongs to its client, is freed before the client is closed, and is used by the client's
- * thread. It is forgotten with the process.
+ * thread. It is forgotten with the process. Shown by examples/signers.c.
  */
 #ifndef XMTP_SIGNATURE_REQUEST_H
 #define XMTP_SIGNATURE_REQUEST_H
