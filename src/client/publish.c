@@ -291,9 +291,8 @@ static xmtp_status check_epoch(group_work *work, xmtp_intent_row *intent, xmtp_e
         return XMTP_OK;
     }
     uint64_t epoch = xmtp_mls_group_epoch(work->group);
-    bool is_stale = is_commit(intent)
-                        ? intent->epoch != epoch
-                        : intent->epoch > epoch || intent->epoch + XMTP_PAST_EPOCHS <= epoch;
+    bool is_stale = is_commit(intent) ? intent->epoch != epoch
+                                      : !xmtp_is_readable_by_others(intent->epoch, epoch);
     if (!is_stale) {
         return XMTP_OK;
     }

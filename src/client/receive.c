@@ -78,17 +78,12 @@ static xmtp_intent_row *find_intent(group_work *work, xmtp_bytes message)
     return NULL;
 }
 
-/* Too late for some to open it: it is made again in the present epoch, with the same id. The
- * official client does so one epoch before its own past epochs end, so we do too; until then others
- * may have opened the first copy, and its place among the messages is the one that counts. */
-static bool is_outdated(uint64_t message_epoch, uint64_t group_epoch)
+/* What nobody can open any more is made again in the present epoch, with the same id. Not sooner: of two
+ * copies that can be opened, members list the first and who joined in between the second, in
+ * another order (tests.late). The official client's senders are one epoch quicker. */
+bool xmtp_is_readable_by_others(uint64_t message_epoch, uint64_t group_epoch)
 {
-    return message_epoch > group_epoch || message_epoch + XMTP_PAST_EPOCHS <= group_epoch;
-}
-
-static bool is_readable_by_others(uint64_t message_epoch, uint64_t group_epoch)
-{
-    return message_epoch <= group_epoch && message_epoch + XMTP_PAST_EPOCHS >= group_epoch;
+    return message_epoch <= group_epoch && group_epoch - message_epoch <= XMTP_PAST_EPOCHS;
 }
 
 static xmtp_status note_own_deletion(group_work *work, const xmtp_intent_row *intent,
@@ -150,11 +145,11 @@ static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *mes
 {
     xmtp_client *client = work->client;
     uint64_t group_epoch = xmtp_mls_group_epoch(work->group);
-    bool again = is_outdated(epoch, group_epoch);
+    bool again = !xmtp_is_readable_by_others(epoch, group_epoch);
     bool has_used_key = work->row.rotated_ns == 0 && epoch == group_epoch;
     XMTP_TRY(open_transaction(work, error));
     xmtp_status status = XMTP_OK;
-    if (is_readable_by_others(epoch, group_epoch)) {
+    if (!again) {
         status = mark_published(work, message, intent, error);
     }
     if (status == XMTP_OK && has_used_key) {

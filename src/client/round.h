@@ -48,6 +48,8 @@ xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status);
 xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error);
 /* Something may be on the network already: published, and not read back. */
 bool xmtp_work_has_published(const group_work *work);
+/* Whether members keep what opens a message of that epoch. */
+bool xmtp_is_readable_by_others(uint64_t message_epoch, uint64_t group_epoch);
 /* What the awaited intent came to: OK when it is gone without a failure. */
 xmtp_status xmtp_work_result(group_work *work, xmtp_status round_status, xmtp_error *error);
 
