@@ -21,7 +21,7 @@
  *    attempts: on_set_aside tells, and later messages of that conversation go on.
  *
  * Everything happens on the thread that calls xmtp_agent_run. Only xmtp_agent_stop and xmtp_agent_post may be called
- * from others.
+ * from others. Shown by examples/agent.c.
  */
 #ifndef XMTP_AGENT_H
 #define XMTP_AGENT_H

@@ -6,7 +6,7 @@
  *
  * Reading asks nobody: sync or poll bring what is new. What a visit is given lives during the visit,
  * and a status other than XMTP_OK that it returns ends the listing and is its result. Shown by
- * examples/groups.c, contents.c, events.c.
+ * examples/messages.c, contents.c, events.c.
  */
 #ifndef XMTP_MESSAGE_H
 #define XMTP_MESSAGE_H

@@ -4,6 +4,8 @@
  *     xmtp_client_options options = {.account = &account, .setup = &setup};
  *     xmtp_client_open(&client, &options, &error);         reads, asks who can be written to
  *     xmtp_client_register(client, &signer, &error);       now it can do everything
+ *
+ * Shown by examples/setup.c.
  */
 #ifndef XMTP_SETUP_H
 #define XMTP_SETUP_H
