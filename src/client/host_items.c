@@ -192,15 +192,19 @@ static void collect(turn *t)
 static xmtp_status take_welcomes(host_follower *f, const void *const *messages, size_t count,
                                  xmtp_error *error)
 {
-    for (size_t i = 0; i < count; i++) {
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < count && status == XMTP_OK; i++) {
         uint64_t sequence = xmtp_welcome_sequence(messages[i]);
         if (sequence > f->cursor) {
-            XMTP_TRY(xmtp_welcome_process(f->seat->client, messages[i], error));
+            status = xmtp_welcome_process(f->seat->client, messages[i], error);
+        }
+        if (sequence > f->cursor && status == XMTP_OK) {
             f->cursor = sequence;
             host_seat_news(f->seat);
         }
     }
-    return XMTP_OK;
+    xmtp_welcomes_end(f->seat->client);
+    return status;
 }
 
 static xmtp_status take_messages(host_follower *f, const void *const *messages, size_t count,

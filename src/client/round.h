@@ -161,6 +161,8 @@ xmtp_status xmtp_flush_intents(xmtp_client *client, xmtp_error *error);
 xmtp_status xmtp_welcome_process(xmtp_client *client, const Pb__WelcomeMessage *message,
                                  xmtp_error *error);
 uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message);
+/* After the last of those that came together: the expanded private key that they shared is wiped. */
+void xmtp_welcomes_end(xmtp_client *client);
 
 /* ---- expire.c */
 /* When a message that is stored or read back now will expire; 0: never. */

@@ -126,6 +126,7 @@ struct xmtp_client {
     cached_group groups[XMTP_GROUP_CACHE_MAX];
     size_t group_count;
     uint64_t group_clock;
+    struct xmtp_expanded_key *welcome_key; /* while welcomes of a batch are opened; else NULL */
     cached_state *states;
     size_t state_count;
     size_t state_capacity;

@@ -288,6 +288,7 @@ static xmtp_status drain_welcomes(xmtp_client *client, bool *has_news, bool *has
         status = xmtp_proto_decode(&pb__welcome_message__descriptor, &arena, bytes, &message);
         if (status == XMTP_OK) {
             status = xmtp_welcome_process(client, message, error);
+            xmtp_welcomes_end(client);
             *has_news = true;
         } else if (status == XMTP_E_MALFORMED) {
             status = XMTP_OK;

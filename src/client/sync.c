@@ -61,6 +61,7 @@ static xmtp_status welcome_page(xmtp_client *client, uint64_t cursor, size_t *co
         status = xmtp_welcome_process(client, page->messages[i], error);
         (*count)++;
     }
+    xmtp_welcomes_end(client);
     xmtp_arena_reset(&arena);
     return status;
 }

@@ -59,6 +59,28 @@ static xmtp_status find_keys(joining *j, ProtobufCBinaryData public_key, xmtp_er
                                  &j->key_package, &j->keys, error);
 }
 
+/* Nearly all welcomes of a batch are for one key package. Without memory the seed is expanded for each. */
+static const xmtp_expanded_key *expanded(joining *j)
+{
+    xmtp_client *client = j->client;
+    if (client->welcome_key != NULL &&
+        !xmtp_expanded_key_is_of(client->welcome_key, j->keys.xwing_seed)) {
+        xmtp_welcomes_end(client);
+    }
+    if (client->welcome_key == NULL &&
+        xmtp_expanded_key_new(&client->welcome_key, &client->env.alloc, j->keys.xwing_seed) !=
+            XMTP_OK) {
+        return NULL;
+    }
+    return client->welcome_key;
+}
+
+void xmtp_welcomes_end(xmtp_client *client)
+{
+    xmtp_expanded_key_free(client->welcome_key);
+    client->welcome_key = NULL;
+}
+
 static xmtp_status open_whole(joining *j, const Pb__WelcomeMessage__V1 *v1, xmtp_error *error)
 {
     XMTP_TRY(find_keys(j, v1->hpke_public_key, error));
@@ -69,6 +91,7 @@ static xmtp_status open_whole(joining *j, const Pb__WelcomeMessage__V1 *v1, xmtp
     xmtp_unwrap_key key = {
         .algorithm = is_xwing ? XMTP_WRAPPER_XWING : XMTP_WRAPPER_CURVE25519,
         .sk = is_xwing ? j->keys.xwing_seed : j->keys.mls.init_sk,
+        .expanded = is_xwing ? expanded(j) : NULL,
     };
     return xmtp_welcome_open(&j->client->env.alloc, &key, xmtp_proto_bytes(v1->data),
                              xmtp_proto_bytes(v1->welcome_metadata), &j->opened, error);
@@ -112,9 +135,10 @@ static xmtp_status open_pointer(joining *j, const Pb__WelcomeMessage__WelcomePoi
     }
     xmtp_welcome_pointer pointer;
     const Pb__WelcomeMessage__V1 *body = NULL;
-    XMTP_TRY(xmtp_welcome_pointer_open(&j->client->env.alloc, j->keys.xwing_seed,
-                                       xmtp_proto_bytes(message->welcome_pointer), &pointer,
-                                       error));
+    const xmtp_unwrap_key key = {
+        .algorithm = XMTP_WRAPPER_XWING, .sk = j->keys.xwing_seed, .expanded = expanded(j)};
+    XMTP_TRY(xmtp_welcome_pointer_open(
+        &j->client->env.alloc, &key, xmtp_proto_bytes(message->welcome_pointer), &pointer, error));
     xmtp_status status = query_body(j, &pointer, &body, error);
     if (status == XMTP_OK) {
         status =

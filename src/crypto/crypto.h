@@ -148,6 +148,12 @@ typedef struct xmtp_kem {
     xmtp_status (*encap_many)(const xmtp_kem_encap *jobs, size_t count);
     /* count times derive_key_pair, likewise. */
     xmtp_status (*derive_many)(const xmtp_kem_derive *jobs, size_t count);
+    /* Where most of the work of decap depends on sk alone: expand does that once, into expanded_len
+     * bytes aligned as malloc does, as secret as sk and wiped by their holder; decap_expanded gives
+     * what decap gives. 0 and NULL: decap does no such work. */
+    size_t expanded_len;
+    void (*expand)(const uint8_t *sk, void *expanded);
+    xmtp_status (*decap_expanded)(const void *expanded, const uint8_t *enc, uint8_t *ss);
 } xmtp_kem;
 
 /* By the functions above, or one by one where they are NULL. The same bytes either way. */
@@ -265,6 +271,10 @@ xmtp_status xmtp_hpke_setup_sender(xmtp_hpke *c, const xmtp_suite *suite, const 
  * length. */
 xmtp_status xmtp_hpke_setup_receiver(xmtp_hpke *c, const xmtp_suite *suite, const uint8_t *sk,
                                      const uint8_t *pk, xmtp_bytes enc, xmtp_bytes info);
+/* The same with what kem->expand made of sk. */
+xmtp_status xmtp_hpke_setup_receiver_expanded(xmtp_hpke *c, const xmtp_suite *suite,
+                                              const void *expanded, xmtp_bytes enc,
+                                              xmtp_bytes info);
 
 /* One message to one receiver: what xmtp_hpke_seal_many takes and makes. */
 typedef struct xmtp_hpke_letter {

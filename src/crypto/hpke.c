@@ -104,6 +104,21 @@ xmtp_status xmtp_hpke_setup_receiver(xmtp_hpke *c, const xmtp_suite *suite, cons
     return status;
 }
 
+xmtp_status xmtp_hpke_setup_receiver_expanded(xmtp_hpke *c, const xmtp_suite *suite,
+                                              const void *expanded, xmtp_bytes enc, xmtp_bytes info)
+{
+    *c = (xmtp_hpke){0};
+    XMTP_ENSURE(suite->kem->decap_expanded != NULL, XMTP_E_UNSUPPORTED);
+    XMTP_ENSURE(enc.n == suite->kem->enc_len, XMTP_E_LENGTH);
+    uint8_t shared_secret[XMTP_KEM_SS_MAX];
+    xmtp_status status = suite->kem->decap_expanded(expanded, enc.p, shared_secret);
+    if (status == XMTP_OK) {
+        status = key_schedule(c, suite, shared_secret, info);
+    }
+    xmtp_wipe(shared_secret, sizeof shared_secret);
+    return status;
+}
+
 /* ComputeNonce. XMTP_E_STATE for a context whose setup failed, XMTP_E_LIMIT after 2^64 - 1
  * messages. */
 static xmtp_status next_nonce(const xmtp_hpke *c, uint8_t *nonce)

@@ -7,7 +7,7 @@
  *
  * A wrong ML-KEM ciphertext gives another secret, not an error, so it shows up in the AEAD. A point
  * of small order, which draft-06 lets pass, is refused like in kem_x25519.c: no honest sender makes
- * one. Decapsulation expands the seed each time; nothing secret is kept.
+ * one. Decapsulation expands the seed each time, unless its caller did and keeps the result.
  *
  * XMTP: the HPKE identifier of welcomes is the obsolete 0x004D, not the registered 0x647A
  * (identity.md 7.3). Groups use the registered one; nothing else differs.
@@ -106,26 +106,38 @@ static xmtp_status xwing_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *
     return status;
 }
 
+static void xwing_expand(const uint8_t *sk, void *expanded)
+{
+    expand(expanded, sk);
+}
+
+static xmtp_status xwing_decap_expanded(const void *expanded, const uint8_t *enc, uint8_t *ss)
+{
+    xmtp_sodium_ready();
+    const xwing_key *key = expanded;
+    const uint8_t *ct_x = enc + MLKEM768_CT_LEN;
+    uint8_t ss_m[32];
+    uint8_t ss_x[X_LEN];
+    xmtp_status status = XMTP_E_KEY;
+    if (crypto_scalarmult_curve25519(ss_x, key->x, ct_x) == 0) {
+        xmtp_mlkem768_decaps(&key->m, enc, ss_m);
+        combine(ss_m, ss_x, ct_x, key->x_public, ss);
+        status = XMTP_OK;
+    }
+    xmtp_wipe(ss_m, sizeof ss_m);
+    xmtp_wipe(ss_x, sizeof ss_x);
+    return status;
+}
+
 /* pk is not needed: it comes out of the seed with the rest. */
 static xmtp_status xwing_decap(const uint8_t *sk, const uint8_t *pk, const uint8_t *enc,
                                uint8_t *ss)
 {
     (void)pk;
-    xmtp_sodium_ready();
-    const uint8_t *ct_x = enc + MLKEM768_CT_LEN;
-    uint8_t ss_m[32];
-    uint8_t ss_x[X_LEN];
     xwing_key key;
     expand(&key, sk);
-    xmtp_status status = XMTP_E_KEY;
-    if (crypto_scalarmult_curve25519(ss_x, key.x, ct_x) == 0) {
-        xmtp_mlkem768_decaps(&key.m, enc, ss_m);
-        combine(ss_m, ss_x, ct_x, key.x_public, ss);
-        status = XMTP_OK;
-    }
+    xmtp_status status = xwing_decap_expanded(&key, enc, ss);
     xmtp_wipe(&key, sizeof key);
-    xmtp_wipe(ss_m, sizeof ss_m);
-    xmtp_wipe(ss_x, sizeof ss_x);
     return status;
 }
 
@@ -141,6 +153,9 @@ const xmtp_kem xmtp_kem_xwing_004d = {
     .public_key = xwing_public_key,
     .encap = xwing_encap,
     .decap = xwing_decap,
+    .expanded_len = sizeof(xwing_key),
+    .expand = xwing_expand,
+    .decap_expanded = xwing_decap_expanded,
 };
 
 const xmtp_kem xmtp_kem_xwing = {
@@ -155,4 +170,7 @@ const xmtp_kem xmtp_kem_xwing = {
     .public_key = xwing_public_key,
     .encap = xwing_encap,
     .decap = xwing_decap,
+    .expanded_len = sizeof(xwing_key),
+    .expand = xwing_expand,
+    .decap_expanded = xwing_decap_expanded,
 };

@@ -182,6 +182,44 @@ static void bad_halves_of_a_public_key_are_refused(void **state)
     assert_int_equal(kem->decap(sk, good, enc, ss), XMTP_E_KEY);
 }
 
+/* Also for what was made for another key, and for a point of small order. */
+static void an_expanded_key_opens_as_its_seed_does(void **state)
+{
+    (void)state;
+    const uint8_t sk[32] = {7};
+    const uint8_t other_sk[32] = {8};
+    uint8_t seed[64] = {9};
+    uint8_t pk[PK_LEN];
+    uint8_t enc[ENC_LEN];
+    uint8_t ss[32];
+    uint8_t opened[32];
+    uint8_t again[32];
+    void *expanded = malloc(kem->expanded_len);
+    assert_non_null(expanded);
+    kem->expand(sk, expanded);
+    for (uint8_t i = 0; i < 20; i++) {
+        seed[0] = i;
+        assert_int_equal(kem->public_key(i % 2 == 0 ? sk : other_sk, pk), XMTP_OK);
+        assert_int_equal(kem->encap(pk, seed, enc, ss), XMTP_OK);
+        assert_int_equal(kem->decap(sk, NULL, enc, opened), XMTP_OK);
+        assert_int_equal(kem->decap_expanded(expanded, enc, again), XMTP_OK);
+        assert_memory_equal(opened, again, 32);
+        assert_int_equal(memcmp(opened, ss, 32) == 0, i % 2 == 0);
+    }
+    memset(enc + ENC_LEN - 32, 0, 32);
+    assert_int_equal(kem->decap_expanded(expanded, enc, again), XMTP_E_KEY);
+    xmtp_hpke c;
+    assert_int_equal(xmtp_hpke_setup_receiver_expanded(&c, &xmtp_suite_xwing_chacha, expanded,
+                                                       xmtp_bytes_of(enc, ENC_LEN - 1),
+                                                       xmtp_bytes_of(NULL, 0)),
+                     XMTP_E_LENGTH);
+    assert_int_equal(xmtp_hpke_setup_receiver_expanded(&c, &xmtp_suite_x25519_chacha, expanded,
+                                                       xmtp_bytes_of(enc, 32),
+                                                       xmtp_bytes_of(NULL, 0)),
+                     XMTP_E_UNSUPPORTED);
+    free(expanded);
+}
+
 static void derived_key_pairs_depend_on_every_byte_of_their_source(void **state)
 {
     (void)state;
@@ -206,6 +244,7 @@ int main(void)
         cmocka_unit_test(official_welcome_pointer_opens),
         cmocka_unit_test(a_wrong_byte_in_the_pointer_fails_in_the_aead),
         cmocka_unit_test(bad_halves_of_a_public_key_are_refused),
+        cmocka_unit_test(an_expanded_key_opens_as_its_seed_does),
         cmocka_unit_test(derived_key_pairs_depend_on_every_byte_of_their_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,14 +60,14 @@ static xmtp_bytes recorded_welcome(const cJSON *v)
 {
     xmtp_bytes seed = hex_item(item(v, "private"), "xwing_private_seed");
     const cJSON *pointee = item(v, "pointee");
+    const xmtp_unwrap_key key = {.algorithm = XMTP_WRAPPER_XWING, .sk = seed.p};
     xmtp_welcome_opened opened;
     if (pointee == NULL) {
-        const xmtp_unwrap_key key = {.algorithm = XMTP_WRAPPER_XWING, .sk = seed.p};
         ok(xmtp_welcome_open(heap(), &key, hex_item(v, "data"), hex_item(v, "welcome_metadata"),
                              &opened, NULL));
     } else {
         xmtp_welcome_pointer pointer;
-        ok(xmtp_welcome_pointer_open(heap(), seed.p, hex_item(v, "data"), &pointer, NULL));
+        ok(xmtp_welcome_pointer_open(heap(), &key, hex_item(v, "data"), &pointer, NULL));
         ok(xmtp_welcome_pointee_open(heap(), &pointer, hex_item(pointee, "data"),
                                      hex_item(pointee, "welcome_metadata"), &opened, NULL));
     }

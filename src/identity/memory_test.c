@@ -142,9 +142,16 @@ static xmtp_status attempt_pointer(const xmtp_env *env)
     ok(xmtp_welcome_pointer_generate(env, &made));
     xmtp_status status =
         xmtp_welcome_pointer_seal(env, xmtp_bytes_of(pk, sizeof pk), &made, &p, &n, NULL);
+    xmtp_expanded_key *expanded = NULL;
     if (status == XMTP_OK) {
-        status = xmtp_welcome_pointer_open(&env->alloc, seed, xmtp_bytes_of(p, n), &read, NULL);
+        status = xmtp_expanded_key_new(&expanded, &env->alloc, seed);
     }
+    if (status == XMTP_OK) {
+        const xmtp_unwrap_key key = {
+            .algorithm = XMTP_WRAPPER_XWING, .sk = seed, .expanded = expanded};
+        status = xmtp_welcome_pointer_open(&env->alloc, &key, xmtp_bytes_of(p, n), &read, NULL);
+    }
+    xmtp_expanded_key_free(expanded);
     free_bytes(p);
     return status;
 }

@@ -65,6 +65,42 @@ void xmtp_welcome_opened_free(xmtp_welcome_opened *opened)
     *opened = (xmtp_welcome_opened){0};
 }
 
+/* ---- expanded keys */
+
+struct xmtp_expanded_key {
+    const xmtp_alloc *alloc;
+    size_t size;
+    uint8_t seed[XMTP_XWING_SEED_LEN];
+    _Alignas(max_align_t) uint8_t expanded[];
+};
+
+xmtp_status xmtp_expanded_key_new(xmtp_expanded_key **out, const xmtp_alloc *alloc,
+                                  const uint8_t xwing_seed[XMTP_XWING_SEED_LEN])
+{
+    const xmtp_kem *kem = xmtp_suite_xwing_chacha.kem;
+    const size_t size = sizeof(xmtp_expanded_key) + kem->expanded_len;
+    *out = (void *)take(alloc, size);
+    XMTP_ENSURE(*out != NULL, XMTP_E_NOMEM);
+    (*out)->alloc = alloc;
+    (*out)->size = size;
+    memcpy((*out)->seed, xwing_seed, sizeof(*out)->seed);
+    kem->expand(xwing_seed, (*out)->expanded);
+    return XMTP_OK;
+}
+
+bool xmtp_expanded_key_is_of(const xmtp_expanded_key *key,
+                             const uint8_t xwing_seed[XMTP_XWING_SEED_LEN])
+{
+    return xmtp_ct_equal(key->seed, xwing_seed, sizeof key->seed);
+}
+
+void xmtp_expanded_key_free(xmtp_expanded_key *key)
+{
+    if (key != NULL) {
+        give_back(key->alloc, (uint8_t *)key, key->size);
+    }
+}
+
 /* ---- WelcomeMetadata { message_cursor 1 } */
 
 static xmtp_status encode_metadata(uint64_t message_cursor, xmtp_writer *w)
@@ -196,6 +232,17 @@ static xmtp_status hpke_seal_first(const xmtp_env *env, const xmtp_suite *suite,
     return xmtp_hpke_seal(context, no_bytes, plaintext, out);
 }
 
+static xmtp_status set_up(xmtp_hpke *context, const xmtp_suite *suite, const xmtp_unwrap_key *key,
+                          xmtp_bytes enc)
+{
+    const xmtp_bytes info = xmtp_bytes_of(hpke_info, sizeof hpke_info);
+    const bool is_expanded = key->algorithm == XMTP_WRAPPER_XWING && key->expanded != NULL &&
+                             xmtp_expanded_key_is_of(key->expanded, key->sk);
+    return is_expanded ? xmtp_hpke_setup_receiver_expanded(context, suite, key->expanded->expanded,
+                                                           enc, info)
+                       : xmtp_hpke_setup_receiver(context, suite, key->sk, NULL, enc, info);
+}
+
 static xmtp_status hpke_open_first(const xmtp_alloc *alloc, const xmtp_unwrap_key *key,
                                    xmtp_bytes data, xmtp_hpke *context, uint8_t **out,
                                    size_t *out_len)
@@ -209,8 +256,7 @@ static xmtp_status hpke_open_first(const xmtp_alloc *alloc, const xmtp_unwrap_ke
     XMTP_ENSURE(xmtp_reader_vec(&r, &ciphertext) == XMTP_OK, XMTP_E_MALFORMED);
     XMTP_ENSURE(xmtp_reader_end(&r) == XMTP_OK, XMTP_E_MALFORMED);
     XMTP_ENSURE(enc.n == suite->kem->enc_len, XMTP_E_MALFORMED);
-    XMTP_TRY(xmtp_hpke_setup_receiver(context, suite, key->sk, NULL, enc,
-                                      xmtp_bytes_of(hpke_info, sizeof hpke_info)));
+    XMTP_TRY(set_up(context, suite, key, enc));
     const aead_context aead = {.hpke = context};
     return open_new(alloc, &aead, ciphertext, out, out_len);
 }
@@ -405,17 +451,17 @@ xmtp_status xmtp_welcome_pointer_seal(const xmtp_env *env, xmtp_bytes public_key
     return XMTP_OK;
 }
 
-xmtp_status xmtp_welcome_pointer_open(const xmtp_alloc *alloc,
-                                      const uint8_t xwing_seed[XMTP_XWING_SEED_LEN],
+xmtp_status xmtp_welcome_pointer_open(const xmtp_alloc *alloc, const xmtp_unwrap_key *key,
                                       xmtp_bytes wrapped, xmtp_welcome_pointer *out,
                                       xmtp_error *error)
 {
     *out = (xmtp_welcome_pointer){0};
     xmtp_hpke context = {0};
-    const xmtp_unwrap_key key = {.algorithm = XMTP_WRAPPER_XWING, .sk = xwing_seed};
     uint8_t *plaintext = NULL;
     size_t n = 0;
-    xmtp_status status = hpke_open_first(alloc, &key, wrapped, &context, &plaintext, &n);
+    xmtp_status status = key->algorithm == XMTP_WRAPPER_XWING
+                             ? hpke_open_first(alloc, key, wrapped, &context, &plaintext, &n)
+                             : XMTP_E_UNSUPPORTED;
     if (status == XMTP_OK) {
         status = decode_pointer(xmtp_bytes_of(plaintext, n), out);
     }

@@ -42,10 +42,20 @@ typedef struct xmtp_welcome_opened {
 
 void xmtp_welcome_opened_free(xmtp_welcome_opened *opened);
 
+/* An X-Wing seed, expanded for all welcomes of a batch. As secret as the seed, and no longer kept
+ * than the batch takes: free wipes, and takes NULL. XMTP_E_NOMEM. */
+typedef struct xmtp_expanded_key xmtp_expanded_key;
+XMTP_MUST_CHECK xmtp_status xmtp_expanded_key_new(xmtp_expanded_key **out, const xmtp_alloc *alloc,
+                                                  const uint8_t xwing_seed[XMTP_XWING_SEED_LEN]);
+bool xmtp_expanded_key_is_of(const xmtp_expanded_key *key,
+                             const uint8_t xwing_seed[XMTP_XWING_SEED_LEN]);
+void xmtp_expanded_key_free(xmtp_expanded_key *key);
+
 /* Our private half of a wrapper key: the X-Wing seed or the init key, 32 bytes each. */
 typedef struct xmtp_unwrap_key {
     xmtp_wrapper_algorithm algorithm;
     const uint8_t *sk;
+    const xmtp_expanded_key *expanded; /* used when it is of sk; NULL: sk is expanded each time */
 } xmtp_unwrap_key;
 
 /* XMTP_E_KEY: public_key is not a key of that algorithm. env gives randomness and memory, and must
@@ -80,9 +90,9 @@ XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointer_seal(const xmtp_env *env, xmtp_
                                                       const xmtp_welcome_pointer *pointer,
                                                       uint8_t **out, size_t *out_len,
                                                       xmtp_error *error);
-/* XMTP_E_UNSUPPORTED: another kind of pointer or AEAD than the one we know. */
+/* XMTP_E_UNSUPPORTED: another kind of pointer or AEAD than the one we know, no X-Wing key. */
 XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointer_open(const xmtp_alloc *alloc,
-                                                      const uint8_t xwing_seed[XMTP_XWING_SEED_LEN],
+                                                      const xmtp_unwrap_key *key,
                                                       xmtp_bytes wrapped, xmtp_welcome_pointer *out,
                                                       xmtp_error *error);
 

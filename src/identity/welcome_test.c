@@ -58,6 +58,8 @@ static void assert_opened(xmtp_welcome_opened *opened, const cJSON *v)
     xmtp_welcome_opened_free(opened);
 }
 
+#define XWING(seed) ((const xmtp_unwrap_key){.algorithm = XMTP_WRAPPER_XWING, .sk = (seed)})
+
 static void opens_directly(const cJSON *v)
 {
     xmtp_bytes seed = hex_item(item(v, "private"), "xwing_private_seed");
@@ -73,7 +75,7 @@ static void opens_by_pointer(const cJSON *v)
     xmtp_bytes seed = hex_item(item(v, "private"), "xwing_private_seed");
     xmtp_welcome_pointer pointer;
     xmtp_welcome_opened opened;
-    ok(xmtp_welcome_pointer_open(heap(), seed.p, hex_item(v, "data"), &pointer, NULL));
+    ok(xmtp_welcome_pointer_open(heap(), &XWING(seed.p), hex_item(v, "data"), &pointer, NULL));
     const cJSON *told = item(item(v, "pointer"), "welcome_v1_pointer");
     assert_bytes(xmtp_bytes_of(pointer.destination, 32), hex_item(told, "destination"));
     assert_bytes(xmtp_bytes_of(pointer.key, 32), hex_item(told, "encryption_key"));
@@ -111,7 +113,8 @@ static void the_pointer_of_appendix_a2_opens(void **state)
     uint8_t seed[XMTP_XWING_SEED_LEN];
     memset(seed, 0x42, sizeof seed);
     xmtp_welcome_pointer pointer;
-    ok(xmtp_welcome_pointer_open(heap(), seed, hex(pointer_of_appendix_a2), &pointer, NULL));
+    ok(xmtp_welcome_pointer_open(heap(), &XWING(seed), hex(pointer_of_appendix_a2), &pointer,
+                                 NULL));
     assert_bytes(xmtp_bytes_of(pointer.destination, 32),
                  hex("81ed5c6f30a988a5fd72968d5a53e4b51da02a6c899baf97a25f0569f0508212"));
     assert_bytes(xmtp_bytes_of(pointer.key, 32),
@@ -335,7 +338,7 @@ static void a_pointer_of_ours_leads_to_its_welcome(void **state)
     ok(xmtp_welcome_pointer_seal(xmtp_env_system(), public_of(&r), &made, &p, &n, NULL));
     assert_int_equal(n, 1240); /* 100 bytes of plaintext */
     xmtp_bytes wrapped = adopt(p, n);
-    ok(xmtp_welcome_pointer_open(heap(), r.sk, wrapped, &read, NULL));
+    ok(xmtp_welcome_pointer_open(heap(), &XWING(r.sk), wrapped, &read, NULL));
     assert_memory_equal(&read, &made, sizeof made);
     ok(xmtp_welcome_pointee_open(heap(), &read, data_of(&pointee), metadata_of(&pointee), &opened,
                                  NULL));
@@ -349,13 +352,44 @@ static void a_pointer_of_ours_leads_to_its_welcome(void **state)
     xmtp_welcome_sealed_free(&pointee);
 }
 
+/* For another seed, or another algorithm, it is left alone. */
+static void an_expanded_key_serves_its_own_seed_only(void **state)
+{
+    (void)state;
+    const recipient mine = recipient_of(XMTP_WRAPPER_XWING, 9);
+    const recipient other = recipient_of(XMTP_WRAPPER_XWING, 8);
+    const recipient curve = recipient_of(XMTP_WRAPPER_CURVE25519, 9);
+    const recipient *const all[] = {&mine, &other, &curve};
+    xmtp_expanded_key *expanded;
+    ok(xmtp_expanded_key_new(&expanded, heap(), mine.sk));
+    assert_true(xmtp_expanded_key_is_of(expanded, mine.sk));
+    assert_false(xmtp_expanded_key_is_of(expanded, other.sk));
+    for (size_t i = 0; i < 6; i++) {
+        const recipient *to = all[i % 3];
+        const xmtp_unwrap_key key = {
+            .algorithm = to->algorithm, .sk = to->sk, .expanded = expanded};
+        xmtp_welcome_sealed sealed = sealed_to(to, hex("000100030003"), 5);
+        xmtp_welcome_opened opened;
+        ok(xmtp_welcome_open(heap(), &key, data_of(&sealed), metadata_of(&sealed), &opened, NULL));
+        assert_int_equal(opened.message_cursor, 5);
+        xmtp_welcome_opened_free(&opened);
+        sealed.data[sealed.data_len - 1] ^= 1;
+        assert_int_equal(xmtp_welcome_open(heap(), &key, data_of(&sealed), nothing, &opened, NULL),
+                         XMTP_E_AUTH);
+        xmtp_welcome_sealed_free(&sealed);
+    }
+    xmtp_expanded_key_free(expanded);
+    xmtp_expanded_key_free(NULL);
+}
+
 /* Seals any plaintext as a pointer. */
 static xmtp_status opens_pointer_with(const char *plaintext)
 {
     const recipient r = recipient_of(XMTP_WRAPPER_XWING, 9);
     xmtp_welcome_sealed sealed = sealed_to(&r, hex(plaintext), 0);
     xmtp_welcome_pointer out;
-    xmtp_status status = xmtp_welcome_pointer_open(heap(), r.sk, data_of(&sealed), &out, NULL);
+    xmtp_status status =
+        xmtp_welcome_pointer_open(heap(), &XWING(r.sk), data_of(&sealed), &out, NULL);
     const xmtp_welcome_pointer empty = {0};
     assert_memory_equal(&out, &empty, sizeof out);
     xmtp_welcome_sealed_free(&sealed);
@@ -386,6 +420,7 @@ int main(void)
         TEST(keys_of_a_wrong_length_or_algorithm_are_refused),
         TEST(metadata_that_does_not_decode_is_ignored_but_not_in_a_pointee),
         TEST(a_pointer_of_ours_leads_to_its_welcome),
+        TEST(an_expanded_key_serves_its_own_seed_only),
         TEST(pointers_that_we_do_not_know_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
