@@ -13,7 +13,9 @@
 #include "identity/inbox_id.h"
 #include "proto/identity.pb-c.h"
 
-enum { INBOXES_PER_CALL = 50 };
+enum { INBOXES_PER_CALL = 50, RECENT_MAX = 256 };
+
+static const uint64_t RECENT_NS = 5 * XMTP_SECOND_NS;
 
 /* ---- fetching logs */
 
@@ -67,17 +69,107 @@ static xmtp_status sync_some(xmtp_client *client, const char *const *inbox_ids, 
     return store_logs(client, answer, error);
 }
 
+/* ---- which were fetched a moment ago */
+
+typedef struct recent_log {
+    char inbox_id[XMTP_INBOX_ID_LEN + 1];
+    uint64_t asked_ns;
+} recent_log;
+
+/* The first ones of a sync; more are asked for each time. */
+struct recent_logs {
+    size_t count;
+    recent_log items[RECENT_MAX];
+};
+
+/* Without memory for it logs are asked for more often. */
+void xmtp_recent_logs_begin(xmtp_client *client)
+{
+    client->recent_logs =
+        client->env.alloc.reallocate(client->env.alloc.context, NULL, sizeof(*client->recent_logs));
+    if (client->recent_logs != NULL) {
+        client->recent_logs->count = 0;
+    }
+}
+
+void xmtp_recent_logs_end(xmtp_client *client)
+{
+    xmtp_give_back(client, client->recent_logs);
+    client->recent_logs = NULL;
+}
+
+static recent_log *find_recent(const xmtp_client *client, const char *inbox_id)
+{
+    struct recent_logs *recent = client->recent_logs;
+    for (size_t i = 0; recent != NULL && i < recent->count; i++) {
+        if (strcmp(recent->items[i].inbox_id, inbox_id) == 0) {
+            return &recent->items[i];
+        }
+    }
+    return NULL;
+}
+
+static void note_asked(xmtp_client *client, const char *const *inbox_ids, size_t count,
+                       uint64_t asked_ns)
+{
+    struct recent_logs *recent = client->recent_logs;
+    for (size_t i = 0; recent != NULL && i < count; i++) {
+        recent_log *item = find_recent(client, inbox_ids[i]);
+        if (item == NULL && recent->count < RECENT_MAX) {
+            item = &recent->items[recent->count++];
+            (void)snprintf(item->inbox_id, sizeof(item->inbox_id), "%s", inbox_ids[i]);
+        }
+        if (item != NULL) {
+            item->asked_ns = asked_ns;
+        }
+    }
+}
+
 xmtp_status xmtp_identity_sync(xmtp_client *client, const char *const *inbox_ids, size_t count,
                                xmtp_error *error)
 {
     xmtp_status status = XMTP_OK;
     for (size_t i = 0; i < count && status == XMTP_OK; i += INBOXES_PER_CALL) {
         size_t n = count - i < INBOXES_PER_CALL ? count - i : INBOXES_PER_CALL;
+        uint64_t asked_ns = xmtp_now_ns(client);
         xmtp_arena arena;
         xmtp_scratch(client, &arena);
         status = sync_some(client, inbox_ids + i, n, &arena, error);
         xmtp_arena_reset(&arena);
+        if (status == XMTP_OK) {
+            note_asked(client, inbox_ids + i, n, asked_ns);
+        }
     }
+    return status;
+}
+
+static xmtp_status sync_others(xmtp_client *client, const char *const *inbox_ids, size_t count,
+                               uint64_t *asked_ns, xmtp_arena *arena, xmtp_error *error)
+{
+    const uint64_t now_ns = *asked_ns;
+    void *items;
+    size_t n = 0;
+    XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(char *), &items));
+    const char **others = items;
+    for (size_t i = 0; i < count; i++) {
+        const recent_log *item = find_recent(client, inbox_ids[i]);
+        if (item == NULL || item->asked_ns > now_ns || now_ns - item->asked_ns > RECENT_NS) {
+            others[n++] = inbox_ids[i];
+        } else if (item->asked_ns < *asked_ns) {
+            *asked_ns = item->asked_ns;
+        }
+    }
+    return xmtp_identity_sync(client, others, n, error);
+}
+
+xmtp_status xmtp_identity_sync_recent(xmtp_client *client, const char *const *inbox_ids,
+                                      size_t count, uint64_t *asked_ns, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_scratch(client, &arena);
+    *asked_ns = xmtp_now_ns(client);
+    xmtp_status status = sync_others(client, inbox_ids, count, asked_ns, &arena, error);
+    xmtp_arena_reset(&arena);
     return status;
 }
 

@@ -412,12 +412,12 @@ static xmtp_status refresh(group_work *work, xmtp_arena *arena, xmtp_error *erro
     bool is_needed;
     XMTP_TRY(xmtp_work_group(work, error));
     XMTP_TRY(xmtp_member_inboxes(arena, work->group, &inboxes, &count));
-    XMTP_TRY(xmtp_identity_sync(client, inboxes, count, error));
+    uint64_t asked_ns;
+    XMTP_TRY(xmtp_identity_sync_recent(client, inboxes, count, &asked_ns, error));
     XMTP_TRY(is_behind(work, arena, &is_needed, error));
-    uint64_t now_ns = xmtp_now_ns(client);
-    XMTP_TRY(
-        xmtp_stored(client, xmtp_group_row_set_checked(client->db, work->row.ref, now_ns), error));
-    work->row.checked_ns = now_ns;
+    XMTP_TRY(xmtp_stored(client, xmtp_group_row_set_checked(client->db, work->row.ref, asked_ns),
+                         error));
+    work->row.checked_ns = asked_ns;
     if (!is_needed) {
         return XMTP_OK;
     }

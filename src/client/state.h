@@ -127,6 +127,7 @@ struct xmtp_client {
     size_t group_count;
     uint64_t group_clock;
     struct xmtp_expanded_key *welcome_key; /* while welcomes of a batch are opened; else NULL */
+    struct recent_logs *recent_logs; /* during one sync of everything; else NULL. identity_sync.c */
     cached_state *states;
     size_t state_count;
     size_t state_capacity;
@@ -237,6 +238,12 @@ xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMess
 /* Fetches what is new in the logs of these inboxes. */
 xmtp_status xmtp_identity_sync(xmtp_client *client, const char *const *inbox_ids, size_t count,
                                xmtp_error *error);
+/* Between begin and end a log is fetched once in 5 s for all conversations that its inbox is in: the
+ * same, but for logs that were fetched that recently. *asked_ns: when the first of them was. */
+void xmtp_recent_logs_begin(xmtp_client *client);
+void xmtp_recent_logs_end(xmtp_client *client);
+xmtp_status xmtp_identity_sync_recent(xmtp_client *client, const char *const *inbox_ids,
+                                      size_t count, uint64_t *asked_ns, xmtp_error *error);
 xmtp_state_lookup xmtp_client_states(xmtp_client *client);
 /* The state after the newest update known. XMTP_E_NO_INBOX without any. Valid until
  * xmtp_states_trim. */

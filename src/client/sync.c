@@ -281,9 +281,11 @@ static xmtp_status sync_all(xmtp_client *client, uint32_t consent_states, xmtp_s
     client->is_node_away = false;
     xmtp_arena arena;
     xmtp_scratch(client, &arena);
+    xmtp_recent_logs_begin(client);
     xmtp_status first = xmtp_sync_welcomes(client, error);
     xmtp_status status =
         sync_groups(client, consent_states, counts, &arena, first == XMTP_OK ? error : NULL);
+    xmtp_recent_logs_end(client);
     first = first == XMTP_OK ? status : first;
     xmtp_arena_reset(&arena);
     status = xmtp_chores(client, first == XMTP_OK ? error : NULL);
