@@ -144,12 +144,14 @@ static void run_file(const char *name, tally *t)
             t->skipped++;
             continue;
         }
+        if (vectors_leave_out(t->cases++)) {
+            continue;
+        }
         world_env world;
         member m;
         world_env_init(&world, 3);
         member_init(&m, &world, "passive");
         xmtp_status status = run_case(&m, one, t);
-        t->cases++;
         if (status != XMTP_OK) {
             fail_msg("%s case %zu: %s: %s", name, t->cases, xmtp_status_name(status), m.error.text);
         }
