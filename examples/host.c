@@ -1,7 +1,7 @@
 /* host.c - thousands of inboxes in one process: one connection, one pair of streams, and next to no
  * memory for those that have nothing to do.
  *
- *     ./example_host 5000        so many inboxes; 200 unless told
+ *     ./example_host 5000        so many inboxes; 60 unless told
  *
  * Each client of a host is an ordinary client, but for being opened and polled by the host.
  */
@@ -9,7 +9,7 @@
 
 #include <xmtp/host.h>
 
-enum { WRITTEN_TO = 20, TURNS_MAX = 1000 };
+enum { WRITTEN_TO = 10, TURNS_MAX = 1000 };
 
 static void open_all(xmtp_host *host, xmtp_client **clients, size_t count)
 {
@@ -45,13 +45,13 @@ static size_t answer_whoever_got_mail(xmtp_host *host)
 
 int main(int argc, char **argv)
 {
-    size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 200;
+    size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 60;
     people p = ann_and_bob();
     xmtp_host *host;
     xmtp_host_counts counts;
     xmtp_conversation_id dm;
     char folder[512];
-    expect(count >= WRITTEN_TO, "there are at least 20 inboxes");
+    expect(count >= WRITTEN_TO, "there are at least 10 inboxes");
     xmtp_client **clients = calloc(count, sizeof *clients);
     expect(clients != NULL, "there is memory");
 
