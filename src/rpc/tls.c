@@ -17,14 +17,6 @@ struct xmtp_tls_server {
     struct stat seen[2];
 };
 
-struct xmtp_tls_conn {
-    const xmtp_alloc *alloc;
-    SSL *ssl;
-    BIO *in;  /* owned by ssl */
-    BIO *out; /* owned by ssl */
-    bool has_said_goodbye;
-};
-
 /* ---- certificates */
 
 /* h2 before http/1.1, whatever order the client likes; nothing in common ends the handshake. */
@@ -42,12 +34,9 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
 
 static bool set_rules(SSL_CTX *context)
 {
-    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                     SSL_OP_CIPHER_SERVER_PREFERENCE);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
-    return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") == 1;
+    return xmtp_tls_set_rules(context);
 }
 
 static xmtp_status fail_with_reason(xmtp_error *error, const char *what, const char *file)
@@ -174,111 +163,13 @@ void xmtp_tls_server_close(xmtp_tls_server *server)
 
 /* ---- connections */
 
-static bool make_ssl(xmtp_tls_conn *conn, xmtp_tls_server *server)
-{
-    (void)pthread_mutex_lock(&server->lock);
-    conn->ssl = SSL_new(server->context);
-    (void)pthread_mutex_unlock(&server->lock);
-    conn->in = BIO_new(BIO_s_mem());
-    conn->out = BIO_new(BIO_s_mem());
-    if (conn->ssl == NULL || conn->in == NULL || conn->out == NULL) {
-        (void)BIO_free(conn->in);
-        (void)BIO_free(conn->out);
-        SSL_free(conn->ssl);
-        return false;
-    }
-    (void)BIO_set_mem_eof_return(conn->in, -1); /* empty means: later */
-    (void)BIO_set_mem_eof_return(conn->out, -1);
-    SSL_set_bio(conn->ssl, conn->in, conn->out);
-    SSL_set_accept_state(conn->ssl);
-    return true;
-}
-
 xmtp_status xmtp_tls_conn_new(xmtp_tls_conn **out, xmtp_tls_server *server)
 {
-    const xmtp_alloc *alloc = server->alloc;
-    *out = NULL;
-    xmtp_tls_conn *conn = alloc->reallocate(alloc->context, NULL, sizeof *conn);
-    XMTP_ENSURE(conn != NULL, XMTP_E_NOMEM);
-    *conn = (xmtp_tls_conn){.alloc = alloc};
-    if (!make_ssl(conn, server)) {
-        (void)alloc->reallocate(alloc->context, conn, 0);
-        return XMTP_E_NOMEM;
+    (void)pthread_mutex_lock(&server->lock);
+    SSL *ssl = SSL_new(server->context);
+    (void)pthread_mutex_unlock(&server->lock);
+    if (ssl != NULL) {
+        SSL_set_accept_state(ssl);
     }
-    *out = conn;
-    return XMTP_OK;
-}
-
-void xmtp_tls_conn_free(xmtp_tls_conn *conn)
-{
-    if (conn != NULL) {
-        SSL_free(conn->ssl);
-        (void)conn->alloc->reallocate(conn->alloc->context, conn, 0);
-    }
-}
-
-xmtp_status xmtp_tls_conn_recv(xmtp_tls_conn *conn, xmtp_bytes in)
-{
-    size_t n = 0;
-    bool is_taken = in.n == 0 || (BIO_write_ex(conn->in, in.p, in.n, &n) == 1 && n == in.n);
-    return is_taken ? XMTP_OK : XMTP_E_NOMEM;
-}
-
-xmtp_status xmtp_tls_conn_read(xmtp_tls_conn *conn, uint8_t *out, size_t capacity, size_t *n)
-{
-    *n = 0;
-    ERR_clear_error();
-    int result = SSL_read_ex(conn->ssl, out, capacity, n);
-    if (result == 1) {
-        return XMTP_OK;
-    }
-    switch (SSL_get_error(conn->ssl, result)) {
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE:
-        return XMTP_E_RETRY;
-    case SSL_ERROR_ZERO_RETURN:
-        return XMTP_E_CLOSED;
-    default:
-        ERR_clear_error();
-        conn->has_said_goodbye = true; /* an alert is on its way */
-        return XMTP_E_PROTOCOL;
-    }
-}
-
-xmtp_status xmtp_tls_conn_write(xmtp_tls_conn *conn, xmtp_bytes in)
-{
-    size_t n = 0;
-    ERR_clear_error();
-    bool is_written = SSL_write_ex(conn->ssl, in.p, in.n, &n) == 1 && n == in.n;
-    return is_written ? XMTP_OK : XMTP_E_NETWORK;
-}
-
-bool xmtp_tls_conn_has_handshaken(const xmtp_tls_conn *conn)
-{
-    return SSL_is_init_finished(conn->ssl) != 0;
-}
-
-bool xmtp_tls_conn_owes_goodbye(const xmtp_tls_conn *conn)
-{
-    return !conn->has_said_goodbye && xmtp_tls_conn_has_handshaken(conn);
-}
-
-void xmtp_tls_conn_shutdown(xmtp_tls_conn *conn)
-{
-    if (xmtp_tls_conn_owes_goodbye(conn)) {
-        ERR_clear_error();
-        (void)SSL_shutdown(conn->ssl);
-    }
-    conn->has_said_goodbye = true;
-}
-
-size_t xmtp_tls_conn_send(xmtp_tls_conn *conn, uint8_t *out, size_t capacity)
-{
-    size_t n = 0;
-    return BIO_read_ex(conn->out, out, capacity, &n) == 1 ? n : 0;
-}
-
-bool xmtp_tls_conn_has_output(const xmtp_tls_conn *conn)
-{
-    return BIO_ctrl_pending(conn->out) > 0;
+    return xmtp_tls_conn_wrap(out, server->alloc, ssl);
 }

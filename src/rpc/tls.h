@@ -1,16 +1,14 @@
-/* tls.h - TLS 1.2 and 1.3 at the server's side, over OpenSSL with memory in place of a socket: the
- * peer's bytes in, clear text out, and back.
+/* tls.h - TLS at the server's side (the client's: tls_client.h).
  *
  *     xmtp_tls_server   certificate and key, read again when they change; shared by all loops
- *     xmtp_tls_conn     one connection; keeps the certificate it began with
+ *     xmtp_tls_conn     one connection (tls_conn.h); keeps the certificate it began with
  */
 #ifndef XMTP_RPC_TLS_H
 #define XMTP_RPC_TLS_H
 
-#include <xmtp/base.h>
+#include "rpc/tls_conn.h"
 
 typedef struct xmtp_tls_server xmtp_tls_server;
-typedef struct xmtp_tls_conn xmtp_tls_conn;
 
 /* Reads the certificate chain and its key (PEM; the leaf first). alloc must outlive the server.
  * XMTP_E_IO a file cannot be read, XMTP_E_ARGUMENT it holds no certificate or key, or they do not
@@ -28,27 +26,7 @@ xmtp_status xmtp_tls_server_reload(xmtp_tls_server *server, xmtp_error *error);
 /* A file is not the one that was read last (its time, size or inode changed). Any thread. */
 bool xmtp_tls_server_has_changed(xmtp_tls_server *server);
 
-/* XMTP_E_NOMEM. */
+/* A connection that a client has opened. XMTP_E_NOMEM. */
 xmtp_status xmtp_tls_conn_new(xmtp_tls_conn **out, xmtp_tls_server *server);
-void xmtp_tls_conn_free(xmtp_tls_conn *conn);
-
-/* Takes bytes of the peer. Clear text must then be read until there is none. XMTP_E_NOMEM. */
-xmtp_status xmtp_tls_conn_recv(xmtp_tls_conn *conn, xmtp_bytes in);
-
-/* XMTP_OK: *n > 0 bytes of clear text. XMTP_E_RETRY: none now. XMTP_E_CLOSED: the peer said so.
- * XMTP_E_PROTOCOL: the handshake failed or a record is wrong; what send still gives tells why. */
-xmtp_status xmtp_tls_conn_read(xmtp_tls_conn *conn, uint8_t *out, size_t capacity, size_t *n);
-
-/* Encrypts clear text; only when has_handshaken. XMTP_E_NETWORK. */
-xmtp_status xmtp_tls_conn_write(xmtp_tls_conn *conn, xmtp_bytes in);
-bool xmtp_tls_conn_has_handshaken(const xmtp_tls_conn *conn);
-
-/* Says goodbye to the peer (close_notify), once. */
-void xmtp_tls_conn_shutdown(xmtp_tls_conn *conn);
-bool xmtp_tls_conn_owes_goodbye(const xmtp_tls_conn *conn);
-
-/* Bytes for the peer; how many. */
-size_t xmtp_tls_conn_send(xmtp_tls_conn *conn, uint8_t *out, size_t capacity);
-bool xmtp_tls_conn_has_output(const xmtp_tls_conn *conn);
 
 #endif
