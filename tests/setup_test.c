@@ -27,9 +27,14 @@ static void a_name_may_stand_for_an_address(void **state)
 {
     (void)state;
     person p = {.net = &net};
-    xmtp_client_options options = {.node_url = "production", .env = &net.env};
-    assert_refused(&p, xmtp_client_open(&p.client, &options, &p.error), XMTP_E_UNSUPPORTED,
-                   "production is at https://grpc.production.xmtp.network:443");
+    xmtp_client_options options = {
+        .node_url = "production", .node_authorities = "/nowhere/ca.pem", .env = &net.env};
+    assert_refused(&p, xmtp_client_open(&p.client, &options, &p.error), XMTP_E_IO,
+                   "/nowhere/ca.pem"); /* it is an https address; nothing was sent */
+    options.node_url = "local";
+    assert_refused(&p, xmtp_client_open(&p.client, &options, &p.error), XMTP_E_ARGUMENT,
+                   "nothing is encrypted to localhost:5556");
+    options.node_authorities = NULL;
     options.node_url = "mainnet";
     assert_refused(&p, xmtp_client_open(&p.client, &options, &p.error), XMTP_E_UNSUPPORTED,
                    "decentralised");
@@ -63,6 +68,20 @@ static void a_client_sends_nothing_without_the_credential_that_it_is_to_have(voi
     assert_refused(&p, xmtp_client_open(&p.client, &options, &p.error), XMTP_E_ARGUMENT,
                    "credentials go with node_url");
     p.wire.inner.close(p.wire.inner.context);
+}
+
+static void a_credential_does_not_travel_in_clear_text_unless_it_may(void **state)
+{
+    (void)state;
+    person p = {.net = &net};
+    xmtp_setup setup = {.credentials = {.get = no_credential}};
+    const xmtp_client_options options = {
+        .node_url = "http://192.0.2.1:5556", .env = &net.env, .setup = &setup};
+    assert_refused(&p, xmtp_client_open(&p.client, &options, &p.error), XMTP_E_ARGUMENT,
+                   "a credential would travel in clear text to 192.0.2.1:5556");
+    setup.credentials.may_travel_in_clear = true;
+    assert_refused(&p, xmtp_client_open(&p.client, &options, &p.error), XMTP_E_AUTH,
+                   "no credential for the gateway"); /* asked for, before anything is connected */
 }
 
 /* ---- being seen */
@@ -236,6 +255,7 @@ int main(void)
         FACT(networks_have_the_official_names),
         FACT(a_name_may_stand_for_an_address),
         FACT(a_client_sends_nothing_without_the_credential_that_it_is_to_have),
+        FACT(a_credential_does_not_travel_in_clear_text_unless_it_may),
         FACT(an_installation_that_is_shown_is_not_waited_for),
         FACT(waiting_outlasts_a_node_that_is_away_for_a_while),
         FACT(waiting_ends_with_what_is_missing),

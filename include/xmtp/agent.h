@@ -45,6 +45,7 @@ typedef struct xmtp_agent_options {
     /* As in xmtp_client_options. */
     const char *encryption_key;
     const char *node_url;
+    const char *node_authorities;
     const char *database_path;
     const uint8_t *database_key;
     const struct xmtp_transport *transport;
@@ -53,7 +54,7 @@ typedef struct xmtp_agent_options {
     const xmtp_device_sync_options *device_sync;
     /* Without registration put off and without light: an agent is registered and publishes. */
     const struct xmtp_setup *setup;
-    /* Instead of node_url, database_path, transport, env and app_version: the agent is one of many
+    /* Instead of node_url, node_authorities, database_path, transport, env and app_version: the agent is one of many
      * in this host, and is run by xmtp_agent_run_all. It is closed before the host. */
     xmtp_host *host;
 
@@ -65,7 +66,8 @@ typedef struct xmtp_agent_options {
     void (*on_set_aside)(xmtp_agent *agent, const xmtp_message *message, const char *reason,
                          void *context);
     /* The connection to the node was lost (error->status is a failure) or is there again (XMTP_OK).
-     * May be NULL. */
+     * Told again when what answers there is not to be trusted (XMTP_E_UNTRUSTED, XMTP_E_TLS): the agent
+     * goes on trying, since certificates are renewed. May be NULL. */
     void (*on_connection)(xmtp_agent *agent, const xmtp_error *error, void *context);
     void *context;
 

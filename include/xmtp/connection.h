@@ -22,15 +22,20 @@
 extern "C" {
 #endif
 
-/* node_url NULL: http://localhost:5556. app_version "name/version" or NULL. env NULL:
+/* node_url as in client.h. app_version "name/version" or NULL. env NULL:
  * xmtp_env_system(); it must outlive the connection. XMTP_E_ARGUMENT: not a url, or a version that
- * cannot be sent; XMTP_E_UNSUPPORTED: https; XMTP_E_NOMEM, XMTP_E_IO. */
+ * cannot be sent; XMTP_E_NOMEM, XMTP_E_IO. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_connection_open(struct xmtp_transport **out,
                                                           const char *node_url,
                                                           const char *app_version,
                                                           const xmtp_env *env, xmtp_error *error);
+/* As xmtp_client_options.node_authorities; before the first call. XMTP_E_STATE: too late. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_connection_trust(struct xmtp_transport *connection,
+                                                           const char *authorities_file,
+                                                           xmtp_error *error);
 /* Calls and streams of all its clients that start from now on carry a credential of this source, for a
- * gateway; see credential.h. Copied; its context must outlive the connection. XMTP_E_NOMEM. */
+ * gateway; see credential.h. Copied; its context must outlive the connection. XMTP_E_ARGUMENT: it would
+ * travel in clear text to another machine. XMTP_E_NOMEM. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_connection_authorize(struct xmtp_transport *connection,
                                                                const xmtp_credential_source *source,
                                                                xmtp_error *error);

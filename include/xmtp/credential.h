@@ -7,8 +7,9 @@
  *     }
  *     xmtp_setup setup = {.credentials = {.get = token}};
  *
- * The connection is not encrypted by this library: give a credential only to a gateway on this
- * machine, or one that is reached through a tunnel or proxy that encrypts.
+ * A credential goes to an https:// address, or to this machine (localhost, 127.x.x.x, ::1). Elsewhere
+ * over http:// it could be read on the way and is refused with XMTP_E_ARGUMENT, unless the source says
+ * that it may travel in clear text, for a gateway behind a tunnel that encrypts.
  */
 #ifndef XMTP_CREDENTIAL_H
 #define XMTP_CREDENTIAL_H
@@ -37,6 +38,7 @@ typedef struct xmtp_credential {
 typedef struct xmtp_credential_source {
     void *context;
     xmtp_status (*get)(void *context, xmtp_credential *out);
+    bool may_travel_in_clear; /* over http:// to another machine too */
 } xmtp_credential_source;
 
 #ifdef __cplusplus

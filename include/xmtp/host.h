@@ -50,8 +50,9 @@ extern "C" {
 typedef struct xmtp_host xmtp_host;
 
 typedef struct xmtp_host_options {
-    /* Where the node listens. NULL: http://localhost:5556 */
+    /* As in client.h */
     const char *node_url;
+    const char *node_authorities;
     /* Instead of node_url; not closed by the host. See connection.h. */
     const struct xmtp_transport *transport;
     /* Where the databases are; made with mode 0700 when it is not there (its parent must be). NULL: a
@@ -78,7 +79,7 @@ typedef struct xmtp_host_options {
 
 /* Opens nothing at the node yet.
  * XMTP_E_LOCKED   another host has the folder
- * XMTP_E_ARGUMENT, XMTP_E_IO, XMTP_E_UNSUPPORTED (https), XMTP_E_NOMEM */
+ * XMTP_E_ARGUMENT, XMTP_E_IO, XMTP_E_NOMEM */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_host_open(xmtp_host **out,
                                                     const xmtp_host_options *options,
                                                     xmtp_error *error);
@@ -88,7 +89,7 @@ XMTP_API void xmtp_host_close(xmtp_host *host);
 
 /* As xmtp_client_open, in the host's folder and on its connection. Of options count encryption_key,
  * account, database_key, device_sync and setup (without light, credentials, or registration put off);
- * node_url, database_path, transport, env and app_version are the host's
+ * node_url, node_authorities, database_path, transport, env and app_version are the host's
  * and must be left out. Closed with xmtp_client_close or with the host.
  * XMTP_E_ARGUMENT   one of those was given, or a key in a host without a folder
  * XMTP_E_LOCKED     this account is open in this host already
@@ -106,6 +107,8 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_host_client_open(xmtp_host *host, xmtp
  *   XMTP_E_TIMEOUT   nothing came
  *   XMTP_E_NETWORK   the node is away. Streams are opened again with back-off (1 s to 30 s), and
  *                    what happened meanwhile is fetched: go on polling
+ *   XMTP_E_UNTRUSTED, XMTP_E_TLS
+ *                    the same, but what answers there is not to be trusted
  *   others           with *out: this client could not take what came for it (its disk, its
  *                    database). It is tried again with back-off (1 s to 300 s); the others go on */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_host_poll(xmtp_host *host, uint64_t timeout_ns,

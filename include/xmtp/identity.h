@@ -180,8 +180,8 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_revoke_other_installations(
 /* ---- without an inbox */
 
 /* A client that has none: it reads identities and can revoke, for people whose inbox is full. All
- * else is refused with XMTP_E_NOT_REGISTERED. Of the options only node_url, transport, env and
- * app_version are used. */
+ * else is refused with XMTP_E_NOT_REGISTERED. Of the options only node_url, node_authorities, transport, env
+ * and app_version are used. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_open_observer(xmtp_client **out,
                                                                const xmtp_client_options *options,
                                                                xmtp_error *error);

@@ -105,9 +105,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_take_database(xmtp_client *clie
 
 /* The address of a network's nodes: "local", "dev", "production". node_url may also be such a name.
  * XMTP_E_NOT_FOUND: no network of this name. XMTP_E_UNSUPPORTED: one of the decentralised network's
- * (mainnet, testnet, testnet-dev, testnet-staging), whose protocol this does not speak. Opening a
- * client for dev and production gives XMTP_E_UNSUPPORTED too, as their nodes want TLS: give the
- * http:// address of a proxy that adds it. Threads: any. */
+ * (mainnet, testnet, testnet-dev, testnet-staging), whose protocol this does not speak. Threads: any. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_network_url(const char *name, const char **url,
                                                       xmtp_error *error);
 

@@ -51,6 +51,7 @@ struct xmtp_agent {
     xmtp_post_queue posts;
     atomic_bool is_stopped;
     bool is_connected;
+    bool is_distrusting; /* not connected because of who answers there */
     xmtp_error error;
 };
 
@@ -108,6 +109,7 @@ static xmtp_status open_client(xmtp_agent *agent)
     const xmtp_client_options options = {
         .encryption_key = o->encryption_key,
         .node_url = o->node_url,
+        .node_authorities = o->node_authorities,
         .database_path = o->database_path,
         .database_key = o->database_key,
         .transport = o->transport,
@@ -472,10 +474,12 @@ void xmtp_agent_set_error(xmtp_agent *agent, const xmtp_error *why)
 void xmtp_agent_tell_connection(xmtp_agent *agent, xmtp_status status, const xmtp_error *why)
 {
     bool is_connected = status == XMTP_OK || status == XMTP_E_TIMEOUT;
-    if (is_connected == agent->is_connected) {
+    bool is_distrusting = status == XMTP_E_UNTRUSTED || status == XMTP_E_TLS;
+    if (is_connected == agent->is_connected && is_distrusting == agent->is_distrusting) {
         return;
     }
     agent->is_connected = is_connected;
+    agent->is_distrusting = is_distrusting;
     if (agent->options.on_connection != NULL) {
         const xmtp_error connected = {.status = XMTP_OK};
         agent->options.on_connection(agent, is_connected ? &connected : why,
@@ -489,6 +493,8 @@ bool xmtp_agent_is_passing(xmtp_status status)
     case XMTP_OK:
     case XMTP_E_TIMEOUT:
     case XMTP_E_NETWORK:
+    case XMTP_E_UNTRUSTED:
+    case XMTP_E_TLS:
     case XMTP_E_PROTOCOL:
     case XMTP_E_RPC:
     case XMTP_E_RPC_INVALID:

@@ -12,7 +12,8 @@ bool xmtp_agent_is_stopped(const xmtp_agent *agent);
 /* Something was posted that no step has called yet. */
 bool xmtp_agent_has_posts(const xmtp_agent *agent);
 void xmtp_agent_run_posts(xmtp_agent *agent); /* calls what was posted */
-/* Calls on_connection when status says that the connection was lost, or is there again. */
+/* Calls on_connection when status says that the connection was lost, is not to be trusted, or is there
+ * again. */
 void xmtp_agent_tell_connection(xmtp_agent *agent, xmtp_status status, const xmtp_error *why);
 void xmtp_agent_set_error(xmtp_agent *agent, const xmtp_error *why);
 /* Trouble that passes by itself: the loop goes on. */

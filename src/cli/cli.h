@@ -27,7 +27,10 @@ int cmd_preferences(int argc, char **argv);
 /* ---- options that all client commands take ---- */
 
 #define CLI_CLIENT_HELP                                                                            \
-    "  --node URL        the node (default http://localhost:5556)\n"                               \
+    "  --node URL        the node, https://... elsewhere (default http://localhost:5556), or "     \
+    "dev,\n"                                                                                       \
+    "                    production\n"                                                             \
+    "  --ca FILE         PEM certificates that vouch for an https node (default: the system's)\n"  \
     "  --key-file FILE   wallet's private key in hex; else WALLET_PRIVATE_KEY; else a fresh "      \
     "identity\n"                                                                                   \
     "                    that lives only as long as the command\n"                                 \
@@ -60,6 +63,7 @@ typedef struct cli_options {
     const char *command; /* for messages */
     const char *help;
     const char *node_url;
+    const char *node_authorities; /* of --ca */
     const char *data_dir;
     char *key; /* hex; NULL: ephemeral */
     bool json;

@@ -90,6 +90,7 @@ static int run(const cli_options *options)
     const xmtp_agent_options agent_options = {
         .encryption_key = client.encryption_key,
         .node_url = client.node_url,
+        .node_authorities = client.node_authorities,
         .database_path = client.database_path,
         .app_version = client.app_version,
         .device_sync = client.device_sync,

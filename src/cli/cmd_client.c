@@ -261,7 +261,8 @@ static int run_opened(client_command *c, const struct action *action)
 
 static int run(client_command *c, const struct action *action)
 {
-    const xmtp_client_options observer = {.node_url = c->options->node_url};
+    const xmtp_client_options observer = {.node_url = c->options->node_url,
+                                          .node_authorities = c->options->node_authorities};
     if (action == NULL) {
         return cli_usage(c->options, "takes one of the words above, with what follows it");
     }

@@ -134,6 +134,23 @@ static xmtp_status ask_twice(doctor *d, uint64_t *took_us)
     return status;
 }
 
+static const char *node_advice(xmtp_status status)
+{
+    switch ((int)status) {
+    case XMTP_E_UNTRUSTED:
+        return "look at this machine's clock and at --node; a private authority, or the node's own "
+               "certificate, is given with --ca FILE; else the operator has to renew it. If it was "
+               "well "
+               "before, somebody may be in between: do not work around it";
+    case XMTP_E_TLS:
+        return "look at --node: another port, or an http:// address where clear text is meant; "
+               "else "
+               "something in between (a proxy) answers in its place";
+    default:
+        return "start it, or name another with --node";
+    }
+}
+
 static void check_node(doctor *d)
 {
     uint64_t us = 0;
@@ -141,8 +158,7 @@ static void check_node(doctor *d)
     d->is_node_there = status == XMTP_OK;
     tell(d, d->is_node_there ? found("node", FINE, "", "answers in %" PRIu64 ".%" PRIu64 " ms",
                                      us / 1000, us / 100 % 10)
-                             : found("node", PROBLEM, "start it, or name another with --node", "%s",
-                                     why(d, status)));
+                             : found("node", PROBLEM, node_advice(status), "%s", why(d, status)));
 }
 
 /* ---- database */
@@ -171,6 +187,8 @@ static finding not_opened(const doctor *d, xmtp_status status)
     case XMTP_E_DISK_FULL:
         return found("database", PROBLEM, "make room on the disk", "%s", text);
     case XMTP_E_NETWORK:
+    case XMTP_E_UNTRUSTED:
+    case XMTP_E_TLS:
         return found("registration", PROBLEM, "run this again when the node answers",
                      "this database is not registered yet, which needs the node: %s", text);
     default:

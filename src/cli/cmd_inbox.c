@@ -92,7 +92,8 @@ static xmtp_status follow(xmtp_client *client, printer *p, xmtp_error *error)
     }
     while (!is_stopped) {
         xmtp_status status = xmtp_client_poll(client, UINT64_MAX, error);
-        if (status == XMTP_E_NETWORK || status == XMTP_E_RPC_UNAVAILABLE) {
+        if (status == XMTP_E_NETWORK || status == XMTP_E_RPC_UNAVAILABLE ||
+            status == XMTP_E_UNTRUSTED || status == XMTP_E_TLS) {
             fprintf(stderr, "xmtp inbox: %s; trying again\n", error->text);
         } else if (status != XMTP_OK && status != XMTP_E_TIMEOUT) {
             return status;

@@ -62,7 +62,8 @@ int cmd_revoke(int argc, char **argv)
         cli_options_free(&options);
         return code;
     }
-    const xmtp_client_options observer = {.node_url = options.node_url};
+    const xmtp_client_options observer = {.node_url = options.node_url,
+                                          .node_authorities = options.node_authorities};
     xmtp_status status = xmtp_client_open_observer(&client, &observer, &error);
     if (status == XMTP_OK) {
         status = revoke(client, &options, &error);

@@ -30,6 +30,7 @@ static const struct option_row {
     size_t offset;
 } rows[] = {
     {"node", IS_TEXT, offsetof(cli_options, node_url)},
+    {"ca", IS_TEXT, offsetof(cli_options, node_authorities)},
     {"key-file", IS_KEY_FILE, offsetof(cli_options, key)},
     {"data", IS_TEXT, offsetof(cli_options, data_dir)},
     {"json", IS_FLAG, offsetof(cli_options, json)},
@@ -257,6 +258,7 @@ xmtp_client_options cli_client_options(const cli_options *options, char *path_bu
     xmtp_client_options client = {
         .encryption_key = options->key,
         .node_url = options->node_url,
+        .node_authorities = options->node_authorities,
         .app_version = "xmtp-cli/" XMTP_VERSION,
         .device_sync = &options->device_sync,
     };

@@ -34,7 +34,7 @@ static xmtp_status call_with_retries(xmtp_client *client, const char *path, xmtp
         }
         client->env.sleep_ns(client->env.context, waits_ms[i] * MILLISECOND_NS);
     }
-    client->is_node_away = is_away(status);
+    client->is_node_away = is_away(status) || xmtp_is_unreached(status);
     if (status == XMTP_OK) {
         return XMTP_OK;
     }

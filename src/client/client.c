@@ -79,6 +79,8 @@ bool xmtp_is_our_trouble(xmtp_status status)
     case XMTP_E_INTERNAL:
     case XMTP_E_CRYPTO:
     case XMTP_E_NETWORK:
+    case XMTP_E_UNTRUSTED:
+    case XMTP_E_TLS:
     case XMTP_E_PROTOCOL:
     case XMTP_E_RPC:
     case XMTP_E_RPC_INVALID:
@@ -105,9 +107,10 @@ static xmtp_status open_transport(xmtp_client *client, const xmtp_client_options
         options->setup != NULL && options->setup->credentials.get != NULL
             ? &options->setup->credentials
             : NULL;
-    if (options->transport != NULL && credentials != NULL) {
+    if (options->transport != NULL && (credentials != NULL || options->node_authorities != NULL)) {
         return xmtp_fail(error, XMTP_E_ARGUMENT,
-                         "credentials go with node_url: a transport that is given has its own");
+                         "%s go with node_url: a transport that is given has its own",
+                         credentials != NULL ? "credentials" : "node_authorities");
     }
     if (options->transport != NULL) {
         client->transport = options->transport;
@@ -119,9 +122,13 @@ static xmtp_status open_transport(xmtp_client *client, const xmtp_client_options
                                       options->app_version, error));
     client->transport = &client->own_transport;
     client->owns_transport = true;
-    return credentials == NULL
-               ? XMTP_OK
-               : xmtp_grpc_transport_authorize(&client->own_transport, &client->env, credentials);
+    if (options->node_authorities != NULL) {
+        XMTP_TRY(
+            xmtp_grpc_transport_trust(&client->own_transport, options->node_authorities, error));
+    }
+    return credentials == NULL ? XMTP_OK
+                               : xmtp_grpc_transport_authorize(&client->own_transport, &client->env,
+                                                               credentials, error);
 }
 
 static xmtp_status make_folder(const char *path, xmtp_error *error)

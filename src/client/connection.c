@@ -35,8 +35,14 @@ xmtp_status xmtp_connection_authorize(struct xmtp_transport *connection,
 {
     shared_connection *c = (shared_connection *)connection;
     xmtp_error_clear(error);
-    xmtp_status status = xmtp_grpc_transport_authorize(&c->transport, c->env, source);
-    return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, "a credential");
+    return xmtp_grpc_transport_authorize(&c->transport, c->env, source, error);
+}
+
+xmtp_status xmtp_connection_trust(struct xmtp_transport *connection, const char *authorities_file,
+                                  xmtp_error *error)
+{
+    xmtp_error_clear(error);
+    return xmtp_grpc_transport_trust(connection, authorities_file, error);
 }
 
 void xmtp_connection_close(struct xmtp_transport *connection)

@@ -211,6 +211,8 @@ static bool concerns_all(xmtp_status status)
     case XMTP_E_CLOSED:
     case XMTP_E_CANCELLED:
     case XMTP_E_NETWORK:
+    case XMTP_E_UNTRUSTED:
+    case XMTP_E_TLS:
     case XMTP_E_RPC_EXHAUSTED:
     case XMTP_E_DATABASE:
     case XMTP_E_DISK_FULL:

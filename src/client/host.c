@@ -49,6 +49,8 @@ bool host_is_node_trouble(xmtp_status status)
 {
     switch ((int)status) {
     case XMTP_E_NETWORK:
+    case XMTP_E_UNTRUSTED:
+    case XMTP_E_TLS:
     case XMTP_E_TIMEOUT:
     case XMTP_E_PROTOCOL:
     case XMTP_E_RPC:
@@ -60,16 +62,33 @@ bool host_is_node_trouble(xmtp_status status)
     }
 }
 
+/* What the host tells about its node: that it is away, or not to be trusted. */
+static xmtp_status as_away(xmtp_status status, const xmtp_error *why)
+{
+    if (xmtp_is_unreached(why->status)) {
+        return why->status;
+    }
+    return host_is_node_trouble(status) ? XMTP_E_NETWORK : status;
+}
+
 void host_note_trouble(xmtp_host *host, xmtp_client *of, xmtp_status status, const xmtp_error *why)
 {
-    if (host->trouble.status != XMTP_OK) {
-        return;
+    xmtp_error told;
+    (void)xmtp_fail(&told, of == NULL ? as_away(status, why) : status, "%s",
+                    why->text[0] != '\0' ? why->text : xmtp_status_text(status));
+    host->away = of == NULL ? told : host->away;
+    if (host->trouble.status == XMTP_OK) {
+        host->trouble = told;
+        host->trouble_of = of;
     }
-    bool is_told = why->status == status && why->text[0] != '\0';
-    bool is_away = of == NULL && host_is_node_trouble(status);
-    (void)xmtp_fail(&host->trouble, is_away ? XMTP_E_NETWORK : status, "%s",
-                    is_told || why->text[0] != '\0' ? why->text : xmtp_status_text(status));
-    host->trouble_of = of;
+}
+
+/* While the next try is not due yet. */
+static xmtp_status still_away(const xmtp_host *host, xmtp_error *error)
+{
+    xmtp_status status = host->away.status == XMTP_OK ? XMTP_E_NETWORK : host->away.status;
+    return xmtp_fail(error, status, "the node is still away%s%s",
+                     host->away.text[0] == '\0' ? "" : ": ", host->away.text);
 }
 
 /* ---- the folder */
@@ -175,6 +194,11 @@ static void close_folder(xmtp_host *host)
 static xmtp_status open_transport(xmtp_host *host, const xmtp_host_options *options,
                                   xmtp_error *error)
 {
+    if (options->transport != NULL && options->node_authorities != NULL) {
+        return xmtp_fail(
+            error, XMTP_E_ARGUMENT,
+            "node_authorities go with node_url: a transport that is given has its own");
+    }
     if (options->transport != NULL) {
         host->transport = options->transport;
         return XMTP_OK;
@@ -183,7 +207,9 @@ static xmtp_status open_transport(xmtp_host *host, const xmtp_host_options *opti
                                       options->app_version, error));
     host->transport = &host->own_transport;
     host->owns_transport = true;
-    return XMTP_OK;
+    return options->node_authorities == NULL
+               ? XMTP_OK
+               : xmtp_grpc_transport_trust(&host->own_transport, options->node_authorities, error);
 }
 
 static void configure(xmtp_host *host, const xmtp_env *env, const xmtp_host_options *options)
@@ -265,8 +291,9 @@ xmtp_status xmtp_host_client_open(xmtp_host *host, xmtp_client **out,
         return xmtp_fail(error, XMTP_E_ARGUMENT,
                          "clients of a host are registered and may publish");
     }
-    if (options->node_url != NULL || options->transport != NULL || options->database_path != NULL ||
-        options->env != NULL || options->app_version != NULL) {
+    if (options->node_url != NULL || options->node_authorities != NULL ||
+        options->transport != NULL || options->database_path != NULL || options->env != NULL ||
+        options->app_version != NULL) {
         return xmtp_fail(error, XMTP_E_ARGUMENT,
                          "node, database file, environment and app version are the host's");
     }
@@ -371,8 +398,7 @@ xmtp_status xmtp_host_poll(xmtp_host *host, uint64_t timeout_ns, xmtp_client **o
         /* Work counts as waiting: chores of thousands do not hold up who wants to come back. */
         if (left_ns == 0 ||
             (host_now_ns(host) > began_ns && host_now_ns(host) - began_ns >= timeout_ns)) {
-            return has_fresh(host) ? xmtp_fail(error, XMTP_E_NETWORK, "the node is still away")
-                                   : XMTP_E_TIMEOUT;
+            return has_fresh(host) ? still_away(host, error) : XMTP_E_TIMEOUT;
         }
         was_woken = wait_some(host, &left_ns);
     }

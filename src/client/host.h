@@ -115,6 +115,7 @@ struct xmtp_host {
     uint64_t next_due_ns; /* of any seat */
 
     /* what a poll has to tell, once */
+    xmtp_error away; /* why the node could not be reached when it was tried last */
     xmtp_error trouble;
     xmtp_client *trouble_of;
     uint64_t wakes;

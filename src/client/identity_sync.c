@@ -489,7 +489,7 @@ xmtp_status xmtp_resolve(xmtp_client *client, const char *peer,
     XMTP_TRY(xmtp_address_normalize(peer, address, error));
     xmtp_status status =
         xmtp_lookup_account(client, XMTP_IDENTIFIER_ETHEREUM, address, inbox_id, error);
-    if (status == XMTP_E_NETWORK) {
+    if (xmtp_is_unreached(status)) {
         /* Without the node, what it last said: enough to write to somebody whom we know. */
         xmtp_status known =
             xmtp_identifier_read(client->db, address, inbox_id, XMTP_INBOX_ID_LEN + 1);

@@ -39,12 +39,5 @@ xmtp_status xmtp_node_url(const char *given, const char **url, xmtp_error *error
     if (given != NULL && strpbrk(given, ":/.") != NULL) {
         return XMTP_OK; /* not a name; its form is judged by who connects */
     }
-    XMTP_TRY(xmtp_network_url(given == NULL ? "local" : given, url, error));
-    if (strncmp(*url, "https:", 6) == 0) {
-        return xmtp_fail(error, XMTP_E_UNSUPPORTED,
-                         "%s is at %s, and TLS is not supported yet: give the http:// address of a "
-                         "proxy that adds it",
-                         given, *url);
-    }
-    return XMTP_OK;
+    return xmtp_network_url(given == NULL ? "local" : given, url, error);
 }

@@ -126,7 +126,7 @@ static xmtp_status note_failure(group_work *work, const xmtp_intent_row *intent,
                                 const xmtp_error *why_error, xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    if (why == XMTP_E_NETWORK || why == XMTP_E_RETRY) {
+    if (xmtp_is_unreached(why) || why == XMTP_E_RETRY) {
         return xmtp_fail(error, why, "%s", why_error->text);
     }
     if (xmtp_is_our_trouble(why) && intent->attempts + 1 < XMTP_BUILD_ATTEMPTS_MAX) {

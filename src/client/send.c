@@ -218,7 +218,7 @@ xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
     }
     xmtp_error why = {0};
     xmtp_status status = xmtp_installations_refresh(work, &why);
-    if (status == XMTP_OK || status == XMTP_E_NETWORK) {
+    if (status == XMTP_OK || xmtp_is_unreached(status)) {
         return XMTP_OK;
     }
     return xmtp_fail(error, status, "%s", why.text);

@@ -149,6 +149,13 @@ xmtp_status xmtp_settings_load(xmtp_client *client, xmtp_error *error);
 /* Closes all that stands on the database, and it. release.c */
 void xmtp_database_leave(xmtp_client *client);
 
+/* The node did not get to see the call, or it is not known whether it did: nothing is wrong with what
+ * was asked, and it is asked again later. The last two: what answers there is not to be trusted. */
+static inline bool xmtp_is_unreached(xmtp_status status)
+{
+    return status == XMTP_E_NETWORK || status == XMTP_E_UNTRUSTED || status == XMTP_E_TLS;
+}
+
 /* node_url of the options, which may be the name of a network or NULL, as an address. network_name.c */
 xmtp_status xmtp_node_url(const char *given, const char **url, xmtp_error *error);
 

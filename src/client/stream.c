@@ -137,8 +137,14 @@ static xmtp_status lost(xmtp_client *client, xmtp_status status, const xmtp_erro
 
 static bool is_node_trouble(xmtp_status status)
 {
-    return status == XMTP_E_NETWORK || status == XMTP_E_RPC || status == XMTP_E_PROTOCOL ||
+    return xmtp_is_unreached(status) || status == XMTP_E_RPC || status == XMTP_E_PROTOCOL ||
            status == XMTP_E_RPC_EXHAUSTED;
+}
+
+/* Whatever the trouble is, the node is away; but who is not to be trusted is told as that. */
+static xmtp_status as_away(xmtp_status status)
+{
+    return is_node_trouble(status) && !xmtp_is_unreached(status) ? XMTP_E_NETWORK : status;
 }
 
 /* Sync and subscribe. Conversations that fail for reasons of their own do not keep the streams
@@ -148,14 +154,14 @@ static xmtp_status open_streams(xmtp_client *client, xmtp_error *error)
     xmtp_error why = {0};
     xmtp_status status = xmtp_client_sync(client, &why);
     if (is_node_trouble(status)) {
-        return lost(client, xmtp_fail(error, XMTP_E_NETWORK, "%s", why.text), error);
+        return lost(client, xmtp_fail(error, as_away(status), "%s", why.text), error);
     }
     status = subscribe_welcomes(client, error);
     if (status == XMTP_OK) {
         status = subscribe_groups(client, error);
     }
     if (status != XMTP_OK) {
-        return lost(client, is_node_trouble(status) ? XMTP_E_NETWORK : status, error);
+        return lost(client, as_away(status), error);
     }
     client->stream.back_off_ns = 0;
     client->stream.has_synced = true;

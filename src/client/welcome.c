@@ -527,7 +527,7 @@ static bool is_given_up(xmtp_client *client, uint64_t sequence, xmtp_status why)
     uint64_t what = is_waiting ? xmtp_now_ns(client) / PATIENCE_NS : sequence;
     uint64_t before = 0;
     uint64_t attempts = 0;
-    if (why == XMTP_E_NETWORK || !xmtp_is_our_trouble(why)) {
+    if (xmtp_is_unreached(why) || !xmtp_is_our_trouble(why)) {
         return !xmtp_is_our_trouble(why);
     }
     (void)xmtp_setting_number(client->db, what_key, &before);

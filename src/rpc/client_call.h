@@ -23,6 +23,7 @@ struct xmtp_rpc_client_conn {
     nghttp2_session *session;
     char *authority;
     char *app_version;
+    bool is_tls;
     size_t answer_len_max;
     xmtp_list calls;
     xmtp_bytes output;

@@ -190,6 +190,7 @@ xmtp_status xmtp_rpc_client_conn_new(xmtp_rpc_client_conn **out, const xmtp_allo
         .alloc = alloc,
         .authority = copy_string(alloc, options->authority),
         .app_version = copy_string(alloc, options->app_version),
+        .is_tls = options->is_tls,
         .answer_len_max =
             options->answer_len_max == 0 ? XMTP_RPC_ANSWER_LEN_MAX : options->answer_len_max,
         .keep_alive = {.idle_ns = CLIENT_IDLE_NS, .answer_ns = CLIENT_ANSWER_NS},
@@ -257,7 +258,7 @@ static int32_t submit_call(xmtp_rpc_client_conn *conn, xmtp_rpc_client_call *cal
 {
     nghttp2_nv fields[] = {
         xmtp_h2_field(":method", "POST"),
-        xmtp_h2_field(":scheme", "http"),
+        xmtp_h2_field(":scheme", conn->is_tls ? "https" : "http"),
         xmtp_h2_field(":authority", conn->authority),
         xmtp_h2_field(":path", path),
         xmtp_h2_field("x-app-version", conn->app_version),

@@ -38,6 +38,7 @@ typedef struct xmtp_rpc_client_options {
     const char *authority;   /* "host:port" */
     const char *app_version; /* NULL: empty */
     size_t answer_len_max;   /* 0: XMTP_RPC_ANSWER_LEN_MAX */
+    bool is_tls;             /* what carries the bytes encrypts them: requests say "https" */
 } xmtp_rpc_client_options;
 
 /* options are copied; alloc must outlive the connection and its calls. XMTP_E_NOMEM. */

@@ -41,6 +41,7 @@ typedef struct grpc_transport {
     xmtp_list streams;
     int wake_fd;
     xmtp_url url;
+    xmtp_tls_client *tls; /* NULL: clear text, or not connected yet */
     char app_version[APP_VERSION_MAX];
     xmtp_kept_credential *credential; /* NULL: none */
 } grpc_transport;
@@ -55,7 +56,8 @@ struct xmtp_stream {
 static void drop_link(xmtp_link *link, xmtp_status status, const char *why)
 {
     /* An orderly end of the connection is no orderly end of its calls. */
-    bool is_peer_wrong = status == XMTP_E_PROTOCOL || status == XMTP_E_NOMEM;
+    bool is_peer_wrong = status == XMTP_E_PROTOCOL || status == XMTP_E_NOMEM ||
+                         status == XMTP_E_UNTRUSTED || status == XMTP_E_TLS;
     xmtp_rpc_client_conn_fail(link->conn, is_peer_wrong ? status : XMTP_E_NETWORK, why);
     xmtp_link_free(link);
 }
@@ -109,19 +111,30 @@ static size_t count_links(const grpc_transport *t)
     return n;
 }
 
+/* Whom the system trusts, unless the caller has said already whom. */
+static xmtp_status prepare_tls(grpc_transport *t, xmtp_error *error)
+{
+    bool is_prepared = !t->url.is_tls || t->tls != NULL;
+    return is_prepared ? XMTP_OK
+                       : xmtp_tls_client_open(&t->tls, t->alloc, NULL, t->url.host, error);
+}
+
 static xmtp_status connect_node(grpc_transport *t, xmtp_link **out, xmtp_error *error)
 {
     const xmtp_rpc_client_options options = {
         .authority = t->url.authority,
         .app_version = t->app_version,
+        .is_tls = t->url.is_tls,
     };
+    uint64_t deadline_ns = xmtp_tcp_now_ns() + CONNECT_NS;
     int fd;
     if (count_links(t) >= LINKS_MAX) {
         return xmtp_fail(error, XMTP_E_LIMIT, "%d connections are waiting for their streams to end",
                          LINKS_MAX);
     }
+    XMTP_TRY(prepare_tls(t, error));
     XMTP_TRY(xmtp_tcp_connect(&fd, t->url.host, t->url.port, CONNECT_NS, error));
-    xmtp_status status = xmtp_link_new(out, t->alloc, fd, &options);
+    xmtp_status status = xmtp_link_new(out, t->alloc, fd, t->tls, deadline_ns, &options);
     if (status != XMTP_OK) {
         return xmtp_fail_default(error, status, "connecting");
     }
@@ -368,14 +381,40 @@ static void forget_credential(grpc_transport *t)
 }
 
 xmtp_status xmtp_grpc_transport_authorize(xmtp_transport *transport, const xmtp_env *env,
-                                          const xmtp_credential_source *source)
+                                          const xmtp_credential_source *source, xmtp_error *error)
 {
     grpc_transport *t = transport->context;
+    if (!t->url.is_tls && !xmtp_url_is_loopback(&t->url) && !source->may_travel_in_clear) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "a credential would travel in clear text to %.80s: give its https:// "
+                         "address, or say that it may",
+                         t->url.authority);
+    }
     forget_credential(t);
     t->credential = t->alloc->reallocate(t->alloc->context, NULL, sizeof *t->credential);
-    XMTP_ENSURE(t->credential != NULL, XMTP_E_NOMEM);
+    if (t->credential == NULL) {
+        return xmtp_fail_default(error, XMTP_E_NOMEM, "a credential");
+    }
     *t->credential = (xmtp_kept_credential){.env = env, .source = *source};
     return XMTP_OK;
+}
+
+xmtp_status xmtp_grpc_transport_trust(xmtp_transport *transport, const char *authorities_file,
+                                      xmtp_error *error)
+{
+    grpc_transport *t = transport->context;
+    if (!t->url.is_tls) {
+        return xmtp_fail(
+            error, XMTP_E_ARGUMENT,
+            "certificate authorities are given, but nothing is encrypted to %.80s: give "
+            "its https:// address",
+            t->url.authority);
+    }
+    if (t->tls != NULL) {
+        return xmtp_fail(error, XMTP_E_STATE,
+                         "certificate authorities are named once, before the first call");
+    }
+    return xmtp_tls_client_open(&t->tls, t->alloc, authorities_file, t->url.host, error);
 }
 
 static void grpc_close(void *context)
@@ -389,6 +428,7 @@ static void grpc_close(void *context)
     while (!xmtp_list_is_empty(&t->links)) {
         xmtp_link_free(XMTP_LIST_OF(t->links.next, xmtp_link, list));
     }
+    xmtp_tls_client_close(t->tls);
     (void)close(t->wake_fd);
     (void)alloc->reallocate(alloc->context, t, 0);
 }

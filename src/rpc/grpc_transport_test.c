@@ -540,6 +540,10 @@ static void addresses_are_checked_before_anything_is_opened(void **state)
                                         "localhost:5556",
                                         "ftp://localhost",
                                         "http://",
+                                        "https://",
+                                        "https:/a",
+                                        "https://a:70000",
+                                        "HTTPS://a",
                                         "http://:1",
                                         "http://a:0",
                                         "http://a:65536",
@@ -560,9 +564,6 @@ static void addresses_are_checked_before_anything_is_opened(void **state)
                          XMTP_E_ARGUMENT);
         assert_null(t.context);
     }
-    assert_int_equal(xmtp_grpc_transport_open(&t, "https://a", xmtp_env_system(), NULL, &error),
-                     XMTP_E_UNSUPPORTED);
-    assert_string_equal(error.text, "https is not supported yet: give the node's http:// address");
     assert_int_equal(
         xmtp_grpc_transport_open(&t, "http://a", xmtp_env_system(), "two\nlines", &error),
         XMTP_E_ARGUMENT);
@@ -571,11 +572,15 @@ static void addresses_are_checked_before_anything_is_opened(void **state)
 static void addresses_are_split_into_host_port_and_authority(void **state)
 {
     (void)state;
-    static const char *const rows[][4] = {
-        {"http://localhost:5556", "localhost", "5556", "localhost:5556"},
-        {"http://node.example/", "node.example", "5556", "node.example:5556"},
-        {"http://127.0.0.1:80", "127.0.0.1", "80", "127.0.0.1:80"},
-        {"http://[::1]:81/", "::1", "81", "[::1]:81"},
+    static const char *const rows[][5] = {
+        {"http://localhost:5556", "localhost", "5556", "localhost:5556", "local"},
+        {"http://node.example/", "node.example", "5556", "node.example:5556", ""},
+        {"http://127.0.0.1:80", "127.0.0.1", "80", "127.0.0.1:80", "local"},
+        {"http://[::1]:81/", "::1", "81", "[::1]:81", "local"},
+        {"http://localhost.example", "localhost.example", "5556", "localhost.example:5556", ""},
+        {"http://128.0.0.1", "128.0.0.1", "5556", "128.0.0.1:5556", ""},
+        {"https://node.example", "node.example", "443", "node.example:443", "tls"},
+        {"https://[2001:db8::1]:444/", "2001:db8::1", "444", "[2001:db8::1]:444", "tls"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         xmtp_url url;
@@ -583,6 +588,8 @@ static void addresses_are_split_into_host_port_and_authority(void **state)
         assert_string_equal(url.host, rows[i][1]);
         assert_string_equal(url.port, rows[i][2]);
         assert_string_equal(url.authority, rows[i][3]);
+        assert_int_equal(url.is_tls, strcmp(rows[i][4], "tls") == 0);
+        assert_int_equal(xmtp_url_is_loopback(&url), strcmp(rows[i][4], "local") == 0);
     }
 }
 
@@ -634,7 +641,7 @@ static void authorize(fixture *f, key_source *k, xmtp_env *env)
     env->context = k;
     env->now_ns = key_now_ns;
     const xmtp_credential_source source = {.context = k, .get = give_key};
-    assert_int_equal(xmtp_grpc_transport_authorize(&f->t, env, &source), XMTP_OK);
+    assert_int_equal(xmtp_grpc_transport_authorize(&f->t, env, &source, &f->error), XMTP_OK);
 }
 
 static void assert_key(fixture *f, const char *expected)

@@ -50,6 +50,10 @@ void xmtp_tls_conn_free(xmtp_tls_conn *conn)
 xmtp_status xmtp_tls_conn_recv(xmtp_tls_conn *conn, xmtp_bytes in)
 {
     size_t n = 0;
+    if (!conn->has_heard && in.n > 0) {
+        conn->has_heard = true;
+        conn->first_byte = in.p[0];
+    }
     bool is_taken = in.n == 0 || (BIO_write_ex(conn->in, in.p, in.n, &n) == 1 && n == in.n);
     return is_taken ? XMTP_OK : XMTP_E_NOMEM;
 }
@@ -69,6 +73,7 @@ xmtp_status xmtp_tls_conn_read(xmtp_tls_conn *conn, uint8_t *out, size_t capacit
     case SSL_ERROR_ZERO_RETURN:
         return XMTP_E_CLOSED;
     default:
+        conn->failure = ERR_peek_error();
         ERR_clear_error();
         conn->has_said_goodbye = true; /* an alert is on its way */
         return XMTP_E_PROTOCOL;

@@ -38,6 +38,9 @@ struct xmtp_tls_conn {
     BIO *in;  /* owned by ssl */
     BIO *out; /* owned by ssl */
     bool has_said_goodbye;
+    bool has_heard;
+    uint8_t first_byte;    /* of the peer; when has_heard */
+    unsigned long failure; /* OpenSSL's code of what made read fail */
 };
 
 /* What both sides allow: no version before 1.2, forward secrecy, AEAD, no renegotiation. False: the

@@ -12,6 +12,9 @@
  *   XMTP_E_NETWORK          the node cannot be reached, or the connection went away meanwhile: the node may or may
  *                           not have acted. The next call tries a new connection
  *   XMTP_E_TIMEOUT          no answer in time; the same doubt applies
+ *   XMTP_E_UNTRUSTED, XMTP_E_TLS
+ *                           TLS ended before anything was said: the certificate is not trusted, or there is
+ *                           no TLS as it has to be. The next call tries a new connection
  *   XMTP_E_RPC_UNAVAILABLE  the node says UNAVAILABLE, or refused the call before looking at it
  *   XMTP_E_RPC_INVALID, _UNIMPLEMENTED, _EXHAUSTED, XMTP_E_RPC
  *                           the node answered with an error; error->text holds its words

@@ -5,8 +5,10 @@
 #include "base/bytes.h"
 #include "base/status.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 static bool starts_with(const char *text, const char *start)
 {
@@ -54,31 +56,43 @@ static bool parse_authority(xmtp_url *out, const char *text, size_t n)
         return false;
     }
     if (rest_len == 0) {
-        return parse_port(out, XMTP_URL_PORT_DEFAULT, strlen(XMTP_URL_PORT_DEFAULT));
+        const char *port = out->is_tls ? XMTP_URL_TLS_PORT_DEFAULT : XMTP_URL_PORT_DEFAULT;
+        return parse_port(out, port, strlen(port));
     }
     return rest[0] == ':' && parse_port(out, rest + 1, rest_len - 1);
 }
 
 xmtp_status xmtp_url_parse(xmtp_url *out, const char *text, xmtp_error *error)
 {
-    static const char scheme[] = "http://";
-    *out = (xmtp_url){0};
-    if (starts_with(text, "https://")) {
-        return xmtp_fail(error, XMTP_E_UNSUPPORTED,
-                         "https is not supported yet: give the node's http:// address");
+    *out = (xmtp_url){.is_tls = starts_with(text, "https://")};
+    if (!out->is_tls && !starts_with(text, "http://")) {
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "a node's address begins with https:// or http://");
     }
-    const char *authority = text + strlen(scheme);
-    if (!starts_with(text, scheme)) {
-        return xmtp_fail(error, XMTP_E_ARGUMENT, "a node's address begins with http://");
-    }
+    const char *authority = strchr(text, '/') + 2;
     size_t n = strcspn(authority, "/");
     bool has_path = authority[n] != '\0' && authority[n + 1] != '\0';
     if (has_path || !parse_authority(out, authority, n)) {
         *out = (xmtp_url){0};
-        return xmtp_fail(error, XMTP_E_ARGUMENT, "a node's address is http://host:port");
+        return xmtp_fail(error, XMTP_E_ARGUMENT,
+                         "a node's address is https://host:port, or http://host:port");
     }
     bool is_v6 = strchr(out->host, ':') != NULL;
     (void)snprintf(out->authority, sizeof out->authority, is_v6 ? "[%s]:%s" : "%s:%s", out->host,
                    out->port);
     return XMTP_OK;
+}
+
+bool xmtp_url_is_loopback(const xmtp_url *url)
+{
+    enum { LOOPBACK_NET = 127 };
+    struct in6_addr v6;
+    struct in_addr v4;
+    if (inet_pton(AF_INET6, url->host, &v6) == 1) {
+        return IN6_IS_ADDR_LOOPBACK(&v6);
+    }
+    if (inet_pton(AF_INET, url->host, &v4) == 1) {
+        return ntohl(v4.s_addr) >> 24 == LOOPBACK_NET;
+    }
+    return strcasecmp(url->host, "localhost") == 0;
 }
