@@ -16,7 +16,8 @@ typedef struct tally {
     size_t cases;
     size_t joined;
     size_t epochs;
-    size_t skipped; /* suites that this build lacks */
+    size_t skipped;  /* suites that this build lacks */
+    size_t left_out; /* under valgrind */
 } tally;
 
 /* The external PSKs of a case. */
@@ -145,6 +146,7 @@ static void run_file(const char *name, tally *t)
             continue;
         }
         if (vectors_leave_out(t->cases++)) {
+            t->left_out++;
             continue;
         }
         world_env world;
@@ -160,7 +162,7 @@ static void run_file(const char *name, tally *t)
     cJSON_Delete(json);
     print_message("%s: %zu cases pass, %zu epochs followed; %zu cases of suites not here\n", name,
                   t->joined, t->epochs, t->skipped);
-    assert_int_equal(t->joined, t->cases);
+    assert_int_equal(t->joined + t->left_out, t->cases);
 }
 
 static void passive_welcomes_join(void **state)
@@ -177,7 +179,7 @@ static void passive_clients_follow_commits(void **state)
     tally t = {0};
     run_file("mls/passive-client-handling-commit.json", &t);
     assert_int_equal(t.cases, 91);
-    assert_int_equal(t.epochs, 182);
+    assert_int_equal(t.epochs, 2 * t.joined);
 }
 
 static void a_passive_client_follows_two_hundred_epochs(void **state)
