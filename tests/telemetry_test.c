@@ -80,6 +80,46 @@ static void statistics_are_told_as_text_that_may_be_cut(void **state)
     person_close(&p);
 }
 
+static xmtp_status count_conversation(void *context, const xmtp_conversation *conversation)
+{
+    (void)conversation;
+    ++*(size_t *)context;
+    return XMTP_OK;
+}
+
+/* And each conversation counts as looked at; what is new in a log reaches all of them. */
+static void a_sync_of_everything_asks_for_a_log_once(void **state)
+{
+    (void)state;
+    person people[2];
+    person second;
+    xmtp_conversation_id group;
+    size_t conversations = 0;
+    people_open(people, 2, &net);
+    const char *member = xmtp_client_inbox_id(people[1].client);
+    for (size_t i = 0; i < 4; i++) {
+        assert_ok(&people[0], xmtp_client_group_create(people[0].client, "group", &member, 1,
+                                                       &group, &people[0].error));
+    }
+    xmtp_client_api_statistics_clear(people[1].client);
+    sync_all(&people[1]);
+    assert_int_equal(counts_of(&people[1]).get_identity_updates, 2); /* the adder's; our own */
+    sync_all(&people[1]);
+    assert_int_equal(counts_of(&people[1]).get_identity_updates, 2);
+    network_advance(&net, 1801);
+    sync_all(&people[1]);
+    assert_int_equal(counts_of(&people[1]).get_identity_updates, 3);
+    person_open_device(&second, &people[0]);
+    network_advance(&net, 1801);
+    sync_all(&people[1]);
+    sync_all(&second);
+    assert_ok(&second, xmtp_client_conversations(second.client, count_conversation, &conversations,
+                                                 &second.error));
+    assert_int_equal(conversations, 4);
+    person_close(&second);
+    people_close(people, 2);
+}
+
 /* ---- log */
 
 typedef struct diary {
@@ -259,6 +299,7 @@ int main(void)
         FACT(calls_are_counted_by_method),
         FACT(streams_and_failures_are_counted),
         FACT(statistics_are_told_as_text_that_may_be_cut),
+        FACT(a_sync_of_everything_asks_for_a_log_once),
         FACT(the_log_tells_what_happens_as_finely_as_was_asked),
         FACT(the_finest_log_holds_no_secret_and_no_text),
         FACT(an_extension_takes_in_what_the_push_brought_and_the_application_goes_on),

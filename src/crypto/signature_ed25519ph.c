@@ -169,9 +169,10 @@ xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp
 {
     XMTP_ENSURE(context.n <= CONTEXT_MAX, XMTP_E_LENGTH);
     xmtp_sodium_ready();
-    XMTP_ENSURE(is_point(pk), XMTP_E_KEY);
     const uint8_t *s = signature + POINT_LEN;
-    XMTP_ENSURE(is_canonical_scalar(s), XMTP_E_SIGNATURE);
+    if (!is_canonical_scalar(s)) { /* otherwise multiply says whether pk is a point */
+        return is_point(pk) ? XMTP_E_SIGNATURE : XMTP_E_KEY;
+    }
 
     uint8_t ph[64];
     uint8_t k[SCALAR_LEN];
