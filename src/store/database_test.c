@@ -290,6 +290,50 @@ static void an_empty_database_is_brought_to_the_present_version(void **state)
     xmtp_database_close(db);
 }
 
+/* Tables and indexes with their text, spaces and quotes aside; *out is the caller's to free. */
+static void layout_of(xmtp_database *db, char **out)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "SELECT group_concat(line, char(10)) FROM (SELECT type || name || ' ' ||"
+            " coalesce(replace(replace(sql, ' ', ''), '\"', ''), '') AS line FROM sqlite_master"
+            " ORDER BY type, name)");
+    assert_int_equal(xmtp_query_one(&q), XMTP_OK);
+    xmtp_bytes text = xmtp_query_view(&q, 0);
+    *out = strndup((const char *)text.p, text.n);
+    assert_non_null(*out);
+    xmtp_query_end(&q);
+}
+
+static void empty(xmtp_database *db)
+{
+    sqlite3 *handle = xmtp_database_handle(db);
+    assert_int_equal(sqlite3_db_config(handle, SQLITE_DBCONFIG_RESET_DATABASE, 1, NULL), SQLITE_OK);
+    assert_int_equal(xmtp_database_exec(db, "VACUUM"), XMTP_OK);
+    assert_int_equal(sqlite3_db_config(handle, SQLITE_DBCONFIG_RESET_DATABASE, 0, NULL), SQLITE_OK);
+}
+
+static void a_new_database_has_the_layout_of_one_that_went_through_all_migrations(void **state)
+{
+    (void)state;
+    xmtp_database *db;
+    char *made_at_once;
+    char *emptied;
+    char *step_by_step;
+    assert_int_equal(xmtp_database_open(&db, xmtp_env_system(), NULL, NULL, NULL), XMTP_OK);
+    layout_of(db, &made_at_once);
+    empty(db);
+    layout_of(db, &emptied);
+    assert_string_equal(emptied, "");
+    assert_int_equal(xmtp_schema_go_on(db, 0), XMTP_OK);
+    layout_of(db, &step_by_step);
+    assert_string_equal(made_at_once, step_by_step);
+    assert_non_null(strstr(made_at_once, "messages_by_reference"));
+    free(made_at_once);
+    free(emptied);
+    free(step_by_step);
+    xmtp_database_close(db);
+}
+
 static void a_failing_insert_rolls_back_as_a_whole(void **state)
 {
     (void)state;
@@ -324,6 +368,7 @@ int main(void)
         WITH_FOLDER(a_full_disk_is_told_and_the_database_goes_on),
         WITH_FOLDER(a_newer_version_is_refused),
         WITH_FOLDER(an_empty_database_is_brought_to_the_present_version),
+        WITH_FOLDER(a_new_database_has_the_layout_of_one_that_went_through_all_migrations),
         cmocka_unit_test(a_failing_insert_rolls_back_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,6 +58,8 @@ XMTP_MUST_CHECK xmtp_status xmtp_database_fail(xmtp_database *db, int code, cons
 sqlite3 *xmtp_database_handle(xmtp_database *db);
 /* Brings the tables to XMTP_DATABASE_VERSION. */
 XMTP_MUST_CHECK xmtp_status xmtp_schema_migrate(xmtp_database *db);
+/* One migration after the other from that version on; from 0 only in tests. */
+XMTP_MUST_CHECK xmtp_status xmtp_schema_go_on(xmtp_database *db, uint64_t version);
 /* Rows changed by the last statement. */
 int xmtp_database_changes(xmtp_database *db);
 int64_t xmtp_database_last_row(xmtp_database *db);

@@ -19,15 +19,21 @@
  *   sync_tasks, sync_requests
  *                     archives that other installations of ours want, and that we want (groups.md 7.2)
  *
- * PRAGMA user_version counts migrations. A migration once released never changes.
+ * PRAGMA user_version counts migrations. A migration once released never changes. A new database gets
+ * the present layout at once, out of the same parts: changing tables took half of the time that
+ * making a client takes. database_test.c holds the two ways against each other.
  */
+#include "base/bytes.h"
 #include "base/status.h"
+#include "base/writer.h"
 #include "store/database_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
-static const char migration_1[] =
+/* ---- layout 1. Tables that got columns later are left open. */
+
+static const char tables_1[] =
     "CREATE TABLE settings(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;"
 
     "CREATE TABLE identity("
@@ -50,37 +56,9 @@ static const char migration_1[] =
     "CREATE TABLE inboxes(inbox_id TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE identifiers(address TEXT PRIMARY KEY, inbox_id TEXT NOT NULL) WITHOUT ROWID;"
 
-    "CREATE TABLE groups("
-    " id INTEGER PRIMARY KEY, group_id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,"
-    " stage INTEGER NOT NULL, created_ns INTEGER NOT NULL, last_message_ns INTEGER NOT NULL,"
-    " name TEXT NOT NULL, peer_inbox TEXT NOT NULL, dm_id TEXT, added_by TEXT NOT NULL,"
-    " welcome_id INTEGER NOT NULL, epoch INTEGER NOT NULL, member_count INTEGER NOT NULL,"
-    " is_active INTEGER NOT NULL, paused_for TEXT NOT NULL, checked_ns INTEGER NOT NULL,"
-    " rotated_ns INTEGER NOT NULL, cursor INTEGER NOT NULL, is_forked INTEGER NOT NULL);"
-    "CREATE INDEX groups_by_dm ON groups(dm_id) WHERE dm_id IS NOT NULL;"
-
     "CREATE TABLE mls_records("
     " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE, key BLOB NOT NULL,"
     " value BLOB NOT NULL, PRIMARY KEY(group_ref, key)) WITHOUT ROWID;"
-
-    "CREATE TABLE messages("
-    " id INTEGER PRIMARY KEY, message_id BLOB NOT NULL UNIQUE,"
-    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
-    " kind INTEGER NOT NULL, delivery INTEGER NOT NULL, sender_inbox TEXT NOT NULL,"
-    " sender_installation BLOB NOT NULL, sent_ns INTEGER NOT NULL, sequence INTEGER NOT NULL,"
-    " content BLOB NOT NULL);"
-    "CREATE INDEX messages_by_group ON messages(group_ref, sent_ns, sequence);"
-    "CREATE INDEX messages_by_time ON messages(sent_ns, sequence);"
-    "CREATE INDEX messages_changes ON messages(group_ref) WHERE kind = 2;"
-
-    "CREATE TABLE intents("
-    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
-    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
-    " kind INTEGER NOT NULL, state INTEGER NOT NULL, data BLOB NOT NULL, message_id BLOB NOT NULL,"
-    " should_push INTEGER NOT NULL, payload BLOB NOT NULL, payload_hash BLOB NOT NULL,"
-    " staged BLOB NOT NULL, post_commit BLOB NOT NULL, epoch INTEGER NOT NULL,"
-    " attempts INTEGER NOT NULL, sequence INTEGER NOT NULL);"
-    "CREATE INDEX intents_by_group ON intents(group_ref, id);"
 
     /* place: 0 behind another of its conversation, 1 first of it, 2 set aside */
     "CREATE TABLE queue("
@@ -90,48 +68,69 @@ static const char migration_1[] =
     "CREATE INDEX queue_heads ON queue(id) WHERE place = 1;"
     "CREATE INDEX queue_by_group ON queue(group_ref, place, id);";
 
-/* Consent was not recorded before: whoever made a conversation or spoke in it has allowed it. */
-static const char migration_2[] =
-    "ALTER TABLE groups ADD COLUMN state INTEGER NOT NULL DEFAULT 1;"
-    "ALTER TABLE groups ADD COLUMN fork_details TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE groups ADD COLUMN commit_cursor INTEGER NOT NULL DEFAULT 0;"
+static const char groups_1[] =
+    "CREATE TABLE groups("
+    " id INTEGER PRIMARY KEY, group_id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,"
+    " stage INTEGER NOT NULL, created_ns INTEGER NOT NULL, last_message_ns INTEGER NOT NULL,"
+    " name TEXT NOT NULL, peer_inbox TEXT NOT NULL, dm_id TEXT, added_by TEXT NOT NULL,"
+    " welcome_id INTEGER NOT NULL, epoch INTEGER NOT NULL, member_count INTEGER NOT NULL,"
+    " is_active INTEGER NOT NULL, paused_for TEXT NOT NULL, checked_ns INTEGER NOT NULL,"
+    " rotated_ns INTEGER NOT NULL, cursor INTEGER NOT NULL, is_forked INTEGER NOT NULL";
 
-    /* expire_ns 0: never; content_type -1: written before types were kept, see client.c */
-    "ALTER TABLE messages ADD COLUMN inserted_ns INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE messages ADD COLUMN expire_ns INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE messages ADD COLUMN content_type INTEGER NOT NULL DEFAULT -1;"
-    "ALTER TABLE messages ADD COLUMN reference BLOB;"
-    "ALTER TABLE messages ADD COLUMN should_push INTEGER NOT NULL DEFAULT 1;"
-    "UPDATE messages SET inserted_ns = sent_ns;"
-    "CREATE INDEX messages_by_arrival ON messages(group_ref);"
-    "CREATE INDEX messages_expiring ON messages(expire_ns) WHERE expire_ns > 0;"
-    "CREATE INDEX messages_by_reference ON messages(reference) WHERE reference IS NOT NULL;"
-    "CREATE INDEX messages_unclassified ON messages(id) WHERE content_type < 0;"
+static const char messages_1[] =
+    "CREATE TABLE messages("
+    " id INTEGER PRIMARY KEY, message_id BLOB NOT NULL UNIQUE,"
+    " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
+    " kind INTEGER NOT NULL, delivery INTEGER NOT NULL, sender_inbox TEXT NOT NULL,"
+    " sender_installation BLOB NOT NULL, sent_ns INTEGER NOT NULL, sequence INTEGER NOT NULL,"
+    " content BLOB NOT NULL";
 
-    /* Each message that is sent goes through here, and hardly ever are there more than a few at a
-     * time: without an index, and without the table behind AUTOINCREMENT, three pages of sixteen
-     * are not written. Ids are given by intent_store.c. */
-    "CREATE TABLE new_intents("
-    " id INTEGER PRIMARY KEY,"
+static const char indexes_1[] =
+    "CREATE INDEX groups_by_dm ON groups(dm_id) WHERE dm_id IS NOT NULL;"
+    "CREATE INDEX messages_by_group ON messages(group_ref, sent_ns, sequence);"
+    "CREATE INDEX messages_by_time ON messages(sent_ns, sequence);"
+    "CREATE INDEX messages_changes ON messages(group_ref) WHERE kind = 2;";
+
+static const char intents_1[] = "CREATE TABLE intents(id INTEGER PRIMARY KEY AUTOINCREMENT,";
+static const char intents_index_1[] = "CREATE INDEX intents_by_group ON intents(group_ref, id);";
+static const char intents_columns[] =
     " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
     " kind INTEGER NOT NULL, state INTEGER NOT NULL, data BLOB NOT NULL, message_id BLOB NOT NULL,"
     " should_push INTEGER NOT NULL, payload BLOB NOT NULL, payload_hash BLOB NOT NULL,"
     " staged BLOB NOT NULL, post_commit BLOB NOT NULL, epoch INTEGER NOT NULL,"
-    " attempts INTEGER NOT NULL, sequence INTEGER NOT NULL);"
-    "INSERT INTO new_intents SELECT * FROM intents;"
-    "DROP TABLE intents;"
-    "ALTER TABLE new_intents RENAME TO intents;"
+    " attempts INTEGER NOT NULL, sequence INTEGER NOT NULL);";
+
+/* ---- layout 2 */
+
+static const char *const groups_added_2[] = {
+    "state INTEGER NOT NULL DEFAULT 1",
+    "fork_details TEXT NOT NULL DEFAULT ''",
+    "commit_cursor INTEGER NOT NULL DEFAULT 0",
+};
+
+/* expire_ns 0: never; content_type -1: written before types were kept, see client.c */
+static const char *const messages_added_2[] = {
+    "inserted_ns INTEGER NOT NULL DEFAULT 0",   "expire_ns INTEGER NOT NULL DEFAULT 0",
+    "content_type INTEGER NOT NULL DEFAULT -1", "reference BLOB",
+    "should_push INTEGER NOT NULL DEFAULT 1",
+};
+
+/* Each message that is sent goes through here, and hardly ever are there more than a few at a time:
+ * without an index, and without the table behind AUTOINCREMENT, three pages of sixteen are not
+ * written. Ids are given by intent_store.c. */
+static const char intents_2[] = "CREATE TABLE intents(id INTEGER PRIMARY KEY,";
+
+static const char tables_2[] =
+    "CREATE INDEX messages_by_arrival ON messages(group_ref);"
+    "CREATE INDEX messages_expiring ON messages(expire_ns) WHERE expire_ns > 0;"
+    "CREATE INDEX messages_by_reference ON messages(reference) WHERE reference IS NOT NULL;"
+    "CREATE INDEX messages_unclassified ON messages(id) WHERE content_type < 0;"
 
     "CREATE TABLE consent("
     " entity_type INTEGER NOT NULL, entity TEXT NOT NULL, state INTEGER NOT NULL,"
     " consented_ns INTEGER NOT NULL, is_unsent INTEGER NOT NULL DEFAULT 0,"
     " PRIMARY KEY(entity_type, entity)) WITHOUT ROWID;"
     "CREATE INDEX consent_unsent ON consent(entity_type, entity) WHERE is_unsent = 1;"
-    "INSERT INTO consent SELECT 1, lower(hex(group_id)), 1, created_ns, 0 FROM groups AS g"
-    " WHERE added_by = (SELECT inbox_id FROM identity) OR EXISTS(SELECT 1 FROM messages AS m"
-    " WHERE m.group_ref = g.id AND m.kind = 1"
-    " AND m.sender_inbox = (SELECT inbox_id FROM identity));"
-
     "CREATE TABLE restored_groups("
     " group_ref INTEGER PRIMARY KEY REFERENCES groups(id) ON DELETE CASCADE,"
     " save BLOB NOT NULL);"
@@ -174,7 +173,97 @@ static const char migration_2[] =
     " attempts INTEGER NOT NULL, next_ns INTEGER NOT NULL);"
     "CREATE TABLE sync_requests(pin TEXT PRIMARY KEY, asked_ns INTEGER NOT NULL) WITHOUT ROWID;";
 
-static const char *const migrations[XMTP_DATABASE_VERSION] = {migration_1, migration_2};
+/* Consent was not recorded before: whoever made a conversation or spoke in it has allowed it. */
+static const char data_2[] =
+    "UPDATE messages SET inserted_ns = sent_ns;"
+    "INSERT INTO intents SELECT * FROM old_intents; DROP TABLE old_intents;"
+    "INSERT INTO consent SELECT 1, lower(hex(group_id)), 1, created_ns, 0 FROM groups AS g"
+    " WHERE added_by = (SELECT inbox_id FROM identity) OR EXISTS(SELECT 1 FROM messages AS m"
+    " WHERE m.group_ref = g.id AND m.kind = 1"
+    " AND m.sender_inbox = (SELECT inbox_id FROM identity));";
+
+/* ---- scripts out of the parts */
+
+static void put(xmtp_writer *w, const char *text)
+{
+    xmtp_writer_put(w, xmtp_bytes_of_string(text));
+}
+
+/* A table that was left open, with what was added to it. */
+static void put_table(xmtp_writer *w, const char *open, const char *const *added, size_t count)
+{
+    put(w, open);
+    for (size_t i = 0; i < count; i++) {
+        put(w, ", ");
+        put(w, added[i]);
+    }
+    put(w, ");");
+}
+
+static void put_columns(xmtp_writer *w, const char *table, const char *const *added, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put(w, "ALTER TABLE ");
+        put(w, table);
+        put(w, " ADD COLUMN ");
+        put(w, added[i]);
+        put(w, ";");
+    }
+}
+
+enum {
+    GROUPS_ADDED_2 = sizeof(groups_added_2) / sizeof(groups_added_2[0]),
+    MESSAGES_ADDED_2 = sizeof(messages_added_2) / sizeof(messages_added_2[0]),
+};
+
+static void put_first(xmtp_writer *w)
+{
+    put(w, tables_1);
+    put_table(w, groups_1, NULL, 0);
+    put_table(w, messages_1, NULL, 0);
+    put(w, indexes_1);
+    put(w, intents_1);
+    put(w, intents_columns);
+    put(w, intents_index_1);
+}
+
+static void put_second(xmtp_writer *w)
+{
+    put_columns(w, "groups", groups_added_2, GROUPS_ADDED_2);
+    put_columns(w, "messages", messages_added_2, MESSAGES_ADDED_2);
+    put(w, "DROP INDEX intents_by_group; ALTER TABLE intents RENAME TO old_intents;");
+    put(w, intents_2);
+    put(w, intents_columns);
+    put(w, tables_2);
+    put(w, data_2);
+}
+
+static void put_newest(xmtp_writer *w)
+{
+    put(w, tables_1);
+    put_table(w, groups_1, groups_added_2, GROUPS_ADDED_2);
+    put_table(w, messages_1, messages_added_2, MESSAGES_ADDED_2);
+    put(w, indexes_1);
+    put(w, intents_2);
+    put(w, intents_columns);
+    put(w, tables_2);
+}
+
+static void (*const migrations[XMTP_DATABASE_VERSION])(xmtp_writer *w) = {put_first, put_second};
+
+static xmtp_status run(xmtp_database *db, void (*put_script)(xmtp_writer *w))
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, &db->alloc, XMTP_WRITER_MAX);
+    put_script(&w);
+    xmtp_writer_u8(&w, 0);
+    xmtp_status status = xmtp_writer_status(&w);
+    if (status == XMTP_OK) {
+        status = xmtp_database_exec(db, (const char *)xmtp_writer_bytes(&w).p);
+    }
+    xmtp_writer_free(&w);
+    return status;
+}
 
 static xmtp_status read_version(xmtp_database *db, uint64_t *version)
 {
@@ -194,6 +283,15 @@ static xmtp_status write_version(xmtp_database *db, unsigned version)
     return xmtp_database_exec(db, sql);
 }
 
+xmtp_status xmtp_schema_go_on(xmtp_database *db, uint64_t version)
+{
+    for (; version < XMTP_DATABASE_VERSION; version++) {
+        XMTP_TRY(run(db, migrations[version]));
+        XMTP_TRY(write_version(db, (unsigned)version + 1));
+    }
+    return XMTP_OK;
+}
+
 xmtp_status xmtp_schema_migrate(xmtp_database *db)
 {
     uint64_t version = 0;
@@ -203,9 +301,9 @@ xmtp_status xmtp_schema_migrate(xmtp_database *db)
                          "database has version %" PRIu64 ", this library knows %d", version,
                          XMTP_DATABASE_VERSION);
     }
-    for (; version < XMTP_DATABASE_VERSION; version++) {
-        XMTP_TRY(xmtp_database_exec(db, migrations[version]));
-        XMTP_TRY(write_version(db, (unsigned)version + 1));
+    if (version == 0) {
+        XMTP_TRY(run(db, put_newest));
+        return write_version(db, XMTP_DATABASE_VERSION);
     }
-    return XMTP_OK;
+    return xmtp_schema_go_on(db, version);
 }
