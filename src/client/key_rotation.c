@@ -44,6 +44,18 @@ static xmtp_status decode_keys(xmtp_bytes in, xmtp_inbox_key_package_keys *keys)
     return xmtp_reader_end(&r);
 }
 
+/* Others seal to it once they have it: not even a power cut may take the private keys, or the
+ * installation that they belong to, which was stored before them. */
+static xmtp_status insert_for_good(xmtp_client *client, const xmtp_own_key_package_row *row)
+{
+    xmtp_status status = xmtp_database_wait_for_disk(client->db, true);
+    if (status == XMTP_OK) {
+        status = xmtp_own_key_package_insert(client->db, row);
+    }
+    xmtp_status after = xmtp_database_wait_for_disk(client->db, false);
+    return status == XMTP_OK ? after : status;
+}
+
 static xmtp_status store_key_package(xmtp_client *client, xmtp_bytes key_package,
                                      const xmtp_inbox_key_package_keys *keys, xmtp_error *error)
 {
@@ -58,7 +70,7 @@ static xmtp_status store_key_package(xmtp_client *client, xmtp_bytes key_package
     };
     xmtp_status status = xmtp_writer_status(&w);
     if (status == XMTP_OK) {
-        status = xmtp_own_key_package_insert(client->db, &row);
+        status = insert_for_good(client, &row);
     }
     xmtp_writer_free(&w);
     return xmtp_stored(client, status, error);

@@ -100,6 +100,19 @@ static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp
     return status;
 }
 
+/* Others go into the epoch of a commit as soon as they see it, and only who has it stored can follow:
+ * not even a power cut may take it. */
+static xmtp_status store_for_good(xmtp_client *client, const xmtp_intent_row *row,
+                                  xmtp_error *error)
+{
+    xmtp_status status = xmtp_database_wait_for_disk(client->db, true);
+    if (status == XMTP_OK) {
+        status = xmtp_intent_set_published(client->db, row);
+    }
+    xmtp_status after = xmtp_database_wait_for_disk(client->db, false);
+    return xmtp_stored(client, status == XMTP_OK ? after : status, error);
+}
+
 static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
                                 const commit_plan *plan, xmtp_error *error)
 {
@@ -115,7 +128,7 @@ static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
     row.staged = xmtp_bytes_of(staged, staged_len);
     row.post_commit = xmtp_writer_bytes(&plan->post_commit);
     row.epoch = xmtp_mls_pending_epoch(plan->pending);
-    xmtp_status status = xmtp_stored(client, xmtp_intent_set_published(client->db, &row), error);
+    xmtp_status status = store_for_good(client, &row, error);
     xmtp_wipe(staged, staged_len);
     xmtp_give_back(client, staged);
     return status;

@@ -373,6 +373,63 @@ static void after_a_power_cut_what_is_said_before_a_sync_arrives(void **state)
     assert_synced_texts(ann, "hello|0|1|4|5|6|");
 }
 
+static xmtp_conversation_id group;
+
+/* A group of both, read by both; from here on Ann's disk loses what is not synced. */
+static void ann_makes_a_group_and_may_lose_power(void)
+{
+    const char *members[] = {xmtp_client_address(of(bob))};
+    assert_ok(xmtp_client_group_create(of(ann), "old", members, 1, &group, &error));
+    send_text(ann, &group, "1");
+    sync_all(bob);
+    send_text(bob, &group, "2");
+    sync_all(ann);
+    assert_ok(xmtp_network_reopen(ann, &error));
+    xmtp_network_crash_at(ann, XMTP_NETWORK_POWER_CUT, UINT64_MAX);
+}
+
+static void ann_loses_power(void)
+{
+    xmtp_network_crash_at(ann, XMTP_NETWORK_POWER_CUT, 1);
+    assert_int_not_equal(xmtp_client_send_text(of(ann), &dm, "lost", NULL, &error), XMTP_OK);
+    assert_ok(xmtp_network_reopen(ann, &error));
+}
+
+/* Her commit began an epoch for the others: she can follow them into it. */
+static void after_a_power_cut_an_own_commit_does_not_leave_its_group_behind(void **state)
+{
+    (void)state;
+    xmtp_conversation c;
+    ann_makes_a_group_and_may_lose_power();
+    assert_ok(xmtp_client_group_rename(of(ann), &group, "new", &error));
+    sync_all(bob);
+    send_text(bob, &group, "3");
+    ann_loses_power();
+    sync_all(ann);
+    assert_ok(xmtp_client_conversation(of(ann), &group, &c, &error));
+    assert_string_equal(c.name, "new");
+    assert_texts(ann, &group, "1|2|3|");
+    send_text(ann, &group, "4");
+    sync_all(bob);
+    assert_texts(bob, &group, "1|2|3|4|");
+}
+
+/* Others have only her newest key package: what they seal to it she can open. */
+static void after_a_power_cut_welcomes_to_the_newest_key_package_are_opened(void **state)
+{
+    (void)state;
+    xmtp_conversation_id fresh;
+    ann_makes_a_group_and_may_lose_power();
+    const char *members[] = {xmtp_client_address(of(ann))};
+    xmtp_network_advance(net, 31 * 24 * 3600 * second_ns);
+    sync_all(ann); /* uploads another key package */
+    assert_ok(xmtp_client_group_create(of(bob), "fresh", members, 1, &fresh, &error));
+    send_text(bob, &fresh, "for you");
+    ann_loses_power();
+    sync_all(ann);
+    assert_texts(ann, &fresh, "for you|");
+}
+
 /* ---- agents */
 
 typedef struct helper {
@@ -515,6 +572,8 @@ int main(void)
         on_a_network(after_a_power_cut_the_database_is_whole),
         on_a_network(after_a_power_cut_and_a_sync_what_is_said_arrives),
         on_a_network(after_a_power_cut_what_is_said_before_a_sync_arrives),
+        on_a_network(after_a_power_cut_an_own_commit_does_not_leave_its_group_behind),
+        on_a_network(after_a_power_cut_welcomes_to_the_newest_key_package_are_opened),
         on_a_network(an_agent_answers_and_tries_again_when_it_is_due),
         on_a_network(an_agent_that_dies_answers_once),
         on_a_network(what_the_node_has_of_a_conversation_is_seen_in_order_and_whole),

@@ -302,6 +302,13 @@ void xmtp_database_rollback(xmtp_database *db)
     }
 }
 
+xmtp_status xmtp_database_wait_for_disk(xmtp_database *db, bool is_on)
+{
+    XMTP_TRY(xmtp_database_wake(db));
+    return xmtp_database_exec(db,
+                              is_on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+}
+
 /* Rows of a check are faults, but for one that says "ok". */
 static xmtp_status check_with(xmtp_database *db, const char *sql)
 {

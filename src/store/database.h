@@ -41,6 +41,11 @@ XMTP_MUST_CHECK xmtp_status xmtp_database_commit(xmtp_database *db);
 void xmtp_database_rollback(xmtp_database *db); /* nothing outside of a transaction */
 bool xmtp_database_in_transaction(const xmtp_database *db);
 
+/* is_on: from now on a transaction is with the disk when it is committed, and with it all before it;
+ * costs a sync each. Else, as after opening, it is there after the next checkpoint: a power cut takes
+ * what is newer. For what others act upon once they have seen it. Not inside a transaction. */
+XMTP_MUST_CHECK xmtp_status xmtp_database_wait_for_disk(xmtp_database *db, bool is_on);
+
 /* Why the last call failed. Never holds values of rows. */
 const xmtp_error *xmtp_database_error(const xmtp_database *db);
 
