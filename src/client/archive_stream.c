@@ -204,8 +204,9 @@ static xmtp_status pull_sealed(xmtp_archive_opener *o, size_t n, xmtp_error *err
     return XMTP_OK;
 }
 
-/* An older maker used the base nonce for the first two elements (groups.md 7.3): what does not open is
- * tried with the nonce before, and the count goes on from there. */
+/* An older maker used the base nonce for the first two elements (groups.md 7.3): when the second does
+ * not open it is tried with the nonce before, and the count goes on from there. No other: whoever keeps
+ * the file could repeat an element without end, which costs next to nothing in compressed bytes. */
 static xmtp_status open_element(xmtp_archive_opener *o)
 {
     xmtp_bytes sealed = xmtp_writer_bytes(&o->sealed);
@@ -215,7 +216,7 @@ static xmtp_status open_element(xmtp_archive_opener *o)
     XMTP_ENSURE(p != NULL || sealed.n == TAG_LEN, o->element.status);
     p = p == NULL ? nothing : p;
     xmtp_status status = aead->open(o->key, o->nonce, (xmtp_bytes){0}, sealed, p);
-    if (status == XMTP_E_AUTH) {
+    if (status == XMTP_E_AUTH && o->count == 1) {
         nonce_lower(o->nonce);
         status = aead->open(o->key, o->nonce, (xmtp_bytes){0}, sealed, p);
     }

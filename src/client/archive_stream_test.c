@@ -195,6 +195,22 @@ static void the_older_form_with_the_base_nonce_twice_is_read(void **state)
     assert_int_equal(count, 4);
 }
 
+/* As whoever keeps the file could do it, who does not know the key. */
+static void an_element_that_is_there_twice_does_not_open(void **state)
+{
+    (void)state;
+    uint64_t count;
+    uint8_t raw[256];
+    seal(three, 3);
+    size_t n = decompress_raw(raw, sizeof(raw));
+    size_t last = n - 4 - 16 - three[2].n;
+    memcpy(raw + n, raw + last, n - last);
+    compress_raw(raw, 2 * n - last);
+    assert_int_equal(open_all(&count), XMTP_E_CORRUPT);
+    assert_int_equal(count, 3);
+    assert_non_null(strstr(error.text, "element 3 does not open"));
+}
+
 static void a_wrong_key_is_told_from_a_damaged_archive(void **state)
 {
     (void)state;
@@ -393,6 +409,7 @@ int main(void)
         cmocka_unit_test(elements_come_back_in_order_however_the_bytes_come),
         cmocka_unit_test(an_archive_has_the_form_of_the_specification),
         cmocka_unit_test(nonces_wrap_around),
+        cmocka_unit_test(an_element_that_is_there_twice_does_not_open),
         cmocka_unit_test(the_older_form_with_the_base_nonce_twice_is_read),
         cmocka_unit_test(a_wrong_key_is_told_from_a_damaged_archive),
         cmocka_unit_test(elements_that_were_swapped_or_left_out_do_not_open),
