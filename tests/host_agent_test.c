@@ -147,6 +147,107 @@ static void what_is_posted_before_the_last_agent_stopped_is_called(void **state)
     house_end(&h);
 }
 
+/* ---- one that ends what another one was given */
+
+typedef struct pair {
+    xmtp_agent *slow; /* has one message in flight at most */
+    xmtp_agent *helper;
+    const xmtp_message *deferred;
+    bool is_failing;
+    size_t handled;
+    person sender;
+    xmtp_conversation_id dms[2];
+} pair;
+
+static void defer_first(xmtp_agent *agent, const xmtp_message *message, const xmtp_user *user,
+                        void *context)
+{
+    pair *p = context;
+    (void)user;
+    if (p->handled++ == 0) {
+        p->deferred = message;
+        xmtp_agent_defer(agent, message);
+        return;
+    }
+    xmtp_agent_stop(p->slow);
+    xmtp_agent_stop(p->helper);
+}
+
+static void end_the_other_s(xmtp_agent *agent, const xmtp_message *message, const xmtp_user *user,
+                            void *context)
+{
+    pair *p = context;
+    (void)agent;
+    (void)message;
+    (void)user;
+    assert_non_null(p->deferred);
+    if (p->is_failing) {
+        xmtp_agent_fail(p->slow, p->deferred, "later");
+    } else {
+        assert_int_equal(xmtp_agent_done(p->slow, p->deferred), XMTP_OK);
+    }
+    network_advance(&net, 1); /* so that what failed is due again */
+}
+
+static void write_to_helper(xmtp_agent *agent, void *argument)
+{
+    pair *p = argument;
+    (void)agent;
+    send_text(&p->sender, &p->dms[1], "go on");
+}
+
+static void open_pair(house *h, pair *p)
+{
+    xmtp_agent_options options = {.host = h->host,
+                                  .on_message = defer_first,
+                                  .context = p,
+                                  .in_flight_max = 1,
+                                  .retry_first_ns = 1,
+                                  .error = &h->error};
+    assert_ok(h, xmtp_agent_open(&p->slow, &options));
+    options.on_message = end_the_other_s;
+    assert_ok(h, xmtp_agent_open(&p->helper, &options));
+    dm_with(&p->sender, xmtp_agent_client(p->slow), &p->dms[0]);
+    dm_with(&p->sender, xmtp_agent_client(p->helper), &p->dms[1]);
+}
+
+/* The slow one is called again although nothing comes for it from the network. */
+static void helper_ends_what_was_deferred(bool is_failing)
+{
+    house h;
+    pair p = {.is_failing = is_failing};
+    xmtp_agent *failed;
+    house_open(&h);
+    person_open(&p.sender, &net);
+    open_pair(&h, &p);
+    send_text(&p.sender, &p.dms[0], "first");
+    if (!is_failing) {
+        send_text(&p.sender, &p.dms[0], "second");
+    }
+    poll_quietly(&h);
+    assert_int_equal(xmtp_agent_step(p.slow, NULL), XMTP_OK);
+    assert_int_equal(xmtp_agent_post(p.helper, write_to_helper, &p), XMTP_OK);
+    assert_int_equal(xmtp_agent_run_all(h.host, (xmtp_agent *[]){p.slow, p.helper}, 2, &failed),
+                     XMTP_OK);
+    assert_int_equal(p.handled, 2);
+    xmtp_agent_close(p.slow);
+    xmtp_agent_close(p.helper);
+    person_close(&p.sender);
+    house_end(&h);
+}
+
+static void an_agent_goes_on_when_another_one_ends_its_message(void **state)
+{
+    (void)state;
+    helper_ends_what_was_deferred(false);
+}
+
+static void an_agent_tries_again_what_another_one_failed(void **state)
+{
+    (void)state;
+    helper_ends_what_was_deferred(true);
+}
+
 /* ---- the connection */
 
 static house *cut_house;
@@ -271,6 +372,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_posted_before_the_last_agent_stopped_is_called,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_post_does_not_mean_that_the_node_is_there_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_agent_goes_on_when_another_one_ends_its_message, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_agent_tries_again_what_another_one_failed, set_up,
                                         tear_down),
         cmocka_unit_test(clients_share_one_connection),
     };

@@ -47,6 +47,7 @@ struct xmtp_agent {
     delivery *deliveries;
     size_t delivery_count;
     uint64_t handled;  /* handlers called so far */
+    bool has_ended;    /* a delivery, since the queue was looked into last */
     delivery *current; /* whose handler is running */
     xmtp_post_queue posts;
     atomic_bool is_stopped;
@@ -372,6 +373,7 @@ static xmtp_status end_delivery(xmtp_agent *agent, delivery *d)
         status = put_back(agent, d);
     }
     free_delivery(agent, d);
+    agent->has_ended = true;
     return status;
 }
 
@@ -447,8 +449,7 @@ static xmtp_status take_delivery(xmtp_agent *agent, delivery **out, uint64_t *ne
     return XMTP_OK;
 }
 
-/* Handles what can be handled now. *next_ns: when there will be more without the network. */
-static xmtp_status handle_ready(xmtp_agent *agent, uint64_t *next_ns)
+static xmtp_status handle_all(xmtp_agent *agent, uint64_t *next_ns)
 {
     size_t in_flight_max =
         agent->options.in_flight_max == 0 ? IN_FLIGHT_MAX : agent->options.in_flight_max;
@@ -464,6 +465,14 @@ static xmtp_status handle_ready(xmtp_agent *agent, uint64_t *next_ns)
         xmtp_post_queue_run(&agent->posts, agent);
     }
     return XMTP_OK;
+}
+
+/* Handles what can be handled now. *next_ns: when there will be more without the network. */
+static xmtp_status handle_ready(xmtp_agent *agent, uint64_t *next_ns)
+{
+    xmtp_status status = handle_all(agent, next_ns);
+    agent->has_ended = false;
+    return status;
 }
 
 void xmtp_agent_set_error(xmtp_agent *agent, const xmtp_error *why)
@@ -587,9 +596,10 @@ bool xmtp_agent_is_stopped(const xmtp_agent *agent)
     return atomic_load(&agent->is_stopped);
 }
 
-bool xmtp_agent_has_posts(const xmtp_agent *agent)
+bool xmtp_agent_is_due(const xmtp_agent *agent)
 {
-    return atomic_load(&agent->posts.count) > 0;
+    bool may_go_on = agent->has_ended && !xmtp_agent_is_stopped(agent);
+    return may_go_on || atomic_load(&agent->posts.count) > 0;
 }
 
 void xmtp_agent_run_posts(xmtp_agent *agent)

@@ -9,8 +9,9 @@ const xmtp_env *xmtp_agent_env_of(const xmtp_host *host);
 /* None of its streams is lost or could not be opened. */
 bool xmtp_agent_host_has_streams(const xmtp_host *host);
 bool xmtp_agent_is_stopped(const xmtp_agent *agent);
-/* Something was posted that no step has called yet. */
-bool xmtp_agent_has_posts(const xmtp_agent *agent);
+/* Something was posted that no step has called yet, or a message of it was ended outside of its steps,
+ * by a handler of another agent: there is room for the next one, or another time to try it again. */
+bool xmtp_agent_is_due(const xmtp_agent *agent);
 void xmtp_agent_run_posts(xmtp_agent *agent); /* calls what was posted */
 /* Calls on_connection when status says that the connection was lost, is not to be trusted, or is there
  * again. */

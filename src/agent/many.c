@@ -65,13 +65,13 @@ static xmtp_status step(const crowd *c, place *p)
     return status;
 }
 
-/* Whose retry is due, and who was posted to. */
+/* Whose retry is due, who was posted to, and of whom somebody else ended a message. */
 static xmtp_status step_due(const crowd *c)
 {
     uint64_t now_ns = c->env->now_ns(c->env->context);
     for (size_t i = 0; i < c->count; i++) {
         place *p = &c->places[i];
-        if (p->next_ns <= now_ns || xmtp_agent_has_posts(p->agent)) {
+        if (p->next_ns <= now_ns || xmtp_agent_is_due(p->agent)) {
             XMTP_TRY(step(c, p));
         }
     }
@@ -93,7 +93,8 @@ static uint64_t until_next(const crowd *c)
     uint64_t now_ns = c->env->now_ns(c->env->context);
     uint64_t next_ns = UINT64_MAX;
     for (size_t i = 0; i < c->count; i++) {
-        next_ns = c->places[i].next_ns < next_ns ? c->places[i].next_ns : next_ns;
+        uint64_t own_ns = xmtp_agent_is_due(c->places[i].agent) ? now_ns : c->places[i].next_ns;
+        next_ns = own_ns < next_ns ? own_ns : next_ns;
     }
     return next_ns == UINT64_MAX ? UINT64_MAX : next_ns > now_ns ? next_ns - now_ns : 0;
 }
