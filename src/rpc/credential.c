@@ -10,12 +10,14 @@
 static const uint64_t SECOND_NS = UINT64_C(1000000000);
 static const uint64_t AHEAD_NS = UINT64_C(10) * 1000000000;
 
-/* Fields that make the call what it is. */
+/* Fields that make the call what it is, and those of a connection, which HTTP/2 forbids (RFC 9113
+ * section 8.2.2). */
 static bool is_ours(const char *name)
 {
-    static const char *const ours[] = {"te",         "content-type",      "content-length",
-                                       "connection", "transfer-encoding", "host",
-                                       "user-agent", "x-app-version",     "x-libxmtp-version"};
+    static const char *const ours[] = {
+        "te",         "content-type",     "content-length",    "connection",
+        "keep-alive", "proxy-connection", "transfer-encoding", "upgrade",
+        "host",       "user-agent",       "x-app-version",     "x-libxmtp-version"};
     for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
         if (strcmp(name, ours[i]) == 0) {
             return true;
