@@ -223,6 +223,7 @@ static void configure(xmtp_host *host, const xmtp_env *env, const xmtp_host_opti
         .topics_max = options->topics_max == 0 ? TOPICS_MAX_DEFAULT : options->topics_max,
         .next_due_ns = UINT64_MAX,
     };
+    host->topics_now = host->topics_max;
     if (host->has_key) {
         memcpy(host->key, options->key, sizeof(host->key));
     }

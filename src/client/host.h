@@ -96,6 +96,8 @@ struct xmtp_host {
     size_t open_max;
     uint64_t park_after_ns;
     size_t topics_max;
+    size_t topics_now;   /* of a stream; fewer than topics_max for a while after a refusal */
+    uint64_t more_at_ns; /* when topics_now is doubled again */
 
     xmtp_list seats;
     size_t seat_count;

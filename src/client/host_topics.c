@@ -16,6 +16,7 @@ enum {
 };
 
 static const uint64_t BACK_OFF_MAX_NS = 30 * XMTP_SECOND_NS;
+static const uint64_t FEWER_FOR_NS = 60 * XMTP_SECOND_NS;
 
 static int compare_topics(const void *a, const void *b)
 {
@@ -341,8 +342,21 @@ static bool ask_for_less(xmtp_host *host, xmtp_status status, size_t asked)
     if (status != XMTP_E_RPC_INVALID || asked <= TOPICS_FEW) {
         return false;
     }
-    host->topics_max = asked / 2;
+    host->topics_now = asked / 2;
+    host->more_at_ns = host_now_ns(host) + FEWER_FOR_NS;
     return true;
+}
+
+/* The refusal need not have been about the number. A node that does take fewer refuses once more. */
+static void ask_for_more(xmtp_host *host)
+{
+    uint64_t now_ns = host_now_ns(host);
+    if (host->topics_now == host->topics_max || host->more_at_ns > now_ns) {
+        return;
+    }
+    bool is_half = host->topics_now <= host->topics_max / 2;
+    host->topics_now = is_half ? 2 * host->topics_now : host->topics_max;
+    host->more_at_ns = now_ns + FEWER_FOR_NS;
 }
 
 void host_lane_lost(xmtp_host *host, host_kind kind, host_lane *lane, xmtp_status status,
@@ -378,7 +392,7 @@ static size_t lanes_to_merge(const xmtp_host *host, host_feed *feed, size_t coun
     for (xmtp_list *l = feed->lanes.prev; l != &feed->lanes; l = l->prev) {
         const host_lane *lane = XMTP_LIST_OF(l, host_lane, list);
         bool is_full = feed->lane_count >= LANES_MAX;
-        if (sum + lane->count > host->topics_max || (lane->count > 2 * sum && !is_full)) {
+        if (sum + lane->count > host->topics_now || (lane->count > 2 * sum && !is_full)) {
             break;
         }
         sum += lane->count;
@@ -406,16 +420,30 @@ static xmtp_status open_filters(xmtp_host *host, host_kind kind, size_t sum, con
     return status;
 }
 
+/* All lanes are there: the one with most room becomes the newest. Returns how many it takes. */
+static size_t make_room(const xmtp_host *host, host_feed *feed)
+{
+    host_lane *shortest = XMTP_LIST_OF(feed->lanes.next, host_lane, list);
+    for (xmtp_list *l = feed->lanes.next; l != &feed->lanes; l = l->next) {
+        host_lane *lane = XMTP_LIST_OF(l, host_lane, list);
+        shortest = lane->count < shortest->count ? lane : shortest;
+    }
+    xmtp_list_remove(&shortest->list);
+    xmtp_list_append(&feed->lanes, &shortest->list);
+    return shortest->count < host->topics_now ? host->topics_now - shortest->count : 0;
+}
+
 static xmtp_status open_lane(xmtp_host *host, host_kind kind, size_t *asked, xmtp_error *error)
 {
     host_feed *feed = &host->feeds[kind];
-    size_t fresh = feed->fresh_count < host->topics_max ? feed->fresh_count : host->topics_max;
+    size_t room = feed->lane_count < LANES_MAX ? host->topics_now : make_room(host, feed);
+    size_t fresh = feed->fresh_count < room ? feed->fresh_count : room;
     xmtp_list *first;
-    *asked = lanes_to_merge(host, feed, fresh, &first);
-    if (first == &feed->lanes && feed->lane_count >= LANES_MAX) {
+    if (room == 0) {
         return xmtp_fail(error, XMTP_E_LIMIT, "%zu topics do not fit into %d streams of %zu",
-                         feed->topic_count, LANES_MAX, host->topics_max);
+                         feed->topic_count, LANES_MAX, host->topics_now);
     }
+    *asked = lanes_to_merge(host, feed, fresh, &first);
     host_lane *lane = host_allocate(host, sizeof(*lane));
     XMTP_ENSURE(lane != NULL, xmtp_fail(error, XMTP_E_NOMEM, "no memory for a stream"));
     xmtp_list_init(&lane->topics);
@@ -470,6 +498,7 @@ void host_open_streams(xmtp_host *host)
         return;
     }
     xmtp_error why = {0};
+    ask_for_more(host);
     xmtp_status status = open_feed(host, HOST_WELCOMES, &why);
     if (status == XMTP_OK) {
         status = open_feed(host, HOST_GROUPS, &why);
