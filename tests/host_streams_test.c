@@ -126,6 +126,51 @@ static void a_node_that_is_exhausted_is_left_alone_for_a_while(void **state)
     house_end(&h);
 }
 
+static bool is_unfound;
+
+static xmtp_status find_no_messages_once(void *context, const char *path, xmtp_bytes request,
+                                         xmtp_writer *response, xmtp_error *error)
+{
+    if (is_unfound && strstr(path, "QueryGroupMessages") != NULL) {
+        is_unfound = false;
+        return xmtp_fail(error, XMTP_E_NOT_FOUND, "the test has lost it");
+    }
+    return wire_unary(context, path, request, response, error);
+}
+
+/* The second one comes to a topic that a stream brings already, so it has to query first. */
+static void what_is_not_found_once_is_asked_for_again(void **state)
+{
+    (void)state;
+    house h;
+    person sender;
+    xmtp_conversation_id group;
+    house_open(&h);
+    person_open(&sender, &net);
+    h.wire.outer.unary = find_no_messages_once;
+    xmtp_client *first = resident(&h, NULL);
+    xmtp_client *second = resident(&h, NULL);
+    const char *one = xmtp_client_address(first);
+    const char *two = xmtp_client_address(second);
+    assert_ok(&sender,
+              xmtp_client_group_create(sender.client, "g", &one, 1, &group, &sender.error));
+    poll_quietly(&h);
+    assert_ok(&sender, xmtp_client_group_add(sender.client, &group, &two, 1, &sender.error));
+    send_text(&sender, &group, "1");
+    is_unfound = true;
+    for (int i = 0; i < 4; i++) {
+        xmtp_client *named;
+        may_fail(xmtp_host_poll(h.host, UINT64_C(30000000), &named, &h.error));
+    }
+    assert_false(is_unfound);
+    send_text(&sender, &group, "2");
+    let_minutes_pass(&h, 10);
+    assert_client_texts(second, "1|2|");
+    assert_client_texts(first, "1|2|");
+    person_close(&sender);
+    house_end(&h);
+}
+
 int main(void)
 {
 #define WITH_NETWORK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -133,6 +178,7 @@ int main(void)
         WITH_NETWORK(a_refusal_does_not_make_streams_short_for_good),
         WITH_NETWORK(places_in_older_streams_are_used_when_there_may_be_no_more),
         WITH_NETWORK(a_node_that_is_exhausted_is_left_alone_for_a_while),
+        WITH_NETWORK(what_is_not_found_once_is_asked_for_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,6 +59,13 @@ static xmtp_status stored_cursor(const host_follower *f, uint64_t *cursor, xmtp_
     return xmtp_stored(client, status, error);
 }
 
+/* Whatever else is not found, what came for a conversation that is here is asked for again. */
+static bool is_gone(const host_follower *f)
+{
+    uint64_t ignored;
+    return f->ref != 0 && stored_cursor(f, &ignored, NULL) == XMTP_E_NOT_FOUND;
+}
+
 static xmtp_status query(host_follower *f, xmtp_error *error)
 {
     xmtp_client *client = f->seat->client;
@@ -88,7 +95,7 @@ static void catch_up(host_follower *f)
     if (status == XMTP_OK) {
         f->back_off_ns = 0;
         xmtp_list_remove(&f->behind);
-    } else if (status == XMTP_E_NOT_FOUND && f->ref != 0) {
+    } else if (status == XMTP_E_NOT_FOUND && is_gone(f)) {
         xmtp_list_remove(&f->behind); /* the conversation is gone; the next list says so */
         client->stream.is_stale = true;
     } else {
@@ -243,7 +250,7 @@ static void deliver(host_kind kind, host_follower *f, const void *const *message
     f->seat->host->received += count;
     xmtp_status status = kind == HOST_WELCOMES ? take_welcomes(f, messages, count, &why)
                                                : take_messages(f, messages, count, &why);
-    if (status == XMTP_E_NOT_FOUND) {
+    if (status == XMTP_E_NOT_FOUND && is_gone(f)) {
         f->seat->client->stream.is_stale = true; /* the conversation is gone */
     } else if (status != XMTP_OK) {
         fall_behind(f, status, &why);
