@@ -120,9 +120,11 @@ static void free_settings(agent_settings *s)
 {
     free_secret((char *)s->encryption_key);
     free((char *)s->node_url);
+    free((char *)s->node_authorities);
     free((char *)s->database_path);
     free((char *)s->app_version);
-    s->encryption_key = s->node_url = s->database_path = s->app_version = NULL;
+    s->encryption_key = s->node_url = s->node_authorities = NULL;
+    s->database_path = s->app_version = NULL;
 }
 
 static xmtp_status copy_settings(agent_settings *to, const agent_settings *from)
@@ -130,10 +132,12 @@ static xmtp_status copy_settings(agent_settings *to, const agent_settings *from)
     *to = *from;
     to->encryption_key = copy_string(from->encryption_key);
     to->node_url = copy_string(from->node_url);
+    to->node_authorities = copy_string(from->node_authorities);
     to->database_path = copy_string(from->database_path);
     to->app_version = copy_string(from->app_version);
     bool is_whole = (from->encryption_key == NULL || to->encryption_key != NULL) &&
                     (from->node_url == NULL || to->node_url != NULL) &&
+                    (from->node_authorities == NULL || to->node_authorities != NULL) &&
                     (from->database_path == NULL || to->database_path != NULL) &&
                     (from->app_version == NULL || to->app_version != NULL);
     return is_whole ? XMTP_OK : XMTP_E_NOMEM;
@@ -297,7 +301,8 @@ static xmtp_status send_now(xmtp_agent *agent, const command *c, xmtp_error *err
         XMTP_TRY(xmtp_client_dm(client, c->receiver, &to, error));
     }
     xmtp_status status = xmtp_client_send_text(client, &to, c->text, id, error);
-    c->answer->is_kept = status == XMTP_E_NETWORK;
+    c->answer->is_kept =
+        status == XMTP_E_NETWORK || status == XMTP_E_UNTRUSTED || status == XMTP_E_TLS;
     if (status == XMTP_OK) {
         xmtp_hex_encode(c->answer->id, xmtp_bytes_of(id, sizeof id));
     }
@@ -479,6 +484,7 @@ static xmtp_status open_agent(agent_thread *t, xmtp_agent **out, xmtp_error *err
     const xmtp_agent_options options = {
         .encryption_key = t->settings.encryption_key,
         .node_url = t->settings.node_url,
+        .node_authorities = t->settings.node_authorities,
         .database_path = t->settings.database_path,
         .app_version = t->settings.app_version,
         .on_message = on_message,

@@ -22,6 +22,7 @@ typedef struct agent_thread agent_thread;
 typedef struct agent_settings {
     const char *encryption_key; /* NULL: an identity in memory */
     const char *node_url;
+    const char *node_authorities;
     const char *database_path;
     const char *app_version;
     uint32_t attempts_max;

@@ -360,6 +360,7 @@ static agent_settings take_settings(napi_env env, napi_value object, bridge *b)
     return (agent_settings){
         .encryption_key = take_property(env, object, "encryptionKey"),
         .node_url = take_property(env, object, "node"),
+        .node_authorities = take_property(env, object, "caFile"),
         .database_path = take_property(env, object, "dbPath"),
         .app_version = take_property(env, object, "appVersion"),
         .attempts_max = take_number(env, object, "attempts"),
@@ -378,6 +379,7 @@ static void free_settings(agent_settings *s)
     }
     free((char *)s->encryption_key);
     free((char *)s->node_url);
+    free((char *)s->node_authorities);
     free((char *)s->database_path);
     free((char *)s->app_version);
 }

@@ -84,6 +84,7 @@ function checkCount(value, name, min) {
 const KNOWN_OPTIONS = new Set([
   "encryptionKey",
   "node",
+  "caFile",
   "dbPath",
   "appVersion",
   "attempts",
@@ -108,6 +109,7 @@ function checkOptions(options) {
   return {
     encryptionKey: checkKey(options.encryptionKey),
     node: checkString(options.node, "node"),
+    caFile: checkString(options.caFile, "caFile"),
     dbPath: checkString(options.dbPath, "dbPath"),
     appVersion: checkString(options.appVersion, "appVersion") ?? `xmtp-js/${native.version}`,
     attempts: checkCount(options.attempts, "attempts", 1),

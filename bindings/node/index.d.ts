@@ -49,8 +49,13 @@ export interface XMTPOptions {
    * memory, nothing is written. Malformed: the constructor throws, `code` is `"E_KEY"`.
    */
   encryptionKey?: string | null;
-  /** Where the node listens. Default `http://localhost:5556` */
+  /**
+   * Where the node listens: `https://host`, `http://host` in clear text for a node on this machine, or a network's
+   * name, such as `dev` and `production`. Default `http://localhost:5556`
+   */
   node?: string | null;
+  /** PEM file of the certificate authorities that vouch for an https node. Default: those of the system */
+  caFile?: string | null;
   /** Database file. Default: one per inbox and node in the user's data folder. Not used without a key. */
   dbPath?: string | null;
   /** "name/version", sent to the node */

@@ -138,7 +138,7 @@ extern "C" {
     X(E_RPC_EXHAUSTED, -406, "node refused the request: limit reached")                            \
     X(E_ADDRESS, -407, "address is not of the public internet")                                    \
     X(E_UNTRUSTED, -408, "node's certificate is not trusted")                                      \
-    X(E_TLS, -409, "no TLS connection as it has to be can be made with the node")                  \
+    X(E_TLS, -409, "TLS with the node failed")                                                     \
     /* store and log */                                                                            \
     X(E_DATABASE, -500, "database failed")                                                         \
     X(E_DATABASE_KEY, -501, "wrong key or not a database")                                         \

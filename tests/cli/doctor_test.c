@@ -1,6 +1,7 @@
 /* doctor_test.c - `xmtp doctor` as a program, against a node of this process on a free loopback port. */
 #include "base/bytes.h"
 #include "node/test_folder.h"
+#include "rpc/test_certificate.h"
 #include "rpc/transport.h"
 
 #include <setjmp.h>
@@ -191,6 +192,38 @@ static void a_node_that_is_away_is_a_problem_and_the_rest_is_told_from_the_datab
     check_is("seats", "ok", "1 of 10 installations");
 }
 
+static void a_certificate_that_is_not_trusted_is_a_problem_with_its_own_advice(void **state)
+{
+    (void)state;
+    char certificate[PATH_LEN];
+    char key_file[PATH_LEN];
+    char url[2 * PATH_LEN];
+    xmtp_error error = {0};
+    const test_subject subject = {
+        .common_name = "x", .names = "DNS:elsewhere.example", .from_s = -60, .to_s = 3600};
+    (void)snprintf(certificate, sizeof certificate, "%s/c.pem", folder);
+    (void)snprintf(key_file, sizeof key_file, "%s/k.pem", folder);
+    test_authority_issue(NULL, certificate, key_file, &subject);
+    xmtp_node_close(node);
+    const xmtp_node_options options = {
+        .listen = {"127.0.0.1:0"}, .tls_certificate = certificate, .tls_key = key_file};
+    assert_int_equal(xmtp_node_open(&node, &options, &error), XMTP_OK);
+    (void)snprintf(url, sizeof url, "https://127.0.0.1:%u", xmtp_node_port(node, 0));
+    run_doctor(url);
+    assert_int_equal(said.code, 1);
+    check_is("node", "problem", "certificate of 127.0.0.1 is signed by itself");
+    assert_non_null(strstr(field(check_named("node"), "advice"), "--ca FILE"));
+    check_is("registration", "problem", "not registered");
+    (void)snprintf(url, sizeof url, "https://127.0.0.1:%u --ca %s", xmtp_node_port(node, 0),
+                   certificate);
+    run_doctor(url);
+    check_is("node", "problem", "certificate is for elsewhere.example, not for 127.0.0.1");
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%u --ca %s", xmtp_node_port(node, 0),
+                   certificate);
+    run_doctor(url);
+    check_is("node", "problem", "nothing is encrypted");
+}
+
 static void a_new_database_needs_the_node(void **state)
 {
     (void)state;
@@ -372,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FACT(a_healthy_inbox_is_fine_in_all_checks),
         FACT(a_node_that_is_away_is_a_problem_and_the_rest_is_told_from_the_database),
+        FACT(a_certificate_that_is_not_trusted_is_a_problem_with_its_own_advice),
         FACT(a_new_database_needs_the_node),
         FACT(nine_installations_of_ten_are_a_warning_and_listed),
         FACT(a_full_inbox_has_no_seat_for_a_new_database),

@@ -120,6 +120,14 @@ fact("init fails with E_NETWORK where no node is, and may be tried again", async
   await assert.rejects(xmtp.init(), { code: "E_CLOSED" });
 });
 
+fact("an https node is checked, and its authorities are read from a file", async () => {
+  const https = node.replace("http:", "https:"); // a node in clear text
+  await assert.rejects(within(new XMTP(null, { node: https }).init(), "init"), { code: "E_TLS", message: /does not speak TLS|TLS handshake/ });
+  await assert.rejects(within(new XMTP(null, { node: https, caFile: "no such file.pem" }).init(), "init"), { code: "E_IO", message: /no such file.pem/ });
+  await assert.rejects(within(new XMTP(null, { node, caFile: "a.pem" }).init(), "init"), { code: "E_ARGUMENT", message: /nothing is encrypted/ });
+  assert.throws(() => new XMTP(null, { caFile: 7 }), { code: "E_ARGUMENT" });
+});
+
 fact("init fails with a code when the node's URL or the database's folder is wrong", async () => {
   await assert.rejects(within(new XMTP(null, { node: "ftp://localhost" }).init(), "init"), (error) => /^E_/.test(error.code));
   const dbPath = path.join(process.cwd(), "no such folder", "a.db");
