@@ -3,6 +3,7 @@
 #define XMTP_TESTS_SIM_H
 
 #include "client/round.h"
+#include "jobs.h"
 #include "store/query.h"
 
 #include <stdarg.h>
@@ -105,6 +106,9 @@ static void violation(const char *format, ...)
     (void)vfprintf(stderr, format, arguments);
     (void)fputc('\n', stderr);
     va_end(arguments);
+    if (s.devices[0].at != NULL) {
+        jobs_remove_network(xmtp_network_database(s.devices[0].at));
+    }
     exit(1);
 }
 

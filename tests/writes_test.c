@@ -62,6 +62,9 @@ static void finding(const char *what, xmtp_status status)
 {
     (void)fprintf(stderr, "death at write %llu (%d): %s: %s: %s\n", (unsigned long long)s.n,
                   (int)s.how, what, xmtp_status_name(status), s.error.text);
+    if (s.ann.at != NULL) {
+        jobs_remove_network(xmtp_network_database(s.ann.at));
+    }
     exit(1);
 }
 
