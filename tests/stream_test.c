@@ -252,6 +252,83 @@ static void a_first_welcome_between_sync_and_stream_is_not_missed(void **state)
     person_close(&b);
 }
 
+/* As older clients send them: a welcome that does not say what its conversation has behind it. */
+static xmtp_status send_without_metadata(void *context, const char *path, xmtp_bytes request,
+                                         xmtp_writer *response, xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_writer changed;
+    void *p;
+    if (strstr(path, "SendWelcomeMessages") == NULL) {
+        return wire_unary(context, path, request, response, error);
+    }
+    xmtp_arena_init(&arena, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&changed, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    assert_int_equal(
+        xmtp_proto_decode(&pb__send_welcome_messages_request__descriptor, &arena, request, &p),
+        XMTP_OK);
+    Pb__SendWelcomeMessagesRequest *decoded = p;
+    for (size_t i = 0; i < decoded->n_messages; i++) {
+        assert_int_equal(decoded->messages[i]->version_case, PB__WELCOME_MESSAGE_INPUT__VERSION_V1);
+        decoded->messages[i]->v1->has_welcome_metadata = 0;
+    }
+    assert_int_equal(xmtp_proto_encode(&decoded->base, &changed), XMTP_OK);
+    xmtp_status status = wire_unary(context, path, xmtp_writer_bytes(&changed), response, error);
+    xmtp_writer_free(&changed);
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+/* What comes before the stream is not brought to a filter without a cursor. */
+static xmtp_status subscribe_groups_without_replay(void *context, const char *path,
+                                                   xmtp_bytes request, xmtp_stream **out,
+                                                   xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_writer changed;
+    void *p;
+    if (strstr(path, "SubscribeGroupMessages") == NULL) {
+        return wire_subscribe(context, path, request, out, error);
+    }
+    xmtp_arena_init(&arena, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&changed, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+    assert_int_equal(
+        xmtp_proto_decode(&pb__subscribe_group_messages_request__descriptor, &arena, request, &p),
+        XMTP_OK);
+    Pb__SubscribeGroupMessagesRequest *decoded = p;
+    size_t n = 0;
+    for (size_t i = 0; i < decoded->n_filters; i++) {
+        if (decoded->filters[i]->id_cursor != 0) {
+            decoded->filters[n++] = decoded->filters[i];
+        }
+    }
+    decoded->n_filters = n;
+    assert_int_equal(xmtp_proto_encode(&decoded->base, &changed), XMTP_OK);
+    xmtp_status status = wire_subscribe(context, path, xmtp_writer_bytes(&changed), out, error);
+    xmtp_writer_free(&changed);
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+static void what_came_before_the_stream_of_a_welcome_without_a_cursor_is_not_missed(void **state)
+{
+    (void)state;
+    person a;
+    person b;
+    xmtp_conversation_id dm;
+    person_open(&a, &net);
+    person_open(&b, &net);
+    a.wire.outer.unary = send_without_metadata;
+    b.wire.outer.subscribe = subscribe_groups_without_replay;
+    poll_all(&b);
+    assert_ok(&a, xmtp_client_dm(a.client, xmtp_client_address(b.client), &dm, &a.error));
+    send_text(&a, &dm, "first");
+    poll_all(&b);
+    assert_texts(&b, &dm, "first|");
+    person_close(&a);
+    person_close(&b);
+}
+
 int main(void)
 {
 #define ON_NETWORK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -260,6 +337,7 @@ int main(void)
         ON_NETWORK(many_messages_and_commits_stream_in_order),
         ON_NETWORK(a_cut_wire_is_mended_and_nothing_is_lost),
         ON_NETWORK(a_first_welcome_between_sync_and_stream_is_not_missed),
+        ON_NETWORK(what_came_before_the_stream_of_a_welcome_without_a_cursor_is_not_missed),
         ON_NETWORK(wake_ends_a_poll),
         ON_NETWORK(the_queue_offers_each_message_once_and_in_order),
         ON_NETWORK(answers_go_with_the_acknowledgement),

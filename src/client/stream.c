@@ -96,8 +96,41 @@ static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_rows *rows,
     return XMTP_OK;
 }
 
+static bool is_node_trouble(xmtp_status status)
+{
+    return xmtp_is_unreached(status) || status == XMTP_E_RPC || status == XMTP_E_PROTOCOL ||
+           status == XMTP_E_RPC_EXHAUSTED;
+}
+
+/* Conversations that we were welcomed to and know nothing of yet: a welcome need not say up to where it
+ * stands. The stream brings only what comes after it is open, as with welcomes. What is wrong with one
+ * of them shows when it is used. */
+static xmtp_status query_without_cursor(xmtp_client *client, const xmtp_group_rows *rows,
+                                        bool *has_news, xmtp_error *error)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        const xmtp_group_row *row = &rows->items[i];
+        bool is_read = row->is_active && row->paused_for[0] == '\0';
+        if (is_read && row->cursor == 0 && row->welcome_id != 0) {
+            xmtp_error why = {0};
+            xmtp_status status = xmtp_sync_group(client, row->ref, has_news, &why);
+            if (is_node_trouble(status)) {
+                return xmtp_fail(error, status, "%s", why.text);
+            }
+        }
+    }
+    return XMTP_OK;
+}
+
+static void take_groups_stream(xmtp_client *client, xmtp_stream *fresh)
+{
+    client->transport->unsubscribe(client->transport->context, client->stream.groups);
+    client->stream.groups = fresh;
+    client->stream.is_stale = false;
+}
+
 /* A new subscription with the present list; the old one is dropped only then. */
-static xmtp_status subscribe_groups(xmtp_client *client, xmtp_error *error)
+static xmtp_status subscribe_groups(xmtp_client *client, bool *has_news, xmtp_error *error)
 {
     xmtp_arena arena;
     xmtp_group_rows rows;
@@ -113,12 +146,12 @@ static xmtp_status subscribe_groups(xmtp_client *client, xmtp_error *error)
         status =
             subscribe(client, XMTP_MLS_API("SubscribeGroupMessages"), &request.base, &fresh, error);
     }
+    if (status == XMTP_OK) {
+        take_groups_stream(client, fresh);
+        status = query_without_cursor(client, &rows, has_news, error);
+    }
     xmtp_arena_reset(&arena);
-    XMTP_TRY(status);
-    client->transport->unsubscribe(client->transport->context, client->stream.groups);
-    client->stream.groups = fresh;
-    client->stream.is_stale = false;
-    return XMTP_OK;
+    return status;
 }
 
 static xmtp_status lost(xmtp_client *client, xmtp_status status, const xmtp_error *error)
@@ -135,12 +168,6 @@ static xmtp_status lost(xmtp_client *client, xmtp_status status, const xmtp_erro
     return status;
 }
 
-static bool is_node_trouble(xmtp_status status)
-{
-    return xmtp_is_unreached(status) || status == XMTP_E_RPC || status == XMTP_E_PROTOCOL ||
-           status == XMTP_E_RPC_EXHAUSTED;
-}
-
 /* Whatever the trouble is, the node is away; but who is not to be trusted is told as that. */
 static xmtp_status as_away(xmtp_status status)
 {
@@ -151,6 +178,7 @@ static xmtp_status as_away(xmtp_status status)
  * closed: what is wrong with them shows again when they are used. */
 static xmtp_status open_streams(xmtp_client *client, xmtp_error *error)
 {
+    bool has_news = false; /* whoever opens the streams looks at everything */
     xmtp_error why = {0};
     xmtp_status status = xmtp_client_sync(client, &why);
     if (is_node_trouble(status)) {
@@ -158,7 +186,7 @@ static xmtp_status open_streams(xmtp_client *client, xmtp_error *error)
     }
     status = subscribe_welcomes(client, error);
     if (status == XMTP_OK) {
-        status = subscribe_groups(client, error);
+        status = subscribe_groups(client, &has_news, error);
     }
     if (status != XMTP_OK) {
         return lost(client, as_away(status), error);
@@ -355,7 +383,7 @@ static xmtp_status look(xmtp_client *client, bool *has_news, xmtp_error *error)
     xmtp_status status = drain_welcomes(client, has_news, &welcomes_ended, error);
     while (status == XMTP_OK && has_more) {
         if (client->stream.is_stale) {
-            status = subscribe_groups(client, error);
+            status = subscribe_groups(client, has_news, error);
         }
         if (status == XMTP_OK) {
             status = drain_groups(client, has_news, &has_more, &groups_ended, error);
@@ -365,7 +393,7 @@ static xmtp_status look(xmtp_client *client, bool *has_news, xmtp_error *error)
         status = xmtp_fail(error, XMTP_E_NETWORK, "the node ended the subscription");
     }
     if (status == XMTP_OK && client->stream.is_stale) {
-        status = subscribe_groups(client, error);
+        status = subscribe_groups(client, has_news, error);
     }
     if (status == XMTP_OK) {
         status = chores(client, error);
