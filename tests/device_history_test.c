@@ -1,7 +1,7 @@
 /* device_history_test.c - what was said before an installation came: asked for, made, told of, taken. */
 #include "client/history.h"
 #include "fetch/fetch.h"
-#include "one_network.h"
+#include "house.h"
 #include "store/device_sync_store.h"
 
 #define SERVER "http://history.test:5558"
@@ -277,6 +277,34 @@ static void a_server_that_comes_back_is_used(void **state)
     family_close(&f);
 }
 
+/* Nothing else is due for a client of a host then, and nobody calls it. */
+static void a_client_of_a_host_tries_again_in_time(void **state)
+{
+    (void)state;
+    house h;
+    family f;
+    char pin[XMTP_SYNC_PIN_LEN + 1];
+    xmtp_client *client;
+    house_open(&h);
+    family_open(&f);
+    const xmtp_client_options options = {.encryption_key = f.first.key,
+                                         .device_sync = &device_sync};
+    assert_ok(&h, xmtp_host_client_open(h.host, &client, &options, &h.error));
+    poll_quietly(&h);
+    network_advance(&net, 400);
+    poll_quietly(&h);
+    web.failures_left = 1;
+    ask(&f, pin);
+    for (int i = 0; i < 5; i++) {
+        poll_quietly(&h);
+        network_advance(&net, 40);
+    }
+    assert_int_equal(web.failures_left, 0);
+    assert_int_equal(web.uploads, 1);
+    family_close(&f);
+    house_end(&h);
+}
+
 static void a_node_that_goes_away_while_an_archive_is_made_loses_nothing(void **state)
 {
     (void)state;
@@ -511,6 +539,7 @@ int main(void)
         NETWORK_TEST(asking_needs_a_server_a_way_there_and_device_sync),
         NETWORK_TEST(a_server_that_is_away_is_tried_three_times_also_across_restarts),
         NETWORK_TEST(a_server_that_comes_back_is_used),
+        NETWORK_TEST(a_client_of_a_host_tries_again_in_time),
         NETWORK_TEST(a_node_that_goes_away_while_an_archive_is_made_loses_nothing),
         NETWORK_TEST(an_answer_that_is_no_file_id_is_refused),
         NETWORK_TEST(a_reply_to_a_pin_never_asked_is_not_fetched),

@@ -13,6 +13,7 @@
 #include "client/host.h"
 #include "client/stream.h"
 #include "crypto/crypto.h"
+#include "store/device_sync_store.h"
 
 #include <limits.h>
 #include <search.h>
@@ -239,6 +240,17 @@ static xmtp_status rotation_of(xmtp_client *client, uint64_t *at_ns, xmtp_error 
     return status;
 }
 
+/* The next try of an archive to make or to fetch. */
+static xmtp_status task_of(xmtp_client *client, uint64_t *at_ns, xmtp_error *error)
+{
+    *at_ns = UINT64_MAX;
+    if (!client->device_sync.is_on || client->device_sync.http == NULL) {
+        return XMTP_OK;
+    }
+    xmtp_status status = xmtp_sync_task_due(client->db, at_ns);
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : xmtp_stored(client, status, error);
+}
+
 static bool is_off(const xmtp_client *client, uint32_t chore)
 {
     return (client->chores.disabled & chore) != 0;
@@ -251,17 +263,19 @@ static xmtp_status next_due(host_seat *seat, uint64_t *out, xmtp_error *error)
     xmtp_client *client = seat->client;
     uint64_t now_ns = host_now_ns(seat->host);
     uint64_t rotation_ns;
+    uint64_t task_ns;
     uint64_t log_ns = UINT64_MAX;
     bool is_unsent;
     XMTP_TRY(has_unsent(client, &is_unsent, error));
     XMTP_TRY(rotation_of(client, &rotation_ns, error));
+    XMTP_TRY(task_of(client, &task_ns, error));
     rotation_ns = is_off(client, XMTP_CHORE_KEY_PACKAGES) ? UINT64_MAX : rotation_ns;
     if (seat->log_rounds > 0 && !is_off(client, XMTP_CHORE_COMMIT_LOG)) {
         XMTP_TRY(
             xmtp_stored(client, xmtp_setting_number(client->db, "commit_log_due", &log_ns), error));
     }
-    *out =
-        min_ns(min_ns(rotation_ns, client->next_expiry_ns), min_ns(log_ns, now_ns + XMTP_DAY_NS));
+    *out = min_ns(min_ns(rotation_ns, client->next_expiry_ns), min_ns(log_ns, task_ns));
+    *out = min_ns(*out, now_ns + XMTP_DAY_NS);
     uint64_t soon_ns = now_ns + client->chores.interval_ns;
     *out = *out < soon_ns || is_unsent ? soon_ns : *out;
     return XMTP_OK;

@@ -70,6 +70,15 @@ xmtp_status xmtp_sync_task_next(xmtp_database *db, uint64_t now_ns, xmtp_arena *
     return status == XMTP_OK ? xmtp_message_find(db, message_id, arena, &out->message) : status;
 }
 
+xmtp_status xmtp_sync_task_due(xmtp_database *db, uint64_t *next_ns)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT next_ns FROM sync_tasks ORDER BY next_ns LIMIT 1");
+    xmtp_status status = xmtp_query_one(&q);
+    *next_ns = status == XMTP_OK ? xmtp_query_u64(&q, 0) : UINT64_MAX;
+    xmtp_query_end(&q);
+    return status;
+}
+
 xmtp_status xmtp_sync_task_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts,
                                         uint64_t next_ns)
 {

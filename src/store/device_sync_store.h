@@ -27,6 +27,8 @@ xmtp_status xmtp_sync_task_insert(xmtp_database *db, xmtp_bytes message_id);
 /* The oldest that may be tried now. XMTP_E_NOT_FOUND. */
 xmtp_status xmtp_sync_task_next(xmtp_database *db, uint64_t now_ns, xmtp_arena *arena,
                                 xmtp_sync_task_row *out);
+/* When the first of all may be tried. XMTP_E_NOT_FOUND: there is none. */
+xmtp_status xmtp_sync_task_due(xmtp_database *db, uint64_t *next_ns);
 xmtp_status xmtp_sync_task_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts,
                                         uint64_t next_ns);
 xmtp_status xmtp_sync_task_delete(xmtp_database *db, int64_t id);
