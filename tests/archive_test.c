@@ -118,6 +118,39 @@ static void what_was_taken_back_stays_so_after_a_restore(void **state)
     scene_close(&s);
 }
 
+/* An archive may be newer than what this device has read of a conversation that it is in. */
+static void what_an_archive_had_first_takes_effect_when_it_comes(void **state)
+{
+    (void)state;
+    scene s;
+    uint8_t by_admin[XMTP_MESSAGE_ID_LEN];
+    size_t deleted = 0;
+    xmtp_queue_entry entry;
+    scene_open(&s);
+    person *a = &s.p[0];
+    person *b = &s.p[1];
+    person_open_device(&s.device, a);
+    network_advance(&net, 60);
+    send_text(a, &s.group, "a device is new");
+    sync_all(&s.device);
+    assert_ok(&s.device, xmtp_client_queue_enable(s.device.client, &s.device.error));
+    sync_all(b);
+    assert_ok(b, xmtp_client_send_text(b->client, &s.group, "no!", by_admin, &b->error));
+    sync_all(a);
+    assert_ok(a, xmtp_client_delete_message(a->client, by_admin, &a->error));
+    export_all(&s);
+    import_all(&s, &s.device);
+    sync_all(&s.device);
+    const xmtp_message_query query = {.kind = XMTP_MESSAGE_APPLICATION};
+    assert_ok(&s.device, xmtp_client_messages_enriched(s.device.client, &query, count_deleted,
+                                                       &deleted, &s.device.error));
+    assert_int_equal(deleted, 1);
+    assert_ok(&s.device, xmtp_client_queue_next(s.device.client, &entry, NULL, &s.device.error));
+    assert_memory_equal(entry.message.id, by_admin, sizeof(by_admin));
+    person_close(&s.device);
+    scene_close(&s);
+}
+
 static void importing_twice_changes_nothing(void **state)
 {
     (void)state;
@@ -649,6 +682,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(everything_comes_back_on_another_device),
         TEST(what_was_taken_back_stays_so_after_a_restore),
+        TEST(what_an_archive_had_first_takes_effect_when_it_comes),
         TEST(importing_twice_changes_nothing),
         TEST(nothing_can_be_sent_to_a_restored_conversation_and_the_error_says_why),
         TEST(a_welcome_makes_a_restored_group_an_ordinary_one_that_keeps_its_messages),

@@ -170,6 +170,18 @@ static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *mes
 
 /* ---- foreign application messages */
 
+/* One that an archive brought before the node did is news all the same: what follows from it has not
+ * happened yet. Its sequence tells it from one that is said again; in an archive it may be unsent. */
+static xmtp_status is_of_archive(const xmtp_client *client, const xmtp_message_row *row,
+                                 xmtp_arena *arena, bool *out, xmtp_error *error)
+{
+    xmtp_message_row before;
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_message_find(client->db, row->message_id, arena, &before), error));
+    *out = before.sequence == row->sequence || before.sequence == 0;
+    return XMTP_OK;
+}
+
 static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *message,
                                  const xmtp_mls_member *sender, xmtp_bytes content,
                                  const char *idempotency_key, xmtp_arena *arena, xmtp_error *error)
@@ -197,7 +209,11 @@ static xmtp_status store_message(group_work *work, const Pb__GroupMessage__V1 *m
     bool is_new = false;
     XMTP_TRY(xmtp_expiry_of_now(work, &row.expire_ns, error));
     XMTP_TRY(xmtp_message_keep(client, &row, &is_new, error));
-    if (!is_new && is_own) { /* an archive may have had it before it was sent */
+    bool was_there = !is_new;
+    if (was_there) {
+        XMTP_TRY(is_of_archive(client, &row, arena, &is_new, error));
+    }
+    if (was_there && is_own) { /* an archive may have had it before it was sent */
         uint32_t type;
         XMTP_TRY(xmtp_stored(client,
                              xmtp_message_set_published(client->db, row.message_id, row.sent_ns,
