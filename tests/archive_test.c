@@ -643,6 +643,37 @@ static void a_conversation_that_is_too_long_is_refused(void **state)
     reader_close(&r);
 }
 
+/* Read it fits; written anew a number of five bytes has ten. */
+static void a_conversation_that_gets_too_long_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    static const uint8_t head[] = "\x0a\x10"
+                                  "0123456789abcdef"
+                                  "\x18\xff\xff\xff\xff\x0f"
+                                  "\x40\x01\x2a";
+    static uint8_t element[XMTP_GROUP_SAVE_MAX];
+    enum { BODY = sizeof(element) - 4, NAME = BODY - (sizeof(head) - 1) - 3 };
+    const uint8_t lengths[] = {0x12, (BODY & 0x7f) | 0x80, ((BODY >> 7) & 0x7f) | 0x80, BODY >> 14};
+    const uint8_t name_length[] = {(NAME & 0x7f) | 0x80, ((NAME >> 7) & 0x7f) | 0x80, NAME >> 14};
+    reader r;
+    crafted c;
+    xmtp_conversation found;
+    xmtp_conversation_id id = {.n = 16};
+    memcpy(id.p, group_id, 16);
+    memset(element, 'n', sizeof(element));
+    memcpy(element, lengths, 4);
+    memcpy(element + 4, head, sizeof(head) - 1);
+    memcpy(element + 4 + sizeof(head) - 1, name_length, 3);
+    reader_open(&r);
+    craft(&c, r.path, true);
+    put_raw(&c, xmtp_bytes_of(element, sizeof(element)));
+    craft_end(&c);
+    assert_int_equal(read_archive(&r), XMTP_E_LIMIT);
+    assert_int_equal(xmtp_client_conversation(r.p.client, &id, &found, &r.p.error),
+                     XMTP_E_NOT_FOUND);
+    reader_close(&r);
+}
+
 static void every_cut_of_an_archive_is_told_and_a_whole_copy_completes_it(void **state)
 {
     (void)state;
@@ -699,6 +730,7 @@ int main(void)
         TEST(thousands_of_the_wrong_kind_cost_no_memory_and_do_nothing),
         TEST(what_comes_before_a_fault_is_kept_and_counted),
         TEST(a_conversation_that_is_too_long_is_refused),
+        TEST(a_conversation_that_gets_too_long_leaves_nothing_behind),
         TEST(every_cut_of_an_archive_is_told_and_a_whole_copy_completes_it),
     };
     return cmocka_run_group_tests_name("archive", tests, NULL, NULL);

@@ -69,10 +69,13 @@ static xmtp_status restore(importing *im, xmtp_arena *arena, const Pb__GroupSave
         im->uncertain.skipped++;
         return XMTP_OK;
     }
-    XMTP_TRY(stored(im, xmtp_group_row_insert(im->client->db, &row)));
+    /* Written anew it may be too long, which ends the import: before there is a row without it. */
     xmtp_writer w;
     xmtp_writer_init(&w, &im->client->env.alloc, XMTP_GROUP_SAVE_MAX);
     xmtp_status status = xmtp_proto_encode(&save->base, &w);
+    if (status == XMTP_OK) {
+        status = stored(im, xmtp_group_row_insert(im->client->db, &row));
+    }
     if (status == XMTP_OK) {
         status = stored(im, xmtp_restored_put(im->client->db, row.ref, xmtp_writer_bytes(&w)));
     }
