@@ -146,6 +146,7 @@ extern "C" {
     X(E_CORRUPT, -503, "stored data is corrupt")                                                   \
     X(E_DISK_FULL, -504, "disk full")                                                              \
     X(E_LOCKED, -505, "in use by another process")                                                 \
+    X(E_MOVED, -506, "installation was moved and lives elsewhere")                                 \
     /* client */                                                                                   \
     X(E_COMMIT_INVALID, -600, "commit breaks the rules of the group")                              \
     X(E_PERMISSION, -601, "not permitted by the group's policies")                                 \

@@ -20,6 +20,7 @@ int cmd_doctor(int argc, char **argv);
 int cmd_devices(int argc, char **argv);
 int cmd_revoke(int argc, char **argv);
 int cmd_archive(int argc, char **argv);
+int cmd_move(int argc, char **argv);
 int cmd_client(int argc, char **argv);
 int cmd_download(int argc, char **argv);
 int cmd_preferences(int argc, char **argv);
@@ -83,6 +84,8 @@ typedef struct cli_options {
     const char *mime;
     const char *upload;
     const char *archive_key; /* file */
+    const char *move_key;    /* file */
+    char *passphrase;        /* of --passphrase-file: its first line */
     const char *elements;
     const char *since;
     const char *until;
@@ -104,6 +107,21 @@ void cli_options_free(cli_options *options); /* wipes the key */
 /* Prints "xmtp <command>: <sentence>" and gives CLI_FAILED or CLI_USAGE. */
 int cli_fail(const cli_options *options, const xmtp_error *error, xmtp_status status);
 int cli_usage(const cli_options *options, const char *what);
+
+/* ---- key.c */
+
+enum { CLI_KEY_LEN = 32 };
+
+typedef struct cli_key_source {
+    const char *option;   /* for messages */
+    const char *file;     /* its value, or NULL */
+    const char *variable; /* of the environment */
+    bool may_make;        /* a new one when there is neither: *is_new */
+} cli_key_source;
+
+/* 64 hex digits. -1 to go on, else the exit code. */
+int cli_find_key(const cli_options *options, const cli_key_source *source, uint8_t key[CLI_KEY_LEN],
+                 bool *is_new);
 
 /* Opens the client of the options; NULL after printing why not. */
 xmtp_client *cli_open(const cli_options *options);

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "cli/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 enum { KEY_DIGITS = 2 * XMTP_ARCHIVE_KEY_LEN, TELL_EACH = 1000 };
+static_assert((int)XMTP_ARCHIVE_KEY_LEN == (int)CLI_KEY_LEN, "a key is a key");
 
 static const char help[] =
     "usage: xmtp archive export FILE [options]   messages, conversations and consent into FILE\n"
@@ -34,48 +36,14 @@ typedef struct archive_command {
     uint64_t told; /* messages, in the last line of progress */
 } archive_command;
 
-/* ---- the key */
-
-static bool parse_key(archive_command *c, const char *text)
-{
-    size_t n = strspn(text, "0123456789abcdefABCDEF");
-    return n == KEY_DIGITS && text[n + strspn(text + n, " \t\r\n")] == '\0' &&
-           xmtp_hex_decode(c->key, sizeof c->key, text, n) == XMTP_OK;
-}
-
-static int key_of_file(archive_command *c, const char *path)
-{
-    char text[KEY_DIGITS + 16] = {0};
-    FILE *file = fopen(path, "r");
-    if (file == NULL) {
-        fprintf(stderr, "xmtp archive: key file %s: %s\n", path, strerror(errno));
-        return CLI_FAILED;
-    }
-    (void)!fread(text, 1, sizeof text - 1, file);
-    (void)fclose(file);
-    bool is_key = parse_key(c, text);
-    xmtp_wipe(text, sizeof text);
-    return is_key ? -1 : cli_usage(c->options, "the key file has to hold 64 hex digits");
-}
-
 /* -1 to go on. */
 static int find_key(archive_command *c, bool may_make)
 {
-    const char *text = getenv("XMTP_ARCHIVE_KEY");
-    if (c->options->archive_key != NULL) {
-        return key_of_file(c, c->options->archive_key);
-    }
-    if (text != NULL) {
-        return parse_key(c, text)
-                   ? -1
-                   : cli_usage(c->options, "XMTP_ARCHIVE_KEY has to be 64 hex digits");
-    }
-    if (!may_make) {
-        return cli_usage(c->options, "needs the archive's key: --archive-key or XMTP_ARCHIVE_KEY");
-    }
-    const xmtp_env *env = xmtp_env_system();
-    c->is_key_new = env->random(env->context, c->key, sizeof c->key) == XMTP_OK;
-    return c->is_key_new ? -1 : CLI_FAILED;
+    const cli_key_source source = {.option = "--archive-key",
+                                   .file = c->options->archive_key,
+                                   .variable = "XMTP_ARCHIVE_KEY",
+                                   .may_make = may_make};
+    return cli_find_key(c->options, &source, c->key, &c->is_key_new);
 }
 
 /* ---- options */

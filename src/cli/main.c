@@ -22,6 +22,7 @@ static const struct {
     {"devices", cmd_devices, "what the inbox's installations tell each other: history, consent"},
     {"revoke", cmd_revoke, "end installations of an inbox, also of one that is full"},
     {"archive", cmd_archive, "export all messages to an encrypted file, import or show one"},
+    {"move", cmd_move, "take this installation to another machine, as it is"},
     {"doctor", cmd_doctor, "check node, database, identity and conversations of the key"},
 };
 

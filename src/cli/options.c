@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { KEY_FILE_MAX = 256, EXEC_TIMEOUT_S = 60 };
+enum { KEY_FILE_MAX = 2048, EXEC_TIMEOUT_S = 60 };
 
 typedef enum option_kind {
     IS_TEXT,
@@ -20,6 +20,7 @@ typedef enum option_kind {
     IS_LIST,
     IS_SECONDS,
     IS_KEY_FILE,
+    IS_LINE_FILE,
     IS_HELP
 } option_kind;
 
@@ -49,6 +50,8 @@ static const struct option_row {
     {"upload", IS_TEXT, offsetof(cli_options, upload)},
     {"account-key-file", IS_KEY_FILE, offsetof(cli_options, account_key)},
     {"archive-key", IS_TEXT, offsetof(cli_options, archive_key)},
+    {"move-key", IS_TEXT, offsetof(cli_options, move_key)},
+    {"passphrase-file", IS_LINE_FILE, offsetof(cli_options, passphrase)},
     {"elements", IS_TEXT, offsetof(cli_options, elements)},
     {"since", IS_TEXT, offsetof(cli_options, since)},
     {"until", IS_TEXT, offsetof(cli_options, until)},
@@ -90,8 +93,8 @@ int cli_fail(const cli_options *options, const xmtp_error *error, xmtp_status st
     return CLI_FAILED;
 }
 
-/* The first line of the file without blanks at its ends. Its content never appears in a message. */
-static int read_key_file(const cli_options *options, const char *path, char **out)
+/* The first word of the file, or its first line as it is. Its content never appears in a message. */
+static int read_key_file(const cli_options *options, const char *path, bool is_line, char **out)
 {
     char text[KEY_FILE_MAX] = {0};
     FILE *file = fopen(path, "r");
@@ -102,8 +105,8 @@ static int read_key_file(const cli_options *options, const char *path, char **ou
     size_t n = fread(text, 1, sizeof text - 1, file);
     (void)fclose(file);
     text[n] = '\0';
-    char *start = text + strspn(text, " \t\r\n");
-    start[strcspn(start, " \t\r\n")] = '\0';
+    char *start = is_line ? text : text + strspn(text, " \t\r\n");
+    start[strcspn(start, is_line ? "\r\n" : " \t\r\n")] = '\0';
     free(*out);
     *out = strdup(start);
     xmtp_wipe(text, sizeof text);
@@ -167,7 +170,9 @@ static int take_option(cli_options *options, const struct option_row *row)
     case IS_SECONDS:
         return take_seconds(options, optarg, where);
     case IS_KEY_FILE:
-        return read_key_file(options, optarg, where);
+        return read_key_file(options, optarg, false, where);
+    case IS_LINE_FILE:
+        return read_key_file(options, optarg, true, where);
     case IS_HELP:
         break;
     }
@@ -246,6 +251,7 @@ void cli_options_free(cli_options *options)
 {
     free_key(&options->key);
     free_key(&options->account_key);
+    free_key(&options->passphrase);
     if (options->device_sync.http != NULL) {
         options->http.close(options->http.context);
         options->device_sync.http = NULL;

@@ -25,12 +25,15 @@ enum {
 typedef struct xmtp_archive_file {
     const char *path;
     char *temporary; /* its name until then */
+    bool is_new;     /* a file of that name is not replaced: XMTP_E_EXISTS */
     int fd;
     xmtp_error *error;
 } xmtp_archive_file;
 
 xmtp_status xmtp_archive_file_create(xmtp_archive_file *file, const char *path, xmtp_error *error);
 xmtp_archive_sink xmtp_archive_file_sink(xmtp_archive_file *file);
+/* What was written so far is on disk, still under the temporary name. */
+xmtp_status xmtp_archive_file_sync(const xmtp_archive_file *file);
 /* status XMTP_OK: on disk and under its name; otherwise it is taken away. */
 xmtp_status xmtp_archive_file_finish(xmtp_archive_file *file, xmtp_status status);
 

@@ -67,21 +67,36 @@ static xmtp_status sync_folder(const xmtp_archive_file *file)
     return status;
 }
 
-static xmtp_status put_in_place(xmtp_archive_file *file)
+xmtp_status xmtp_archive_file_sync(const xmtp_archive_file *file)
 {
-    if (fsync(file->fd) != 0) {
-        return fail(file, "sync");
+    return fsync(file->fd) == 0 ? XMTP_OK : fail(file, "sync");
+}
+
+/* A link does not replace what has the name; a rename does. */
+static xmtp_status put_name(const xmtp_archive_file *file)
+{
+    if (!file->is_new) {
+        return rename(file->temporary, file->path) == 0 ? XMTP_OK : fail(file, "name");
     }
-    if (rename(file->temporary, file->path) != 0) {
-        return fail(file, "name");
+    if (link(file->temporary, file->path) != 0) {
+        return errno == EEXIST
+                   ? xmtp_fail(file->error, XMTP_E_EXISTS, "%.180s is there already", file->path)
+                   : fail(file, "name");
     }
-    return sync_folder(file);
+    (void)unlink(file->temporary);
+    return XMTP_OK;
 }
 
 xmtp_status xmtp_archive_file_finish(xmtp_archive_file *file, xmtp_status status)
 {
     if (status == XMTP_OK) {
-        status = put_in_place(file);
+        status = xmtp_archive_file_sync(file);
+    }
+    if (status == XMTP_OK) {
+        status = put_name(file);
+    }
+    if (status == XMTP_OK) {
+        status = sync_folder(file);
     } else if (file->fd >= 0) {
         (void)unlink(file->temporary);
     }

@@ -57,7 +57,7 @@ static xmtp_status compress(xmtp_archive_sealer *s, xmtp_bytes bytes, ZSTD_EndDi
         left = ZSTD_compressStream2(s->zstd, &out, &in, end);
         XMTP_ENSURE(!ZSTD_isError(left), XMTP_E_NOMEM);
         XMTP_TRY(give(s, xmtp_bytes_of(s->out, out.pos)));
-    } while (end == ZSTD_e_end ? left > 0 : in.pos < in.size);
+    } while (end == ZSTD_e_continue ? in.pos < in.size : left > 0);
     return XMTP_OK;
 }
 
@@ -72,6 +72,11 @@ xmtp_status xmtp_archive_sealer_put(xmtp_archive_sealer *s, xmtp_bytes element)
     XMTP_TRY(aead->seal(s->key, s->nonce, (xmtp_bytes){0}, element, p + LENGTH_LEN));
     nonce_raise(s->nonce);
     return compress(s, xmtp_writer_bytes(&s->element), ZSTD_e_continue);
+}
+
+xmtp_status xmtp_archive_sealer_flush(xmtp_archive_sealer *s)
+{
+    return compress(s, (xmtp_bytes){0}, ZSTD_e_flush);
 }
 
 xmtp_status xmtp_archive_sealer_finish(xmtp_archive_sealer *s)

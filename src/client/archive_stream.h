@@ -39,6 +39,8 @@ xmtp_status xmtp_archive_sealer_open(xmtp_archive_sealer *s, const xmtp_env *env
                                      const xmtp_archive_sink *sink,
                                      const uint8_t key[XMTP_ARCHIVE_KEY_LEN]);
 xmtp_status xmtp_archive_sealer_put(xmtp_archive_sealer *s, xmtp_bytes element);
+/* All elements so far are with the sink. */
+xmtp_status xmtp_archive_sealer_flush(xmtp_archive_sealer *s);
 /* Ends the zstd stream; everything is with the sink then. */
 xmtp_status xmtp_archive_sealer_finish(xmtp_archive_sealer *s);
 void xmtp_archive_sealer_free(xmtp_archive_sealer *s);

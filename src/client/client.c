@@ -236,7 +236,8 @@ static xmtp_status keep_path(xmtp_client *client, const char *path, xmtp_error *
     return XMTP_OK;
 }
 
-static xmtp_status open_database(xmtp_client *client, const xmtp_client_options *options,
+/* Path (stays NULL in memory) and key. */
+static xmtp_status find_database(xmtp_client *client, const xmtp_client_options *options,
                                  const xmtp_account_hand *hand, xmtp_error *error)
 {
     char path[PATH_LEN_MAX];
@@ -253,10 +254,16 @@ static xmtp_status open_database(xmtp_client *client, const xmtp_client_options 
         file = path;
     }
     XMTP_TRY(make_database_key(client, options, hand, client->database_key, error));
-    if (file != NULL) {
-        XMTP_TRY(keep_path(client, file, error));
-    }
-    return xmtp_database_open(&client->db, &client->env, file, client->database_key, error);
+    return file == NULL ? XMTP_OK : keep_path(client, file, error);
+}
+
+static xmtp_status open_database(xmtp_client *client, const xmtp_client_options *options,
+                                 const xmtp_account_hand *hand, xmtp_error *error)
+{
+    XMTP_TRY(find_database(client, options, hand, error));
+    XMTP_TRY(xmtp_database_open(&client->db, &client->env, client->database_path,
+                                client->database_key, error));
+    return xmtp_fence_pass(client, error);
 }
 
 xmtp_status xmtp_settings_load(xmtp_client *client, xmtp_error *error)
@@ -292,16 +299,20 @@ static xmtp_status take_identity(xmtp_client *client, bool without_registration,
     return is_there ? XMTP_OK : xmtp_inbox_choose(client, &hand->signer.identifier, NULL, error);
 }
 
-static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_options *options,
-                                     const xmtp_account_hand *hand, xmtp_error *error)
+static void name_account(xmtp_client *client, const xmtp_identifier *id)
 {
-    const xmtp_identifier *id = &hand->signer.identifier;
     if (id->kind == XMTP_IDENTIFIER_ETHEREUM) {
         memcpy(client->address, id->value.p, XMTP_ADDRESS_LEN);
         memcpy(client->account, id->value.p, XMTP_ADDRESS_LEN);
     } else {
         xmtp_hex_encode(client->account, id->value);
     }
+}
+
+static xmtp_status open_with_account(xmtp_client *client, const xmtp_client_options *options,
+                                     const xmtp_account_hand *hand, xmtp_error *error)
+{
+    name_account(client, &hand->signer.identifier);
     XMTP_TRY(xmtp_device_sync_configure(client, options->device_sync, error));
     XMTP_TRY(open_transport(client, options, error));
     XMTP_TRY(open_database(client, options, hand, error));
@@ -415,6 +426,22 @@ xmtp_status xmtp_client_open(xmtp_client **out, const xmtp_client_options *optio
                              xmtp_error *error)
 {
     return xmtp_client_open_in(out, options, NULL, error);
+}
+
+xmtp_status xmtp_client_locate(xmtp_client **out, const xmtp_client_options *options,
+                               xmtp_error *error)
+{
+    xmtp_client *client;
+    xmtp_account_hand hand = {0};
+    *out = NULL;
+    XMTP_TRY(client_new(&client, options, error));
+    xmtp_status status = take_account(&hand, client, options, error);
+    if (status == XMTP_OK) {
+        name_account(client, &hand.signer.identifier);
+        status = find_database(client, options, &hand, error);
+    }
+    xmtp_account_hand_wipe(&hand);
+    return opened(out, client, status, error);
 }
 
 /* The logs that it reads are kept in memory, under a key that nobody knows. */

@@ -125,18 +125,20 @@ static char *copy_text(const xmtp_host *host, const char *text)
     return copy == NULL ? NULL : memcpy(copy, text, n);
 }
 
-/* One host at a time: parked clients do not lock their files. */
-static xmtp_status lock_folder(xmtp_host *host, xmtp_error *error)
+xmtp_status xmtp_host_folder_lock(const char *folder, bool may_make, int *fd, xmtp_error *error)
 {
     char name[PATH_MAX];
-    (void)snprintf(name, sizeof(name), "%s/%s", host->folder, lock_name);
-    host->lock_fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (host->lock_fd < 0) {
+    (void)snprintf(name, sizeof(name), "%s/%s", folder, lock_name);
+    *fd = open(name, O_RDWR | O_CLOEXEC | (may_make ? O_CREAT : 0), S_IRUSR | S_IWUSR);
+    if (*fd < 0 && errno == ENOENT && !may_make) {
+        return XMTP_OK;
+    }
+    if (*fd < 0) {
         return xmtp_fail(error, XMTP_E_IO, "%.150s cannot be opened or made (errno %d)", name,
                          errno);
     }
-    if (flock(host->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        return xmtp_fail(error, XMTP_E_LOCKED, "another host has the folder %.150s", host->folder);
+    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        return xmtp_fail(error, XMTP_E_LOCKED, "another host has the folder %.150s", folder);
     }
     return XMTP_OK;
 }
@@ -170,7 +172,7 @@ static xmtp_status open_folder(xmtp_host *host, const xmtp_host_options *options
         }
         return xmtp_fail(error, XMTP_E_NOMEM, "no memory for a host");
     }
-    XMTP_TRY(lock_folder(host, error));
+    XMTP_TRY(xmtp_host_folder_lock(host->folder, true, &host->lock_fd, error));
     delete_ephemeral(host);
     return XMTP_OK;
 }

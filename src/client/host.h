@@ -144,6 +144,11 @@ xmtp_status xmtp_client_open_in(xmtp_client **out, const xmtp_client_options *op
 /* "<account>-<first digits of the hash of the node's url>.db" */
 void xmtp_database_name(const char *account, const char *url, char *out, size_t capacity);
 
+/* One host at a time has a folder, and nobody else opens what lies there: parked clients do not lock their
+ * files. *fd, to be closed by the caller also after a failure when it is not -1, holds the lock; -1: there
+ * is no lock to be taken, and none was to be made. XMTP_E_LOCKED: a host has it. host.c */
+xmtp_status xmtp_host_folder_lock(const char *folder, bool may_make, int *fd, xmtp_error *error);
+
 /* ---- host_seat.c, called by client.c */
 xmtp_status xmtp_seat_take(xmtp_client *client, xmtp_host *host, xmtp_error *error);
 /* Where the client's database is. XMTP_E_LOCKED: this account is open in this host. */

@@ -71,6 +71,9 @@ xmtp_status xmtp_client_take_database(xmtp_client *client, xmtp_error *error)
                                 client->database_key, error));
     xmtp_status status = check_owner(client, error);
     if (status == XMTP_OK) {
+        status = xmtp_fence_pass(client, error);
+    }
+    if (status == XMTP_OK) {
         status = xmtp_settings_load(client, error);
     }
     if (status != XMTP_OK) {

@@ -11,6 +11,7 @@
  *     queue.c          exactly once                    welcome.c        receiving welcomes
  *     device_sync.c    other devices of this inbox     preferences.c    what they tell each other
  *     archive.h        archives, of several files
+ *     move.h           an installation moves, of several files
  *
  * One operation is one transaction. Memory never runs ahead of the database: when something fails
  * between changing an MLS group and committing, the group is dropped from the cache.
@@ -146,6 +147,13 @@ struct xmtp_client {
 
 /* What is read from the database when it is opened, besides who it is. client.c */
 xmtp_status xmtp_settings_load(xmtp_client *client, xmtp_error *error);
+/* A client that is nothing but its account, and its database's path and key: neither that nor the node is
+ * opened. For move.h; close it. client.c */
+xmtp_status xmtp_client_locate(xmtp_client **out, const xmtp_client_options *options,
+                               xmtp_error *error);
+/* Whether this copy of an installation may live (fence.c): nothing of a database is used before that.
+ * One that was moved here claims its place, with the node. XMTP_E_MOVED: another lives. */
+xmtp_status xmtp_fence_pass(xmtp_client *client, xmtp_error *error);
 /* Closes all that stands on the database, and it. release.c */
 void xmtp_database_leave(xmtp_client *client);
 

@@ -68,6 +68,12 @@ extern const xmtp_hash xmtp_hash_sha512;
 /* out receives hash->len bytes. */
 void xmtp_hash_of(const xmtp_hash *hash, xmtp_bytes in, uint8_t *out);
 
+enum { XMTP_PASSWORD_SALT_LEN = 16 };
+
+/* Argon2id of RFC 9106: 3 passes over 64 MiB, one lane. out_len from 16. XMTP_E_NOMEM. */
+xmtp_status xmtp_password_key(xmtp_bytes passphrase, const uint8_t salt[XMTP_PASSWORD_SALT_LEN],
+                              uint8_t *out, size_t out_len);
+
 typedef struct xmtp_hmac {
     const xmtp_hash *hash;
     xmtp_hash_context inner;

@@ -117,12 +117,18 @@ static xmtp_status open_handle(xmtp_database *db, const char *path)
     return XMTP_OK;
 }
 
+void xmtp_database_key_text(char out[XMTP_DATABASE_KEY_TEXT], const uint8_t *key)
+{
+    memcpy(out, "x'", 2);
+    xmtp_hex_encode(out + 2, xmtp_bytes_of(key, XMTP_DATABASE_KEY_LEN));
+    memcpy(out + 2 + 2 * XMTP_DATABASE_KEY_LEN, "'", 2);
+}
+
 static xmtp_status set_key(xmtp_database *db, const uint8_t key[XMTP_DATABASE_KEY_LEN])
 {
-    char text[3 + 2 * XMTP_DATABASE_KEY_LEN + 1] = "x'";
-    xmtp_hex_encode(text + 2, xmtp_bytes_of(key, XMTP_DATABASE_KEY_LEN));
-    text[2 + 2 * XMTP_DATABASE_KEY_LEN] = '\'';
-    int code = sqlite3_key(db->handle, text, 3 + 2 * XMTP_DATABASE_KEY_LEN);
+    char text[XMTP_DATABASE_KEY_TEXT];
+    xmtp_database_key_text(text, key);
+    int code = sqlite3_key(db->handle, text, XMTP_DATABASE_KEY_TEXT - 1);
     xmtp_wipe(text, sizeof(text));
     return code == SQLITE_OK ? XMTP_OK : xmtp_database_fail(db, code, "database key");
 }

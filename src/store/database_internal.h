@@ -30,6 +30,10 @@ struct xmtp_database {
     void *context;
 };
 
+/* A raw key as SQLCipher takes it: x'...', and a zero byte. */
+enum { XMTP_DATABASE_KEY_TEXT = 3 + 2 * XMTP_DATABASE_KEY_LEN + 1 };
+void xmtp_database_key_text(char out[XMTP_DATABASE_KEY_TEXT], const uint8_t *key);
+
 /* Opens a parked database again. */
 XMTP_MUST_CHECK xmtp_status xmtp_database_wake(xmtp_database *db);
 
