@@ -126,6 +126,29 @@ static void assert_fails(fixture *f, const char *path, xmtp_bytes request, xmtp_
     xmtp_rpc_client_call_free(call);
 }
 
+/* What requests say of themselves: a field of HPACK's static table each, ":method: POST" before. */
+static bool says_scheme(bool is_tls, const char *fields)
+{
+    uint8_t out[4096];
+    xmtp_rpc_client_conn *client;
+    xmtp_rpc_client_call *call;
+    const xmtp_rpc_client_options options = {.authority = "a:1", .is_tls = is_tls};
+    assert_int_equal(xmtp_rpc_client_conn_new(&client, system_alloc(), &options), XMTP_OK);
+    assert_int_equal(xmtp_rpc_client_call_start(&call, client, "/a/B", (xmtp_bytes){0}), XMTP_OK);
+    size_t n = xmtp_rpc_client_conn_send(client, out, sizeof out);
+    bool is_said = memmem(out, n, fields, 2) != NULL;
+    xmtp_rpc_client_call_free(call);
+    xmtp_rpc_client_conn_free(client);
+    return is_said;
+}
+
+static void requests_name_the_scheme_that_carries_them(void **state)
+{
+    (void)state;
+    assert_true(says_scheme(false, "\x83\x86"));
+    assert_true(says_scheme(true, "\x83\x87"));
+}
+
 static const xmtp_bytes hello = {.p = (const uint8_t *)"hello", .n = 5};
 
 static void unary_calls_are_answered(void **state)
@@ -587,6 +610,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unary_calls_are_answered),
+        cmocka_unit_test(requests_name_the_scheme_that_carries_them),
         cmocka_unit_test(a_connection_fed_byte_by_byte_works_the_same),
         cmocka_unit_test(errors_carry_status_text_and_code),
         cmocka_unit_test(a_hundred_calls_at_once_are_all_answered),

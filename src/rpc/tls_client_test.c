@@ -28,6 +28,8 @@ static int set_up(void **state)
     (void)state;
     (void)snprintf(world.dir, sizeof world.dir, "/tmp/xmtp-tls-client-XXXXXX");
     assert_non_null(mkdtemp(world.dir));
+    (void)unsetenv("SSL_CERT_FILE"); /* of who runs the test */
+    (void)unsetenv("SSL_CERT_DIR");
     (void)snprintf(world.trusted, sizeof world.trusted, "%s/trusted.pem", world.dir);
     (void)snprintf(world.certificate, sizeof world.certificate, "%s/c.pem", world.dir);
     (void)snprintf(world.key, sizeof world.key, "%s/k.pem", world.dir);
@@ -537,6 +539,32 @@ static void without_a_file_the_systems_authorities_count(void **state)
     SSL_CTX_free(server);
 }
 
+static void a_folder_of_hashed_authorities_counts_for_those_that_are_in_it(void **state)
+{
+    (void)state;
+    char link[2 * PATH_LEN];
+    SSL_CTX *server = server_of(&world.authority, &good);
+    assert_int_equal(setenv("SSL_CERT_DIR", world.dir, 1), 0);
+    for (int i = 0; i < 2; i++) {
+        const test_authority *in_it = i == 0 ? &world.authority : &world.stranger;
+        xmtp_tls_client *client;
+        (void)snprintf(link, sizeof link, "%s/%08lx.0", world.dir,
+                       X509_subject_name_hash(in_it->certificate));
+        test_pem_write(link, in_it->certificate, NULL);
+        assert_int_equal(
+            xmtp_tls_client_open(&client, &xmtp_env_system()->alloc, NULL, "a.example", NULL),
+            XMTP_OK);
+        pair p = meet(client, server);
+        pump(&p, FLIGHT_MAX);
+        assert_int_equal(p.status, i == 0 ? XMTP_E_RETRY : XMTP_E_UNTRUSTED);
+        part(&p);
+        xmtp_tls_client_close(client);
+        (void)unlink(link);
+    }
+    assert_int_equal(unsetenv("SSL_CERT_DIR"), 0);
+    SSL_CTX_free(server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -558,6 +586,7 @@ int main(void)
         cmocka_unit_test(an_orderly_end_is_told),
         cmocka_unit_test(a_file_of_authorities_that_is_none_is_refused_by_name),
         cmocka_unit_test(without_a_file_the_systems_authorities_count),
+        cmocka_unit_test(a_folder_of_hashed_authorities_counts_for_those_that_are_in_it),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
