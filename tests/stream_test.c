@@ -329,6 +329,29 @@ static void what_came_before_the_stream_of_a_welcome_without_a_cursor_is_not_mis
     person_close(&b);
 }
 
+static xmtp_status bring_something_always(void *context, xmtp_stream *stream, xmtp_bytes *message,
+                                          xmtp_error *error)
+{
+    (void)context;
+    (void)stream;
+    (void)error;
+    *message = (xmtp_bytes){0};
+    return XMTP_OK;
+}
+
+/* Neither a node nor members who write faster than we read can keep a poll from coming back. */
+static void a_stream_that_never_rests_does_not_hold_a_poll(void **state)
+{
+    (void)state;
+    person a;
+    person_open(&a, &net);
+    poll_all(&a);
+    a.wire.outer.next = bring_something_always;
+    assert_ok(&a, xmtp_client_poll(a.client, 0, &a.error));
+    a.wire.outer.next = wire_next;
+    person_close(&a);
+}
+
 int main(void)
 {
 #define ON_NETWORK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -338,6 +361,7 @@ int main(void)
         ON_NETWORK(a_cut_wire_is_mended_and_nothing_is_lost),
         ON_NETWORK(a_first_welcome_between_sync_and_stream_is_not_missed),
         ON_NETWORK(what_came_before_the_stream_of_a_welcome_without_a_cursor_is_not_missed),
+        ON_NETWORK(a_stream_that_never_rests_does_not_hold_a_poll),
         ON_NETWORK(wake_ends_a_poll),
         ON_NETWORK(the_queue_offers_each_message_once_and_in_order),
         ON_NETWORK(answers_go_with_the_acknowledgement),

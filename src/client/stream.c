@@ -14,7 +14,7 @@
 
 #include "client/device_sync.h"
 
-enum { ITEMS_PER_TURN = 100 };
+enum { ITEMS_PER_TURN = 100, TURNS_PER_LOOK = 10 };
 
 static const uint64_t BACK_OFF_MIN_NS = XMTP_SECOND_NS;
 static const uint64_t BACK_OFF_MAX_NS = 30 * XMTP_SECOND_NS;
@@ -222,22 +222,24 @@ static xmtp_status decode_item(turn *t, xmtp_bytes bytes)
     return status == XMTP_E_MALFORMED ? XMTP_OK : status;
 }
 
-static void collect(turn *t)
+/* True: there may be more at once. */
+static bool collect(turn *t)
 {
     const xmtp_transport *transport = t->client->transport;
     xmtp_bytes bytes;
-    while (t->count < ITEMS_PER_TURN) {
+    for (size_t i = 0; i < ITEMS_PER_TURN; i++) {
         xmtp_status status =
             transport->next(transport->context, t->client->stream.groups, &bytes, NULL);
         if (status != XMTP_OK) {
             t->has_ended = status != XMTP_E_RETRY;
-            return;
+            return false;
         }
         if (decode_item(t, bytes) != XMTP_OK) {
             t->has_ended = true; /* not applied, so a new subscription brings it again */
-            return;
+            return false;
         }
     }
+    return true;
 }
 
 xmtp_status xmtp_stream_apply(xmtp_client *client, int64_t ref,
@@ -288,7 +290,7 @@ static xmtp_status drain_groups(xmtp_client *client, bool *has_news, bool *has_m
     turn t = {.client = client};
     xmtp_status first = XMTP_OK;
     xmtp_scratch(client, &t.arena);
-    collect(&t);
+    *has_more = collect(&t);
     for (size_t i = 0; i < t.count; i++) {
         if (t.items[i] != NULL) {
             xmtp_status status = apply_conversation(&t, i, first == XMTP_OK ? error : NULL);
@@ -297,7 +299,6 @@ static xmtp_status drain_groups(xmtp_client *client, bool *has_news, bool *has_m
     }
     xmtp_arena_reset(&t.arena);
     xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
-    *has_more = t.count == ITEMS_PER_TURN;
     *has_ended = t.has_ended;
     *has_news = *has_news || t.has_news;
     return first;
@@ -310,7 +311,7 @@ static xmtp_status drain_welcomes(xmtp_client *client, bool *has_news, bool *has
 {
     const xmtp_transport *t = client->transport;
     xmtp_bytes bytes;
-    for (;;) {
+    for (size_t i = 0; i < ITEMS_PER_TURN; i++) {
         xmtp_status status = t->next(t->context, client->stream.welcomes, &bytes, NULL);
         if (status != XMTP_OK) {
             *has_ended = status != XMTP_E_RETRY;
@@ -330,6 +331,7 @@ static xmtp_status drain_welcomes(xmtp_client *client, bool *has_news, bool *has
         xmtp_arena_reset(&arena);
         XMTP_TRY(status);
     }
+    return XMTP_OK;
 }
 
 /* ---- chores: what nobody tells us about */
@@ -373,7 +375,7 @@ static xmtp_status chores(xmtp_client *client, xmtp_error *error)
 
 /* ---- poll */
 
-/* One look at everything, without waiting. After a failure that belongs to one item the streams are
+/* One look at everything, without waiting, however much comes. After a failure that belongs to one item the streams are
  * opened again: they replay from the cursors, so the item comes back. */
 static xmtp_status look(xmtp_client *client, bool *has_news, xmtp_error *error)
 {
@@ -381,7 +383,7 @@ static xmtp_status look(xmtp_client *client, bool *has_news, xmtp_error *error)
     bool welcomes_ended = false;
     bool groups_ended = false;
     xmtp_status status = drain_welcomes(client, has_news, &welcomes_ended, error);
-    while (status == XMTP_OK && has_more) {
+    for (int turns = 0; status == XMTP_OK && has_more && turns < TURNS_PER_LOOK; turns++) {
         if (client->stream.is_stale) {
             status = subscribe_groups(client, has_news, error);
         }
