@@ -286,6 +286,16 @@ static void only_what_is_asked_for_is_exported(void **state)
     scene_close(&s);
 }
 
+static void assert_no_part_is_left(void)
+{
+    DIR *folder = opendir(net.folder);
+    assert_non_null(folder);
+    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        assert_null(strstr(entry->d_name, ".part"));
+    }
+    (void)closedir(folder);
+}
+
 static void an_export_that_ends_early_leaves_the_file_that_was_there(void **state)
 {
     (void)state;
@@ -302,12 +312,21 @@ static void an_export_that_ends_early_leaves_the_file_that_was_there(void **stat
             XMTP_E_CANCELLED);
         assert_ok(p, xmtp_archive_metadata_read(s.path, key, &metadata, &p->error));
     }
-    DIR *folder = opendir(net.folder);
-    assert_non_null(folder);
-    for (struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        assert_null(strstr(entry->d_name, ".part"));
-    }
-    (void)closedir(folder);
+    assert_no_part_is_left();
+    scene_close(&s);
+}
+
+static void an_export_to_the_name_of_a_folder_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    scene s;
+    scene_open(&s);
+    person *p = &s.p[0];
+    assert_int_equal(mkdir(s.path, 0700), 0);
+    assert_int_equal(
+        xmtp_client_archive_export(p->client, s.path, key, NULL, NULL, NULL, &p->error), XMTP_E_IO);
+    assert_no_part_is_left();
+    assert_int_equal(rmdir(s.path), 0);
     scene_close(&s);
 }
 
@@ -719,6 +738,7 @@ int main(void)
         TEST(a_welcome_makes_a_restored_group_an_ordinary_one_that_keeps_its_messages),
         TEST(a_restored_dm_is_made_anew_and_shown_as_one),
         TEST(only_what_is_asked_for_is_exported),
+        TEST(an_export_to_the_name_of_a_folder_leaves_nothing_behind),
         TEST(an_export_that_ends_early_leaves_the_file_that_was_there),
         TEST(messages_that_disappear_are_left_out_or_get_their_time_again),
         TEST(what_was_restored_can_be_archived_again),
