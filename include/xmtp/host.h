@@ -72,8 +72,9 @@ typedef struct xmtp_host_options {
     /* Without calls and news for so long a client is parked; 0: 10 s, UINT64_MAX: never. */
     uint64_t park_after_ns;
     /* Conversations or inboxes of one stream, above which there is another; 0: 10,000, which any node
-     * of the network takes. Lowered by itself when the node says that it is too much. A host has at
-     * most 45 streams of each kind; what does not fit is told by polls with XMTP_E_LIMIT. */
+     * of the network takes. Halved by itself when the node says that it is too much, and doubled again
+     * each minute. A host has at most 45 streams of each kind; what does not fit is told by polls with
+     * XMTP_E_LIMIT. */
     size_t topics_max;
 } xmtp_host_options;
 

@@ -1,7 +1,6 @@
 /* round.h - work on one conversation: publish what is queued, read what came, send welcomes.
  *
- *     intents --build--> payload stored --send--> node --query--> read back: applied, intent
- * resolved
+ *     intents --build--> payload stored --send--> node --query--> read back: applied, resolved
  *                                                       \-> foreign messages, in the same order
  *
  * A work object lives during one operation. Its row is the database's; after every committed

@@ -1,10 +1,10 @@
 /* state.h - what an open client is, and what its files share.
  *
- *     client.c         open, close, options            sync.c           welcomes and all
- * conversations registration.c   this installation's life        round.c          publish, receive,
- * post-commit identity_sync.c  other inboxes' logs             publish.c        intents -> payloads
- * -> node call.c           one unary call, with retries    receive.c        pages of messages, in
- * order group_cache.c    loaded MLS groups               commit_apply.c   commits, own and foreign
+ *     client.c         open, close, options            sync.c           all conversations
+ *     registration.c   this installation's life        round.c          publish and receive, rounds
+ *     identity_sync.c  other inboxes' logs             publish.c        intents -> payloads -> node
+ *     call.c           one unary call, with retries    receive.c        messages, in their order
+ *     group_cache.c    loaded MLS groups               commit_apply.c   commits, own and foreign
  *     stream.c         poll                            post_commit.c    sending welcomes
  *     enter.c          what a public call needs        telemetry.c      log and statistics
  *     release.c        letting go of the database

@@ -2,8 +2,7 @@
  * go the same way as what a sync fetches.
  *
  *     closed --sync, subscribe from the cursors--> open --item--> receive_batch / welcome_process
- *       ^                                           |  \--new conversation--> subscribe again, drop
- * old
+ *       ^                                           |  \--new conversation--> subscribe again
  *       +------back-off 1 s to 30 s <----lost-------+
  *
  * A subscription replays everything behind the cursors before it goes live, so nothing is missed in
