@@ -59,9 +59,3 @@ xmtp_status xmtp_database_rekey(xmtp_database *db, const uint8_t key[XMTP_DATABA
     memcpy(db->key, key, sizeof(db->key));
     return XMTP_OK;
 }
-
-xmtp_status xmtp_database_durable(xmtp_database *db, bool is_durable)
-{
-    return xmtp_database_exec(db, is_durable ? "PRAGMA synchronous = FULL"
-                                             : "PRAGMA synchronous = NORMAL");
-}

@@ -23,7 +23,4 @@ const uint8_t *xmtp_database_key(const xmtp_database *db);
 XMTP_MUST_CHECK xmtp_status xmtp_database_rekey(xmtp_database *db,
                                                 const uint8_t key[XMTP_DATABASE_KEY_LEN]);
 
-/* true: a commit is on disk when it returns, not only safe from the end of the process. */
-XMTP_MUST_CHECK xmtp_status xmtp_database_durable(xmtp_database *db, bool is_durable);
-
 #endif
