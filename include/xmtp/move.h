@@ -16,6 +16,9 @@
  * see through a node that hides a claim from one holder; keep out whoever has both the file and its secret
  * (who wins the claim is this installation: revoke it then).
  *
+ * A call whose process is killed may leave a file NAME.part-XXXXXX beside the one it was to make: delete it.
+ * Beside a database that may be a copy that no fence holds yet, under the key that the database had before.
+ *
  * No client may be open on the database. options are those of xmtp_client_open: they say which database
  * (database_path, or where the account's is), whose it is and under which key; importing writes the
  * database to where an opening with the same options looks for it, under that key. Only opening needs the
