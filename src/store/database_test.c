@@ -299,7 +299,7 @@ static void layout_of(xmtp_database *db, char **out)
             " ORDER BY type, name)");
     assert_int_equal(xmtp_query_one(&q), XMTP_OK);
     xmtp_bytes text = xmtp_query_view(&q, 0);
-    *out = strndup((const char *)text.p, text.n);
+    *out = strndup(text.n == 0 ? "" : (const char *)text.p, text.n);
     assert_non_null(*out);
     xmtp_query_end(&q);
 }
