@@ -258,6 +258,17 @@ static xmtp_status write_row(xmtp_node_call *call, const xmtp_node_place *place,
     return status == XMTP_E_NOT_FOUND ? XMTP_OK : status; /* dropped since the page was read */
 }
 
+/* A record is longer than its row. */
+static void reserve_rows(const xmtp_node_call *call, const xmtp_node_place *places, size_t count,
+                         xmtp_writer *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count && n + places[i].len <= call->services->limits.reply_len; i++) {
+        n += places[i].len;
+    }
+    xmtp_writer_reserve(out, n);
+}
+
 xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *asked,
                                 uint32_t row_field, uint32_t paging_field, xmtp_writer *out)
 {
@@ -275,6 +286,7 @@ xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *ask
     }
     XMTP_TRY(xmtp_node_archive_page(call->services->archive, query->kind, query->topic, &page,
                                     places, &count));
+    reserve_rows(call, places, count, out);
     /* Whole rows as long as they fit, at least one: a longer answer could never be decoded by the
      * client, and one without rows would never let it get on. */
     while (used < count &&
