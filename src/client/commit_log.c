@@ -11,6 +11,7 @@
 #include "client/commit_log.h"
 
 #include "crypto/crypto.h"
+#include "proto/paging.h"
 #include "store/commit_log_store.h"
 
 enum {
@@ -327,13 +328,7 @@ static xmtp_status ask(xmtp_client *client, const xmtp_group_row *rows, size_t c
         xmtp_commit_log_row log;
         XMTP_TRY(
             xmtp_stored(client, xmtp_commit_log_read(client->db, rows[i].ref, arena, &log), error));
-        pb__paging_info__init(&q.paging[i]);
-        q.paging[i].has_direction = 1;
-        q.paging[i].direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
-        q.paging[i].has_limit = 1;
-        q.paging[i].limit = ENTRIES_PER_QUERY;
-        q.paging[i].has_id_cursor = log.downloaded != 0;
-        q.paging[i].id_cursor = log.downloaded;
+        xmtp_paging_after(&q.paging[i], log.downloaded, ENTRIES_PER_QUERY);
         pb__query_commit_log_request__init(&q.items[i]);
         q.items[i].has_group_id = 1;
         q.items[i].group_id = xmtp_proto_data(rows[i].group_id);

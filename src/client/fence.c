@@ -14,6 +14,7 @@
  */
 #include "client/move.h"
 #include "identity/association.h"
+#include "proto/paging.h"
 
 #include <time.h>
 
@@ -192,15 +193,10 @@ static xmtp_status query(xmtp_client *client, const xmtp_fence *fence, uint64_t 
 {
     uint8_t topic[MAC_LEN];
     void *answer;
-    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
+    Pb__PagingInfo paging;
     Pb__QueryGroupMessagesRequest request = PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
     topic_of(fence, topic);
-    paging.has_direction = 1;
-    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
-    paging.has_limit = 1;
-    paging.limit = XMTP_PAGE_MAX;
-    paging.has_id_cursor = cursor != 0;
-    paging.id_cursor = cursor;
+    xmtp_paging_after(&paging, cursor, XMTP_PAGE_MAX);
     request.has_group_id = 1;
     request.group_id = xmtp_proto_data(xmtp_bytes_of(topic, TOPIC_LEN));
     request.paging_info = &paging;

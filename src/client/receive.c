@@ -14,6 +14,7 @@
 #include "client/content.h"
 #include "client/device_sync.h"
 #include "crypto/crypto.h"
+#include "proto/paging.h"
 
 /* ---- the open transaction */
 
@@ -440,13 +441,7 @@ xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *con
 
 Pb__QueryGroupMessagesRequest *xmtp_group_query(const group_work *work, group_query *out)
 {
-    out->paging = (Pb__PagingInfo)PB__PAGING_INFO__INIT;
-    out->paging.has_direction = 1;
-    out->paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
-    out->paging.has_limit = 1;
-    out->paging.limit = XMTP_PAGE_MAX;
-    out->paging.has_id_cursor = work->row.cursor != 0;
-    out->paging.id_cursor = work->row.cursor;
+    xmtp_paging_after(&out->paging, work->row.cursor, XMTP_PAGE_MAX);
     out->request = (Pb__QueryGroupMessagesRequest)PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
     out->request.has_group_id = 1;
     out->request.group_id = xmtp_proto_data(work->row.group_id);

@@ -2,6 +2,7 @@
  */
 #include "client/commit_log.h"
 #include "client/device_sync.h"
+#include "proto/paging.h"
 
 enum { NEWEST_PER_CALL = 1000 };
 
@@ -12,13 +13,8 @@ static const uint64_t REFRESH_ON_SYNC_NS = UINT64_C(1800) * XMTP_SECOND_NS;
 static xmtp_status query_welcomes(xmtp_client *client, uint64_t cursor, xmtp_arena *arena,
                                   const Pb__QueryWelcomeMessagesResponse **out, xmtp_error *error)
 {
-    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
-    paging.has_direction = 1;
-    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
-    paging.has_limit = 1;
-    paging.limit = XMTP_PAGE_MAX;
-    paging.has_id_cursor = cursor != 0;
-    paging.id_cursor = cursor;
+    Pb__PagingInfo paging;
+    xmtp_paging_after(&paging, cursor, XMTP_PAGE_MAX);
     Pb__QueryWelcomeMessagesRequest request = PB__QUERY_WELCOME_MESSAGES_REQUEST__INIT;
     request.has_installation_key = 1;
     request.installation_key =

@@ -14,6 +14,7 @@
 #include "client/group_create.h"
 #include "client/round.h"
 #include "identity/association.h"
+#include "proto/paging.h"
 #include "store/archive_store.h"
 #include "store/consent_store.h"
 
@@ -100,11 +101,8 @@ static xmtp_status open_whole(joining *j, const Pb__WelcomeMessage__V1 *v1, xmtp
 static xmtp_status query_body(joining *j, const xmtp_welcome_pointer *pointer,
                               const Pb__WelcomeMessage__V1 **out, xmtp_error *error)
 {
-    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
-    paging.has_direction = 1;
-    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
-    paging.has_limit = 1;
-    paging.limit = XMTP_PAGE_MAX;
+    Pb__PagingInfo paging;
+    xmtp_paging_after(&paging, 0, XMTP_PAGE_MAX);
     Pb__QueryWelcomeMessagesRequest request = PB__QUERY_WELCOME_MESSAGES_REQUEST__INIT;
     request.has_installation_key = 1;
     request.installation_key =

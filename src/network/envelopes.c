@@ -3,7 +3,7 @@
 #include "base/status.h"
 #include "network/network_internal.h"
 #include "proto/message.h"
-#include "proto/mls_api.pb-c.h"
+#include "proto/paging.h"
 
 static const char query_path[] = "/xmtp.mls.api.v1.MlsApi/QueryGroupMessages";
 
@@ -24,17 +24,12 @@ static xmtp_status query_page(xmtp_network *net, const xmtp_conversation_id *id,
                               xmtp_arena *arena, Pb__QueryGroupMessagesResponse **page,
                               xmtp_error *error)
 {
-    Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
+    Pb__PagingInfo paging;
     Pb__QueryGroupMessagesRequest query = PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
     xmtp_writer request;
     xmtp_writer answer;
     void *decoded = NULL;
-    paging.has_direction = 1;
-    paging.direction = PB__SORT_DIRECTION__SORT_DIRECTION_ASCENDING;
-    paging.has_limit = 1;
-    paging.limit = PAGE_MAX;
-    paging.has_id_cursor = cursor != 0;
-    paging.id_cursor = cursor;
+    xmtp_paging_after(&paging, cursor, PAGE_MAX);
     query.has_group_id = 1;
     query.group_id = xmtp_proto_data(xmtp_bytes_of(id->p, id->n));
     query.paging_info = &paging;
