@@ -1,9 +1,8 @@
 /* archive.c - fuzz target: archives. The input is taken twice: as the bytes of an archive, and as elements
  * (u16 length, bytes) that a client imports, sealed as its owner would have. */
-#include "base/bytes.h"
-#include "base/status.h"
 #include "client/archive_stream.h"
 #include "rpc/transport.h"
+#include "sealed_file.h"
 
 #include <stdlib.h>
 #include <xmtp/client.h>
@@ -11,29 +10,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { SEALED_MAX = 1 << 20, RUNS_PER_CLIENT = 500 };
+enum { RUNS_PER_CLIENT = 500 };
 
 static const uint8_t key[XMTP_ARCHIVE_KEY_LEN];
-static uint8_t sealed[SEALED_MAX];
-static size_t sealed_n;
-
-static xmtp_status read_view(void *context, uint8_t *out, size_t capacity, size_t *n)
-{
-    xmtp_bytes *left = context;
-    *n = left->n < capacity ? left->n : capacity;
-    xmtp_copy(out, left->p, *n);
-    *left = xmtp_bytes_of(left->p + *n, left->n - *n);
-    return XMTP_OK;
-}
-
-static xmtp_status keep(void *context, xmtp_bytes bytes)
-{
-    (void)context;
-    XMTP_ENSURE(bytes.n <= sizeof(sealed) - sealed_n, XMTP_E_LIMIT);
-    xmtp_copy(sealed + sealed_n, bytes.p, bytes.n);
-    sealed_n += bytes.n;
-    return XMTP_OK;
-}
 
 static void as_archive(xmtp_bytes bytes)
 {

@@ -1,37 +1,14 @@
 /* move.c - fuzz target: the file of a move. The input is taken twice: as a whole file, and as elements
  * (u16 length, bytes) behind a head and facts that are right. */
 #include "client/move.h"
-#include "base/bytes.h"
-#include "base/status.h"
+#include "sealed_file.h"
 
 #include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { SEALED_MAX = 1 << 20 };
-
 static const uint8_t key[XMTP_MOVE_KEY_LEN];
 static const xmtp_move_secret secret = {.key = key};
-static uint8_t sealed[SEALED_MAX];
-static size_t sealed_n;
-
-static xmtp_status read_view(void *context, uint8_t *out, size_t capacity, size_t *n)
-{
-    xmtp_bytes *left = context;
-    *n = left->n < capacity ? left->n : capacity;
-    xmtp_copy(out, left->p, *n);
-    *left = xmtp_bytes_of(left->p + *n, left->n - *n);
-    return XMTP_OK;
-}
-
-static xmtp_status keep(void *context, xmtp_bytes bytes)
-{
-    (void)context;
-    XMTP_ENSURE(bytes.n <= sizeof(sealed) - sealed_n, XMTP_E_LIMIT);
-    xmtp_copy(sealed + sealed_n, bytes.p, bytes.n);
-    sealed_n += bytes.n;
-    return XMTP_OK;
-}
 
 static xmtp_status drop(void *context, xmtp_bytes bytes)
 {

@@ -21,14 +21,7 @@ static void scene_open(scene *s)
 {
     memset(s, 0, sizeof(*s));
     people_open(s->p, 2, &net);
-    assert_ok(&s->p[0], xmtp_client_dm(s->p[0].client, xmtp_client_inbox_id(s->p[1].client), &s->dm,
-                                       &s->p[0].error));
-    send_text(&s->p[0], &s->dm, "one");
-    sync_all(&s->p[1]);
-    send_text(&s->p[1], &s->dm, "two");
-    sync_all(&s->p[0]);
-    group_of(s->p, 2, &s->group);
-    send_text(&s->p[0], &s->group, "three");
+    people_talk(s->p, &s->dm, &s->group);
     (void)snprintf(s->path, sizeof(s->path), "%s/archive", net.folder);
 }
 

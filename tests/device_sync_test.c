@@ -353,24 +353,34 @@ static void poll_tells_and_hears(void **state)
 
 /* ---- installations that come and go */
 
+static void people_with_dm(person p[2], xmtp_conversation_id *dm)
+{
+    people_open(p, 2, &net);
+    assert_ok(&p[0],
+              xmtp_client_dm(p[0].client, xmtp_client_inbox_id(p[1].client), dm, &p[0].error));
+    sync_all(&p[0]);
+}
+
+static void assert_is_in(person *newcomer, person *other, const xmtp_conversation_id *dm)
+{
+    sync_all(newcomer);
+    send_text(other, dm, "after");
+    sync_all(newcomer);
+    assert_texts(newcomer, dm, "after|");
+}
+
 static void a_newcomer_is_in_the_conversations_after_one_sync_of_another_device(void **state)
 {
     (void)state;
     person p[2];
     person b;
     xmtp_conversation_id dm;
-    people_open(p, 2, &net);
-    assert_ok(&p[0],
-              xmtp_client_dm(p[0].client, xmtp_client_inbox_id(p[1].client), &dm, &p[0].error));
+    people_with_dm(p, &dm);
     send_text(&p[0], &dm, "before");
-    sync_all(&p[0]);
     person_open_device(&b, &p[0]);
     sync_all(&b);
     sync_all(&p[0]); /* hears of the newcomer and takes it in */
-    sync_all(&b);
-    send_text(&p[0], &dm, "after");
-    sync_all(&b);
-    assert_texts(&b, &dm, "after|");
+    assert_is_in(&b, &p[0], &dm);
     person_close(&b);
     people_close(p, 2);
 }
@@ -382,18 +392,12 @@ static void a_newcomer_that_makes_no_sync_group_is_taken_in_as_well(void **state
     person p[2];
     person b;
     xmtp_conversation_id dm;
-    people_open(p, 2, &net);
-    assert_ok(&p[0],
-              xmtp_client_dm(p[0].client, xmtp_client_inbox_id(p[1].client), &dm, &p[0].error));
-    sync_all(&p[0]);
+    people_with_dm(p, &dm);
     person_open_device(&b, &p[0]);
     set_inbox(&p[0], somebody, XMTP_CONSENT_DENIED);
     sync_all(&p[0]); /* tells of the decision, and finds the newcomer on the way */
     sync_all(&p[0]);
-    sync_all(&b);
-    send_text(&p[0], &dm, "after");
-    sync_all(&b);
-    assert_texts(&b, &dm, "after|");
+    assert_is_in(&b, &p[0], &dm);
     settle(&p[0], &b);
     assert_same_root(&p[0], &b);
     person_close(&b);
@@ -416,20 +420,14 @@ static void a_newcomer_is_not_forgotten_when_the_node_has_had_enough(void **stat
     person p[2];
     person b;
     xmtp_conversation_id dm;
-    people_open(p, 2, &net);
-    assert_ok(&p[0],
-              xmtp_client_dm(p[0].client, xmtp_client_inbox_id(p[1].client), &dm, &p[0].error));
-    sync_all(&p[0]);
+    people_with_dm(p, &dm);
     person_open_device(&b, &p[0]);
     sync_all(&b);
     p[0].wire.outer.unary = unary_without_key_packages;
     assert_int_equal(xmtp_client_sync(p[0].client, &p[0].error), XMTP_E_RPC_EXHAUSTED);
     p[0].wire.outer.unary = wire_unary;
     sync_all(&p[0]);
-    sync_all(&b);
-    send_text(&p[0], &dm, "after");
-    sync_all(&b);
-    assert_texts(&b, &dm, "after|");
+    assert_is_in(&b, &p[0], &dm);
     person_close(&b);
     people_close(p, 2);
 }

@@ -355,6 +355,20 @@ static inline void group_of(person *people, size_t count, xmtp_conversation_id *
     }
 }
 
+/* "one" and "two" in a DM of the first two people, "three" in a group of theirs. */
+static inline void people_talk(person *people, xmtp_conversation_id *dm,
+                               xmtp_conversation_id *group)
+{
+    assert_ok(&people[0], xmtp_client_dm(people[0].client, xmtp_client_inbox_id(people[1].client),
+                                         dm, &people[0].error));
+    send_text(&people[0], dm, "one");
+    sync_all(&people[1]);
+    send_text(&people[1], dm, "two");
+    sync_all(&people[0]);
+    group_of(people, 2, group);
+    send_text(&people[0], group, "three");
+}
+
 static inline void people_open(person *people, size_t count, network *net)
 {
     for (size_t i = 0; i < count; i++) {
