@@ -260,6 +260,37 @@ static void a_strangers_certificate_is_told_by_every_poll_and_nothing_is_lost(vo
     xmtp_client_close(b);
 }
 
+static uint32_t member_count(xmtp_client *client, const xmtp_conversation_id *group)
+{
+    xmtp_error error = {0};
+    xmtp_conversation c;
+    assert_int_equal(xmtp_client_conversation(client, group, &c, &error), XMTP_OK);
+    return c.member_count;
+}
+
+/* A change that was asked for is kept, however often the node is not trusted meanwhile. */
+static void who_is_to_be_removed_is_removed_once_the_node_is_trusted(void **state)
+{
+    (void)state;
+    xmtp_error error = {0};
+    xmtp_conversation_id group;
+    xmtp_client *a = client_at(world.url);
+    xmtp_client *b = client_at(world.url);
+    const char *members[] = {xmtp_client_inbox_id(b)};
+    assert_int_equal(xmtp_client_group_create(a, "both", members, 1, &group, &error), XMTP_OK);
+    restart_node(&world.stranger);
+    assert_int_equal(xmtp_client_group_remove(a, &group, members, 1, &error), XMTP_E_UNTRUSTED);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(xmtp_client_sync(a, &error), XMTP_E_UNTRUSTED);
+    }
+    assert_int_equal(member_count(a, &group), 2);
+    restart_node(&world.authority);
+    assert_int_equal(xmtp_client_sync(a, &error), XMTP_OK);
+    assert_int_equal(member_count(a, &group), 1);
+    xmtp_client_close(a);
+    xmtp_client_close(b);
+}
+
 static void who_does_not_know_the_authority_registers_nothing(void **state)
 {
     (void)state;
@@ -418,6 +449,7 @@ int main(void)
         FACT(clients_create_send_sync_and_stream_over_tls),
         FACT(a_new_certificate_of_the_same_authority_is_taken),
         FACT(a_strangers_certificate_is_told_by_every_poll_and_nothing_is_lost),
+        FACT(who_is_to_be_removed_is_removed_once_the_node_is_trusted),
         FACT(who_does_not_know_the_authority_registers_nothing),
         FACT(clear_text_and_tls_do_not_take_each_other),
         FACT(a_connection_and_a_host_trust_whom_they_are_told_to),

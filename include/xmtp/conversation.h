@@ -151,7 +151,8 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_create_with(
  *
  * Each of these is one commit (two for disappearing messages), judged by the group's policies before
  * it is sent: XMTP_E_PERMISSION, and nothing has happened. Lost races are run again. XMTP_E_NETWORK:
- * kept, and carried out by the next sync. */
+ * kept, and carried out by the next sync; but who is added, or given by address, is looked up first,
+ * and when the node is away then, nothing is kept. */
 
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_group_add(xmtp_client *client,
                                                            const xmtp_conversation_id *group,
