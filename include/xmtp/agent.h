@@ -125,7 +125,6 @@ XMTP_API xmtp_client *xmtp_agent_client(xmtp_agent *agent);
 XMTP_API const xmtp_error *xmtp_agent_error(const xmtp_agent *agent);
 
 /* ---- answering
- * -----------------------------------------------------------------------------------------------
  * For a message that is being handled these note the answer, which is sent when the handling ends
  * well. For others they send at once. */
 
@@ -141,8 +140,7 @@ XMTP_API xmtp_status xmtp_agent_send(xmtp_agent *agent, const char *receiver, co
 XMTP_API xmtp_status xmtp_agent_send_for(xmtp_agent *agent, const xmtp_message *message,
                                          const char *receiver, const char *text);
 
-/* ---- how a handling ends
- * ----------------------------------------------------------------------------------------- */
+/* ---- how a handling ends */
 
 /* Inside a handler: it did not work, try again later. reason is kept for on_set_aside; it must hold
  * no secret. */

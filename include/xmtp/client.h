@@ -47,8 +47,8 @@ typedef struct xmtp_client_options {
      * never replaced by another identity. */
     const char *encryption_key;
     /* Instead of encryption_key: an account that signs elsewhere, see identity.h; asked only when
-     * this installation is not registered yet, and needs no sign where it is. With database_path it needs a database_key; without,
-     * the database is memory. */
+     * this installation is not registered yet, and needs no sign where it is. With database_path it
+     * needs a database_key; without, the database is memory. */
     const struct xmtp_account_signer *account;
     /* Where the node listens: https://host[:443], or http://host[:5556] in clear text, for a node on
      * this machine or behind a tunnel. NULL: http://localhost:5556. Or a network's name, see setup.h */
@@ -58,8 +58,8 @@ typedef struct xmtp_client_options {
      * $SSL_CERT_FILE, $SSL_CERT_DIR). XMTP_E_ARGUMENT: for an http:// address */
     const char *node_authorities;
     /* Database file. NULL: with an encryption_key a file named after address and node in the user's
-     * data folder
-     * ($XMTP_DATA_DIR, else $XDG_DATA_HOME/xmtp, else ~/.local/share/xmtp); without one, memory. */
+     * data folder ($XMTP_DATA_DIR, else $XDG_DATA_HOME/xmtp, else ~/.local/share/xmtp); without one,
+     * memory. */
     const char *database_path;
     /* 32 bytes under which the file is encrypted. NULL: derived from the wallet's key. */
     const uint8_t *database_key;
@@ -76,11 +76,15 @@ typedef struct xmtp_client_options {
 } xmtp_client_options;
 
 /* Opens the database, registers this installation with the network if that has not happened, and is
- * ready. XMTP_E_KEY            encryption_key malformed XMTP_E_DATABASE_KEY   the file is there but
- * this key does not open it; it is left alone XMTP_E_LOCKED         another process has the file
- * open XMTP_E_NETWORK        node not reached; nothing was registered XMTP_E_UNTRUSTED,
- * XMTP_E_TLS  its certificate is not trusted, or it speaks no TLS; nothing was said XMTP_E_INSTALLATIONS
- * the inbox has 10 installations already */
+ * ready.
+ * XMTP_E_KEY            encryption_key malformed
+ * XMTP_E_DATABASE_KEY   the file is there but this key does not open it; it is left alone
+ * XMTP_E_LOCKED         another process has the file open
+ * XMTP_E_MOVED          it was exported to be moved, or lives elsewhere; see move.h
+ * XMTP_E_NETWORK        node not reached; nothing was registered
+ * XMTP_E_UNTRUSTED      the node's certificate is not trusted; nothing was said
+ * XMTP_E_TLS            it speaks no TLS; nothing was said
+ * XMTP_E_INSTALLATIONS  the inbox has 10 installations already */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_open(xmtp_client **out,
                                                       const xmtp_client_options *options,
                                                       xmtp_error *error);
@@ -94,8 +98,7 @@ XMTP_API const char *xmtp_client_inbox_id(const xmtp_client *client);
 XMTP_API const char *xmtp_client_address(const xmtp_client *client);         /* 0x..., lower case */
 XMTP_API const char *xmtp_client_installation_id(const xmtp_client *client); /* 64 hex digits */
 
-/* ---- sync and streams
- * ------------------------------------------------------------------------------------------ */
+/* ---- sync and streams */
 
 /* Told at once, in the call that did it, on its thread; must not call the client. Should the call
  * fail afterwards, what was told may be told again. */
@@ -140,14 +143,17 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_sync_conversation(xmtp_client *
  * xmtp_client_wake is called, and brings everything that arrived through the same ordered path as
  * sync into the database. The first poll opens the subscriptions (and syncs); they follow new
  * conversations by themselves. A lost connection is opened again with back-off (at most 30 s), and
- * what happened meanwhile is fetched: poll then returns XMTP_OK, XMTP_E_NETWORK while the node
- * is away, or XMTP_E_UNTRUSTED or XMTP_E_TLS while what answers there is not to be trusted. timeout_ns UINT64_MAX: no limit. XMTP_E_TIMEOUT: nothing came. */
+ * what happened meanwhile is fetched. timeout_ns UINT64_MAX: no limit.
+ * XMTP_OK               something came
+ * XMTP_E_TIMEOUT        nothing came
+ * XMTP_E_NETWORK        the node is away: go on polling
+ * XMTP_E_UNTRUSTED, XMTP_E_TLS
+ *                       the same, but what answers there is not to be trusted */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_poll(xmtp_client *client, uint64_t timeout_ns,
                                                       xmtp_error *error);
 XMTP_API void xmtp_client_wake(xmtp_client *client); /* any thread, also from a signal handler */
 
 /* ---- exactly once: the queue of messages that a consumer has not handled yet
- * -------------------------------------
  *
  * Every application message of others that reaches the database is also put into a durable queue,
  * in the same transaction, once xmtp_client_queue_enable was called for this database, unless its

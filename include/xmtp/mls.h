@@ -68,7 +68,6 @@ enum {
 };
 
 /* ---- records
- * ---------------------------------------------------------------------------------------------------
  */
 
 /* What the store has to do: for each entry put value under key, or delete key. Keys are short (at
@@ -98,8 +97,7 @@ typedef struct xmtp_mls_records {
                         xmtp_status (*visit)(void *visitor, xmtp_bytes key, xmtp_bytes value));
 } xmtp_mls_records;
 
-/* ---- configuration and small types
- * ------------------------------------------------------------------------------- */
+/* ---- configuration and small types */
 
 typedef struct xmtp_mls_u16_list {
     const uint16_t *items;
@@ -222,8 +220,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_signature_keys_create(const xmtp_e
                                                                     xmtp_error *error);
 XMTP_API void xmtp_mls_signature_keys_wipe(xmtp_mls_signature_keys *keys);
 
-/* ---- key packages (RFC 9420 section 10)
- * --------------------------------------------------------------------------- */
+/* ---- key packages (RFC 9420 section 10) */
 
 typedef struct xmtp_mls_key_package_options {
     uint16_t suite;
@@ -302,8 +299,7 @@ XMTP_API bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmt
  * and where the rest is no extension. */
 XMTP_API bool xmtp_mls_extensions_next(xmtp_bytes *rest, xmtp_mls_extension *out);
 
-/* ---- messages without a group
- * --------------------------------------------------------------------------------------- */
+/* ---- messages without a group */
 
 typedef enum xmtp_mls_wire_format {
     XMTP_MLS_PUBLIC_MESSAGE = 1,
@@ -357,7 +353,6 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_ratchet_tree_each(
     xmtp_status (*visit)(void *context, const xmtp_mls_member *member), xmtp_error *error);
 
 /* ---- groups
- * ------------------------------------------------------------------------------------------------------------
  */
 
 typedef struct xmtp_mls_group xmtp_mls_group;
@@ -529,7 +524,6 @@ xmtp_mls_group_protect(xmtp_mls_group *group, xmtp_bytes authenticated_data, xmt
                        xmtp_bytes *message, xmtp_mls_writes *writes, xmtp_error *error);
 
 /* ---- making proposals
- * -------------------------------------------------------------------------------------------------------
  */
 
 /* One proposal to make (section 12.1). Only the fields of its type are looked at. */
@@ -584,7 +578,6 @@ xmtp_mls_propose_from_outside(const xmtp_env *env, const xmtp_mls_outside_propos
                               uint8_t **message, size_t *message_len, xmtp_error *error);
 
 /* ---- making commits
- * -------------------------------------------------------------------------------------------------------
  */
 
 /* What one commit holds. Empty: an update of our own keys. */
@@ -638,7 +631,6 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **
                                                              xmtp_bytes encoded, xmtp_error *error);
 
 /* ---- receiving
- * ---------------------------------------------------------------------------------------------------------------
  */
 
 /* Opens and checks one message completely, and changes nothing. Merge makes it so, free forgets it.
@@ -662,9 +654,9 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_group_stage_pending(const xmtp_mls
 XMTP_API void xmtp_mls_staged_free(xmtp_mls_staged *staged);
 
 /* To and from bytes, for a decision that outlives the process: the message (the one that was
- * processed, given again) and the state of the group it was judged in, no keys. Decoding opens and checks it again, except for what was decided once:
- * config->authenticate is not asked again and lifetimes are not held against the present. Own
- * commits are stored as pending ones (XMTP_E_STATE). XMTP_E_STATE when decoding: the group has had
+ * processed, given again) and the state of the group it was judged in, no keys. Decoding opens and
+ * checks it again, except for what was decided once: config->authenticate is not asked again and
+ * lifetimes are not held against the present. Own commits are stored as pending ones (XMTP_E_STATE). XMTP_E_STATE when decoding: the group has had
  * a commit since. XMTP_E_CORRUPT: damaged, or another message was given. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_staged_encode(const xmtp_mls_staged *staged,
                                                             xmtp_bytes message, uint8_t **out,

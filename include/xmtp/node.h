@@ -152,11 +152,12 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_open(xmtp_node **out,
                                                     xmtp_error *error);
 
 /* Ends streams with UNAVAILABLE, tells connections to go away (GOAWAY), answers the calls that run for
- * up to drain_seconds, stores what waits, frees everything. Transports of the node must be closed before. Takes NULL. */
+ * up to drain_seconds, stores what waits, frees everything. Transports of the node must be closed
+ * before. Takes NULL. */
 XMTP_API void xmtp_node_close(xmtp_node *node);
 
-/* Reads the TLS certificate and the lists of addresses and keys again; connections go on with the one they began with. After a failure
- * the old one stays in use. Any thread. XMTP_E_IO, XMTP_E_ARGUMENT, XMTP_E_NOMEM. */
+/* Reads the TLS certificate and the lists of addresses and keys again; connections go on with the
+ * ones they began with. After a failure the old ones stay in use. Any thread. XMTP_E_IO, XMTP_E_ARGUMENT, XMTP_E_NOMEM. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_node_reload(xmtp_node *node, xmtp_error *error);
 
 /* The port that listen[index] got; 0 when there is no such address. */

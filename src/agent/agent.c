@@ -57,7 +57,6 @@ struct xmtp_agent {
 };
 
 /* ---- memory
- * -------------------------------------------------------------------------------------------------------
  */
 
 static void *allocate(const xmtp_agent *agent, size_t n)
@@ -101,7 +100,6 @@ static void free_delivery(xmtp_agent *agent, delivery *d)
 }
 
 /* ---- open and close
- * -------------------------------------------------------------------------------------------------
  */
 
 static xmtp_status open_client(xmtp_agent *agent)
@@ -208,7 +206,6 @@ xmtp_status xmtp_agent_post(xmtp_agent *agent, void (*function)(xmtp_agent *, vo
 }
 
 /* ---- answers
- * ----------------------------------------------------------------------------------------------------------
  */
 
 static delivery *find_delivery(const xmtp_agent *agent, const xmtp_message *message)
@@ -297,7 +294,6 @@ xmtp_status xmtp_agent_send_for(xmtp_agent *agent, const xmtp_message *message,
 }
 
 /* ---- how a handling ends
- * ------------------------------------------------------------------------------------------------
  */
 
 static xmtp_status acknowledge(xmtp_agent *agent, delivery *d)
@@ -417,7 +413,6 @@ void xmtp_agent_fail(xmtp_agent *agent, const xmtp_message *message, const char 
 }
 
 /* ---- the loop
- * ---------------------------------------------------------------------------------------------------------------
  */
 
 static xmtp_status handle(xmtp_agent *agent, delivery *d)
@@ -573,8 +568,7 @@ xmtp_status xmtp_agent_step(xmtp_agent *agent, uint64_t *next_ns)
     return agent->handled != handled ? XMTP_OK : seen;
 }
 
-/* ---- for the loop of many
- * --------------------------------------------------------------------------------------------- */
+/* ---- for the loop of many */
 
 xmtp_host *xmtp_agent_host(const xmtp_agent *agent)
 {

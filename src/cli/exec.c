@@ -59,7 +59,6 @@ exec_runner *exec_runner_new(const char *command, long timeout_s)
 }
 
 /* ---- the child
- * -------------------------------------------------------------------------------------------------------
  */
 
 static void fail_job(job *j, const char *what, int number)
@@ -207,8 +206,7 @@ static void run_child(job *j)
     }
 }
 
-/* ---- the end of a job, on the agent's thread
- * ---------------------------------------------------------------------------- */
+/* ---- the end of a job, on the agent's thread */
 
 static xmtp_status give_answer(const job *j, const cJSON *answer)
 {
@@ -288,7 +286,6 @@ static void *run_job(void *argument)
 }
 
 /* ---- start and end
- * --------------------------------------------------------------------------------------------------------
  */
 
 static job *new_job(exec_runner *runner, xmtp_agent *agent, const xmtp_message *message)

@@ -48,8 +48,7 @@ static xmtp_status decoded(const judgement *j, xmtp_status status, const char *w
     return status == XMTP_OK || status == XMTP_E_NOMEM ? status : invalid(j, why);
 }
 
-/* ---- V1 to V4: what the contexts say
- * ----------------------------------------------------------------------------- */
+/* ---- V1 to V4: what the contexts say */
 
 static xmtp_status read_old_context(judgement *j)
 {
@@ -214,8 +213,7 @@ static xmtp_status compare_permissions(judgement *j)
     return XMTP_OK;
 }
 
-/* ---- V5 to V7: who did it, and to whom
- * ------------------------------------------------------------------------------ */
+/* ---- V5 to V7: who did it, and to whom */
 
 /* The one member whose proposals these are; false when there are no proposals. */
 static xmtp_status find_proposer(const judgement *j, bool *has_proposer, uint32_t *proposer)
@@ -291,8 +289,7 @@ static xmtp_status collect_proposals(judgement *j)
     return XMTP_OK;
 }
 
-/* ---- V8 and V9: membership
- * -------------------------------------------------------------------------------------------- */
+/* ---- V8 and V9: membership */
 
 /* Of the first GroupContextExtensions proposal; without one, of the context after the commit. */
 static xmtp_bytes new_extensions(const judgement *j)
@@ -370,8 +367,7 @@ static xmtp_status compare_memberships(judgement *j)
                          &j->facts->removed_inboxes);
 }
 
-/* ---- V10 to V14: leaves against membership
- * ------------------------------------------------------------------------------ */
+/* ---- V10 to V14: leaves against membership */
 
 static xmtp_status failed_set(judgement *j, xmtp_key_set *failed)
 {
@@ -447,8 +443,7 @@ static xmtp_status check_installations(judgement *j)
     return XMTP_OK;
 }
 
-/* ---- V15: author and updated leaves belong to their inboxes
- * -------------------------------------------------------------- */
+/* ---- V15: author and updated leaves belong to their inboxes */
 
 static xmtp_status check_participant(const judgement *j, const char *inbox, xmtp_bytes installation)
 {
@@ -485,8 +480,7 @@ static xmtp_status check_participants(const judgement *j)
     return check_participant(j, j->facts->author_inbox, j->facts->author_installation);
 }
 
-/* ---- V16: the group's policies (groups.md 2.5)
- * ------------------------------------------------------------------------------ */
+/* ---- V16: the group's policies (groups.md 2.5) */
 
 static const char *dm_member(const Pb__InboxRef *ref)
 {
@@ -567,7 +561,6 @@ static xmtp_status check_policies(const judgement *j)
 }
 
 /* ---- V17
- * ------------------------------------------------------------------------------------------------------------------------
  */
 
 static xmtp_status check_version(const judgement *j)

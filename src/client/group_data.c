@@ -16,8 +16,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* ---- 0xF000: immutable metadata
- * ------------------------------------------------------------------------------ */
+/* ---- 0xF000: immutable metadata */
 
 xmtp_status xmtp_group_metadata_decode(xmtp_arena *arena, xmtp_bytes data, Pb__GroupMetadata **out)
 {
@@ -50,8 +49,7 @@ xmtp_status xmtp_group_metadata_encode(xmtp_writer *w, xmtp_group_kind kind,
     return xmtp_writer_status(w);
 }
 
-/* ---- 0xFF00: mutable metadata
- * -------------------------------------------------------------------------------- */
+/* ---- 0xFF00: mutable metadata */
 
 xmtp_status xmtp_mutable_metadata_decode(xmtp_arena *arena, xmtp_bytes data,
                                          Pb__GroupMutableMetadata **out)
@@ -224,8 +222,7 @@ xmtp_status xmtp_mutable_metadata_initial(xmtp_arena *arena, const xmtp_group_in
     return XMTP_OK;
 }
 
-/* ---- 0xFF01: membership
- * -------------------------------------------------------------------------------------- */
+/* ---- 0xFF01: membership */
 
 xmtp_status xmtp_membership_decode(xmtp_arena *arena, xmtp_bytes data, Pb__GroupMembership **out)
 {
@@ -319,8 +316,7 @@ xmtp_status xmtp_membership_add_failed(xmtp_arena *arena, Pb__GroupMembership *m
     return XMTP_OK;
 }
 
-/* ---- the whole context
- * --------------------------------------------------------------------------------------- */
+/* ---- the whole context */
 
 /* Content of required_capabilities (groups.md 1.4): extension types, proposal types, credential
  * types. */

@@ -12,8 +12,9 @@
  * there are few lanes, and a topic changes its lane seldom (logarithmically many times).
  *
  * A follower is behind when the stream may have brought what it did not take, or may not bring what
- * it needs: its first follower's past, a failure, a new stream of a topic without a cursor. It must query before it takes items again; everyone else only takes items, each
- * above its cursor. Cursors here are copies; those in the databases count.
+ * it needs: its first follower's past, a failure, a new stream of a topic without a cursor. It must
+ * query before it takes items again; everyone else only takes items, each above its cursor. Cursors
+ * here are copies; those in the databases count.
  */
 #ifndef XMTP_CLIENT_HOST_H
 #define XMTP_CLIENT_HOST_H

@@ -156,7 +156,6 @@ xmtp_status xmtp_member_inbox(xmtp_arena *arena, const xmtp_mls_member *member,
 }
 
 /* ---- W8
- * ------------------------------------------------------------------------------------------------------------
  */
 
 /* Every leaf belongs to its inbox at the recorded sequence id; its key goes into leaves. */

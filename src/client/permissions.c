@@ -85,7 +85,6 @@ static xmtp_status metadata_view(xmtp_arena *arena, const Pb__PolicySet *set, xm
 }
 
 /* ---- shape
- * ------------------------------------------------------------------------------------------------------
  */
 
 static xmtp_status check_policy(policy_type type, const void *policy)
@@ -127,7 +126,6 @@ xmtp_status xmtp_permissions_decode(xmtp_arena *arena, xmtp_bytes data, Pb__Poli
 }
 
 /* ---- evaluation
- * --------------------------------------------------------------------------------------------------
  */
 
 static bool base_allows(policy_type type, int32_t base_value, const xmtp_actor *actor)
@@ -178,7 +176,6 @@ bool xmtp_policy_allows_attribute(const Pb__PolicySet *policies, const char *att
 }
 
 /* ---- comparison
- * --------------------------------------------------------------------------------------------------
  */
 
 static bool policy_equal(policy_type type, const void *a, const void *b)

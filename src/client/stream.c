@@ -374,8 +374,8 @@ static xmtp_status chores(xmtp_client *client, xmtp_error *error)
 
 /* ---- poll */
 
-/* One look at everything, without waiting, however much comes. After a failure that belongs to one item the streams are
- * opened again: they replay from the cursors, so the item comes back. */
+/* One look at everything, without waiting, however much comes. After a failure that belongs to one item
+ * the streams are opened again: they replay from the cursors, so the item comes back. */
 static xmtp_status look(xmtp_client *client, bool *has_news, xmtp_error *error)
 {
     bool has_more = true;

@@ -44,8 +44,7 @@ static inline xmtp_bytes xmtp_secret_bytes(const xmtp_secret *s)
 
 void xmtp_secret_wipe(xmtp_secret *s);
 
-/* ---- hash
- * ---------------------------------------------------------------------------------------------- */
+/* ---- hash */
 
 typedef struct xmtp_hash_context {
     _Alignas(16) uint8_t opaque[224];
@@ -93,8 +92,7 @@ void xmtp_hkdf_extract(const xmtp_hash *hash, xmtp_bytes salt, xmtp_bytes ikm, x
 xmtp_status xmtp_hkdf_expand(const xmtp_hash *hash, xmtp_bytes prk, xmtp_bytes info, uint8_t *out,
                              size_t out_len);
 
-/* ---- AEAD
- * ---------------------------------------------------------------------------------------------- */
+/* ---- AEAD */
 
 typedef struct xmtp_aead {
     const char *name;
@@ -116,7 +114,6 @@ extern const xmtp_aead xmtp_aead_aes128gcm;        /* OpenSSL */
 extern const xmtp_aead xmtp_aead_aes256gcm;
 
 /* ---- KEM
- * -----------------------------------------------------------------------------------------------
  */
 
 /* One encapsulation to pk: seed_len fresh random bytes in; enc and ss out. */
@@ -174,8 +171,7 @@ extern const xmtp_kem xmtp_kem_x448;       /* 0x0021, DHKEM(X448, HKDF-SHA512), 
 extern const xmtp_kem xmtp_kem_xwing;      /* 0x647a, X-Wing, the registered id */
 extern const xmtp_kem xmtp_kem_xwing_004d; /* X-Wing draft-06 under the id that the network uses */
 
-/* ---- signatures
- * ---------------------------------------------------------------------------------------- */
+/* ---- signatures */
 
 typedef struct xmtp_signature {
     const char *name;
@@ -206,8 +202,7 @@ xmtp_status xmtp_ed25519ph_sign(const uint8_t sk[32], const uint8_t pk[32], xmtp
 xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp_bytes message,
                                   const uint8_t signature[64]);
 
-/* ---- passkeys
- * ------------------------------------------------------------------------------------------ */
+/* ---- passkeys */
 
 enum { XMTP_P256_RAW_LEN = 64 };
 
@@ -217,8 +212,7 @@ enum { XMTP_P256_RAW_LEN = 64 };
 xmtp_status xmtp_p256_verify(xmtp_bytes key, xmtp_bytes message, xmtp_bytes der,
                              uint8_t raw[XMTP_P256_RAW_LEN]) XMTP_MUST_CHECK;
 
-/* ---- certificates
- * ---------------------------------------------------------------------------------------- */
+/* ---- certificates */
 
 enum {
     XMTP_X509_CHAIN_MAX = 16,              /* certificates of one credential */
@@ -237,8 +231,7 @@ enum {
 xmtp_status xmtp_x509_check_chain(const xmtp_bytes *certificates, size_t count,
                                   const xmtp_signature *signature, xmtp_bytes public_key);
 
-/* ---- suites
- * -------------------------------------------------------------------------------------------- */
+/* ---- suites */
 
 /* One MLS cipher suite (RFC 9420 section 17.1). */
 typedef struct xmtp_suite {
@@ -259,8 +252,7 @@ extern const xmtp_suite xmtp_suite_xwing_group;   /* 0xF004: post-quantum groups
  * we do not have it. What a network accepts is its own affair (XMTP: 0x0003 only). */
 const xmtp_suite *xmtp_suite_by_id(uint16_t id);
 
-/* ---- HPKE (RFC 9180), base mode
- * ------------------------------------------------------------------------ */
+/* ---- HPKE (RFC 9180), base mode */
 
 typedef struct xmtp_hpke {
     const xmtp_aead *aead;
@@ -304,8 +296,7 @@ xmtp_status xmtp_hpke_export(const xmtp_hpke *c, const xmtp_suite *suite, xmtp_b
                              uint8_t *out, size_t out_len);
 void xmtp_hpke_wipe(xmtp_hpke *c);
 
-/* ---- wallets
- * ------------------------------------------------------------------------------------------- */
+/* ---- wallets */
 
 /* Keccak-256 with the padding of Ethereum (0x01), not SHA3-256. */
 void xmtp_keccak256(xmtp_bytes in, uint8_t out[32]);
