@@ -89,9 +89,10 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_wait_visible(xmtp_client *clien
  * that an extension (is_light) may open it, and takes it again when it wakes. */
 
 /* Closes streams and database, of which path and key stay in memory; entries of the queue that are
- * handed out come again later. Until it is taken again all calls but those that need no database (ids, topics, statistics, wake, close) are
- * refused with XMTP_E_CLOSED. Nothing happens when it was let go already. XMTP_E_UNSUPPORTED: the
- * database is in memory and would be gone. XMTP_E_STATE: a client of a host (host.h). */
+ * handed out come again later. Until it is taken again all calls but those that need no database (ids,
+ * topics, statistics, wake, close) are refused with XMTP_E_CLOSED. Nothing happens when it was let go
+ * already. XMTP_E_UNSUPPORTED: the database is in memory and would be gone. XMTP_E_STATE: a client of a
+ * host (host.h). */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_client_release_database(xmtp_client *client,
                                                                   xmtp_error *error);
 /* Opens it again, without the network, with all that others put into it; the next poll opens the
