@@ -79,14 +79,11 @@ xmtp_status xmtp_fence_write(xmtp_client *client, const xmtp_fence *fence, xmtp_
     xmtp_writer_put(&w, xmtp_bytes_of(fence->claim, sizeof(fence->claim)));
     xmtp_status status = xmtp_writer_status(&w);
     if (status == XMTP_OK) {
-        status = xmtp_stored(client, xmtp_database_wait_for_disk(client->db, true), error);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_stored(client, xmtp_setting_write(client->db, setting, xmtp_writer_bytes(&w)),
-                             error);
-        xmtp_status usual =
-            xmtp_stored(client, xmtp_database_wait_for_disk(client->db, false), error);
-        status = status == XMTP_OK ? usual : status;
+        status = xmtp_database_durable_begin(client->db);
+        if (status == XMTP_OK) {
+            status = xmtp_setting_write(client->db, setting, xmtp_writer_bytes(&w));
+        }
+        status = xmtp_stored(client, xmtp_database_durable_end(client->db, status), error);
     }
     xmtp_writer_free(&w);
     return status;

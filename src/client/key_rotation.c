@@ -48,12 +48,11 @@ static xmtp_status decode_keys(xmtp_bytes in, xmtp_inbox_key_package_keys *keys)
  * installation that they belong to, which was stored before them. */
 static xmtp_status insert_for_good(xmtp_client *client, const xmtp_own_key_package_row *row)
 {
-    xmtp_status status = xmtp_database_wait_for_disk(client->db, true);
+    xmtp_status status = xmtp_database_durable_begin(client->db);
     if (status == XMTP_OK) {
         status = xmtp_own_key_package_insert(client->db, row);
     }
-    xmtp_status after = xmtp_database_wait_for_disk(client->db, false);
-    return status == XMTP_OK ? after : status;
+    return xmtp_database_durable_end(client->db, status);
 }
 
 static xmtp_status store_key_package(xmtp_client *client, xmtp_bytes key_package,

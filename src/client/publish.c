@@ -105,12 +105,11 @@ static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp
 static xmtp_status store_for_good(xmtp_client *client, const xmtp_intent_row *row,
                                   xmtp_error *error)
 {
-    xmtp_status status = xmtp_database_wait_for_disk(client->db, true);
+    xmtp_status status = xmtp_database_durable_begin(client->db);
     if (status == XMTP_OK) {
         status = xmtp_intent_set_published(client->db, row);
     }
-    xmtp_status after = xmtp_database_wait_for_disk(client->db, false);
-    return xmtp_stored(client, status == XMTP_OK ? after : status, error);
+    return xmtp_stored(client, xmtp_database_durable_end(client->db, status), error);
 }
 
 static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,

@@ -308,11 +308,19 @@ void xmtp_database_rollback(xmtp_database *db)
     }
 }
 
-xmtp_status xmtp_database_wait_for_disk(xmtp_database *db, bool is_on)
+xmtp_status xmtp_database_durable_begin(xmtp_database *db)
 {
     XMTP_TRY(xmtp_database_wake(db));
-    return xmtp_database_exec(db,
-                              is_on ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL");
+    return xmtp_database_exec(db, "PRAGMA synchronous = FULL");
+}
+
+xmtp_status xmtp_database_durable_end(xmtp_database *db, xmtp_status status)
+{
+    xmtp_status after = xmtp_database_wake(db);
+    if (after == XMTP_OK) {
+        after = xmtp_database_exec(db, "PRAGMA synchronous = NORMAL");
+    }
+    return status == XMTP_OK ? after : status;
 }
 
 /* Rows of a check are faults, but for one that says "ok". */

@@ -41,10 +41,12 @@ XMTP_MUST_CHECK xmtp_status xmtp_database_commit(xmtp_database *db);
 void xmtp_database_rollback(xmtp_database *db); /* nothing outside of a transaction */
 bool xmtp_database_in_transaction(const xmtp_database *db);
 
-/* is_on: from now on a transaction is with the disk when it is committed, and with it all before it;
- * costs a sync each. Else, as after opening, it is there after the next checkpoint: a power cut takes
- * what is newer. For what others act upon once they have seen it. Not inside a transaction. */
-XMTP_MUST_CHECK xmtp_status xmtp_database_wait_for_disk(xmtp_database *db, bool is_on);
+/* Between the two a transaction is with the disk when it is committed, and with it all before it; costs a
+ * sync each. Else it is there after the next checkpoint: a power cut takes what is newer. For what others
+ * act upon once they have seen it. Not inside a transaction. end follows begin in any case; status is what
+ * has happened since, begin included, and end returns it, or its own failure when that was XMTP_OK. */
+XMTP_MUST_CHECK xmtp_status xmtp_database_durable_begin(xmtp_database *db);
+XMTP_MUST_CHECK xmtp_status xmtp_database_durable_end(xmtp_database *db, xmtp_status status);
 
 /* Why the last call failed. Never holds values of rows. */
 const xmtp_error *xmtp_database_error(const xmtp_database *db);
