@@ -67,6 +67,23 @@ xmtp_mls_config xmtp_client_mls_config(const xmtp_client *client)
     };
 }
 
+bool xmtp_is_node_trouble(xmtp_status status)
+{
+    switch ((int)status) {
+    case XMTP_E_NETWORK:
+    case XMTP_E_UNTRUSTED:
+    case XMTP_E_TLS:
+    case XMTP_E_TIMEOUT:
+    case XMTP_E_PROTOCOL:
+    case XMTP_E_RPC:
+    case XMTP_E_RPC_UNAVAILABLE:
+    case XMTP_E_RPC_EXHAUSTED:
+        return true;
+    default:
+        return false;
+    }
+}
+
 bool xmtp_is_our_trouble(xmtp_status status)
 {
     switch ((int)status) {

@@ -205,14 +205,14 @@ static xmtp_status refresh_group(xmtp_client *client, int64_t ref, xmtp_error *e
 /* What the next conversation would meet as well. */
 static bool concerns_all(xmtp_status status)
 {
+    if (xmtp_is_unreached(status)) {
+        return true;
+    }
     switch ((int)status) {
     case XMTP_E_NOMEM:
     case XMTP_E_IO:
     case XMTP_E_CLOSED:
     case XMTP_E_CANCELLED:
-    case XMTP_E_NETWORK:
-    case XMTP_E_UNTRUSTED:
-    case XMTP_E_TLS:
     case XMTP_E_RPC_EXHAUSTED:
     case XMTP_E_DATABASE:
     case XMTP_E_DISK_FULL:

@@ -45,30 +45,13 @@ uint64_t host_back_off(uint64_t before_ns, uint64_t max_ns)
     return next_ns < max_ns ? next_ns : max_ns;
 }
 
-bool host_is_node_trouble(xmtp_status status)
-{
-    switch ((int)status) {
-    case XMTP_E_NETWORK:
-    case XMTP_E_UNTRUSTED:
-    case XMTP_E_TLS:
-    case XMTP_E_TIMEOUT:
-    case XMTP_E_PROTOCOL:
-    case XMTP_E_RPC:
-    case XMTP_E_RPC_UNAVAILABLE:
-    case XMTP_E_RPC_EXHAUSTED:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* What the host tells about its node: that it is away, or not to be trusted. */
 static xmtp_status as_away(xmtp_status status, const xmtp_error *why)
 {
     if (xmtp_is_unreached(why->status)) {
         return why->status;
     }
-    return host_is_node_trouble(status) ? XMTP_E_NETWORK : status;
+    return xmtp_is_node_trouble(status) ? XMTP_E_NETWORK : status;
 }
 
 void host_note_trouble(xmtp_host *host, xmtp_client *of, xmtp_status status, const xmtp_error *why)

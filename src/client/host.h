@@ -135,8 +135,6 @@ void host_release(const xmtp_host *host, void *p);
 /* Kept for the next poll unless there is something already. of NULL: the node's. */
 void host_note_trouble(xmtp_host *host, xmtp_client *of, xmtp_status status, const xmtp_error *why);
 uint64_t host_back_off(uint64_t before_ns, uint64_t max_ns);
-/* The node cannot be reached, or does not speak as it should. */
-bool host_is_node_trouble(xmtp_status status);
 
 /* ---- client.c */
 /* host NULL: a client of its own. */

@@ -35,7 +35,7 @@ static void fall_behind(host_follower *f, xmtp_status status, const xmtp_error *
     f->retry_at_ns = host_now_ns(host) + f->back_off_ns;
     xmtp_list_remove(&f->behind);
     xmtp_list_append(&host->behind, &f->behind);
-    host_note_trouble(host, host_is_node_trouble(status) ? NULL : f->seat->client, status, why);
+    host_note_trouble(host, xmtp_is_node_trouble(status) ? NULL : f->seat->client, status, why);
 }
 
 static bool is_behind(const host_follower *f)

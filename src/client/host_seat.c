@@ -310,7 +310,7 @@ static void work_chores(host_seat *seat)
     } else {
         seat->back_off_ns = host_back_off(seat->back_off_ns, BACK_OFF_MAX_NS);
         set_due(seat, host_now_ns(host) + client->chores.interval_ns + seat->back_off_ns);
-        host_note_trouble(host, host_is_node_trouble(status) ? NULL : client, status, &why);
+        host_note_trouble(host, xmtp_is_node_trouble(status) ? NULL : client, status, &why);
     }
 }
 

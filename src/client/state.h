@@ -164,6 +164,9 @@ static inline bool xmtp_is_unreached(xmtp_status status)
     return status == XMTP_E_NETWORK || status == XMTP_E_UNTRUSTED || status == XMTP_E_TLS;
 }
 
+/* The node cannot be reached, or does not speak as it should. client.c */
+bool xmtp_is_node_trouble(xmtp_status status);
+
 /* node_url of the options, which may be the name of a network or NULL, as an address. network_name.c */
 xmtp_status xmtp_node_url(const char *given, const char **url, xmtp_error *error);
 

@@ -95,12 +95,6 @@ static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_rows *rows,
     return XMTP_OK;
 }
 
-static bool is_node_trouble(xmtp_status status)
-{
-    return xmtp_is_unreached(status) || status == XMTP_E_RPC || status == XMTP_E_PROTOCOL ||
-           status == XMTP_E_RPC_EXHAUSTED;
-}
-
 /* Conversations that we were welcomed to and know nothing of yet: a welcome need not say up to where it
  * stands. The stream brings only what comes after it is open, as with welcomes. What is wrong with one
  * of them shows when it is used. */
@@ -113,7 +107,7 @@ static xmtp_status query_without_cursor(xmtp_client *client, const xmtp_group_ro
         if (is_read && row->cursor == 0 && row->welcome_id != 0) {
             xmtp_error why = {0};
             xmtp_status status = xmtp_sync_group(client, row->ref, has_news, &why);
-            if (is_node_trouble(status)) {
+            if (xmtp_is_node_trouble(status)) {
                 return xmtp_fail(error, status, "%s", why.text);
             }
         }
@@ -170,7 +164,7 @@ static xmtp_status lost(xmtp_client *client, xmtp_status status, const xmtp_erro
 /* Whatever the trouble is, the node is away; but who is not to be trusted is told as that. */
 static xmtp_status as_away(xmtp_status status)
 {
-    return is_node_trouble(status) && !xmtp_is_unreached(status) ? XMTP_E_NETWORK : status;
+    return xmtp_is_node_trouble(status) && !xmtp_is_unreached(status) ? XMTP_E_NETWORK : status;
 }
 
 /* Sync and subscribe. Conversations that fail for reasons of their own do not keep the streams
@@ -180,7 +174,7 @@ static xmtp_status open_streams(xmtp_client *client, xmtp_error *error)
     bool has_news = false; /* whoever opens the streams looks at everything */
     xmtp_error why = {0};
     xmtp_status status = xmtp_client_sync(client, &why);
-    if (is_node_trouble(status)) {
+    if (xmtp_is_node_trouble(status)) {
         return lost(client, xmtp_fail(error, as_away(status), "%s", why.text), error);
     }
     status = subscribe_welcomes(client, error);
