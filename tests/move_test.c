@@ -104,6 +104,14 @@ static void import_it(scene *s, person *to)
     assert_ok(to, try_import(s, to, &by_key));
 }
 
+/* Imported at the first place, and not opened there yet. */
+static void scene_moved(scene *s)
+{
+    scene_open(s);
+    export_it(s);
+    import_it(s, &s->to[0]);
+}
+
 static void cancel_it(scene *s)
 {
     const xmtp_client_options options = options_of(&s->p[0]);
@@ -224,9 +232,7 @@ static void it_moves_on_and_back_again(void **state)
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     assert_ok(&s.to[0], person_try_open(&s.to[0]));
     close_client(&s.to[0]);
     assert_int_equal(unlink(s.file), 0);
@@ -294,9 +300,7 @@ static void the_second_import_never_lives(void **state)
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     import_it(&s, &s.to[1]);
     assert_ok(&s.to[1], person_try_open(&s.to[1])); /* first opened, not first imported */
     assert_refused(&s.to[0], person_try_open(&s.to[0]), XMTP_E_MOVED, "lives elsewhere");
@@ -324,9 +328,7 @@ static void of_two_that_open_at_once_exactly_one_lives(void **state)
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     import_it(&s, &s.to[1]);
     /* to[0] has seen no claim and published its own, and has not read it back */
     s.to[0].wire.how = CUT_AFTER;
@@ -350,9 +352,7 @@ static void an_import_that_ends_between_claiming_and_knowing_goes_on(void **stat
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     import_it(&s, &s.to[1]);
     for (uint64_t call = 1; call <= 3; call++) {
         wire *w = &s.to[0].wire;
@@ -388,9 +388,7 @@ static void what_others_say_on_the_topic_is_no_claim(void **state)
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     s.to[0].wire.outer.unary = unary_behind_a_forgery;
     assert_ok(&s.to[0], person_try_open(&s.to[0]));
     assert_int_equal(s.to[0].wire.sends, 2);
@@ -439,9 +437,7 @@ static void a_move_is_not_cancelled_behind_an_import(void **state)
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     assert_ok(&s.to[0], person_try_open(&s.to[0]));
     cancel_it(&s);
     assert_refused(&s.p[0], person_try_open(&s.p[0]), XMTP_E_MOVED, "lives elsewhere");
@@ -456,9 +452,7 @@ static void a_second_file_of_a_fenced_database_is_the_same_move(void **state)
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     assert_int_equal(unlink(s.file), 0);
     export_it(&s);
     import_it(&s, &s.to[1]);
@@ -513,9 +507,7 @@ static void an_import_is_not_exported_before_it_lives(void **state)
 {
     (void)state;
     scene s;
-    scene_open(&s);
-    export_it(&s);
-    import_it(&s, &s.to[0]);
+    scene_moved(&s);
     assert_int_equal(unlink(s.file), 0);
     const xmtp_client_options options = options_of(&s.to[0]);
     assert_refused(&s.to[0], xmtp_move_export(&options, s.file, &by_key, NULL, &s.to[0].error),

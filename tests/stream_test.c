@@ -252,31 +252,39 @@ static void a_first_welcome_between_sync_and_stream_is_not_missed(void **state)
     person_close(&b);
 }
 
+static void leave_out_metadata(void *decoded)
+{
+    Pb__SendWelcomeMessagesRequest *request = decoded;
+    for (size_t i = 0; i < request->n_messages; i++) {
+        assert_int_equal(request->messages[i]->version_case, PB__WELCOME_MESSAGE_INPUT__VERSION_V1);
+        request->messages[i]->v1->has_welcome_metadata = 0;
+    }
+}
+
 /* As older clients send them: a welcome that does not say what its conversation has behind it. */
 static xmtp_status send_without_metadata(void *context, const char *path, xmtp_bytes request,
                                          xmtp_writer *response, xmtp_error *error)
 {
-    xmtp_arena arena;
-    xmtp_writer changed;
-    void *p;
     if (strstr(path, "SendWelcomeMessages") == NULL) {
         return wire_unary(context, path, request, response, error);
     }
-    xmtp_arena_init(&arena, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
-    xmtp_writer_init(&changed, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
-    assert_int_equal(
-        xmtp_proto_decode(&pb__send_welcome_messages_request__descriptor, &arena, request, &p),
-        XMTP_OK);
-    Pb__SendWelcomeMessagesRequest *decoded = p;
-    for (size_t i = 0; i < decoded->n_messages; i++) {
-        assert_int_equal(decoded->messages[i]->version_case, PB__WELCOME_MESSAGE_INPUT__VERSION_V1);
-        decoded->messages[i]->v1->has_welcome_metadata = 0;
-    }
-    assert_int_equal(xmtp_proto_encode(&decoded->base, &changed), XMTP_OK);
+    xmtp_writer changed = changed_request(&pb__send_welcome_messages_request__descriptor, request,
+                                          leave_out_metadata);
     xmtp_status status = wire_unary(context, path, xmtp_writer_bytes(&changed), response, error);
     xmtp_writer_free(&changed);
-    xmtp_arena_reset(&arena);
     return status;
+}
+
+static void leave_out_those_without_cursor(void *decoded)
+{
+    Pb__SubscribeGroupMessagesRequest *request = decoded;
+    size_t n = 0;
+    for (size_t i = 0; i < request->n_filters; i++) {
+        if (request->filters[i]->id_cursor != 0) {
+            request->filters[n++] = request->filters[i];
+        }
+    }
+    request->n_filters = n;
 }
 
 /* What comes before the stream is not brought to a filter without a cursor. */
@@ -284,29 +292,13 @@ static xmtp_status subscribe_groups_without_replay(void *context, const char *pa
                                                    xmtp_bytes request, xmtp_stream **out,
                                                    xmtp_error *error)
 {
-    xmtp_arena arena;
-    xmtp_writer changed;
-    void *p;
     if (strstr(path, "SubscribeGroupMessages") == NULL) {
         return wire_subscribe(context, path, request, out, error);
     }
-    xmtp_arena_init(&arena, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
-    xmtp_writer_init(&changed, &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
-    assert_int_equal(
-        xmtp_proto_decode(&pb__subscribe_group_messages_request__descriptor, &arena, request, &p),
-        XMTP_OK);
-    Pb__SubscribeGroupMessagesRequest *decoded = p;
-    size_t n = 0;
-    for (size_t i = 0; i < decoded->n_filters; i++) {
-        if (decoded->filters[i]->id_cursor != 0) {
-            decoded->filters[n++] = decoded->filters[i];
-        }
-    }
-    decoded->n_filters = n;
-    assert_int_equal(xmtp_proto_encode(&decoded->base, &changed), XMTP_OK);
+    xmtp_writer changed = changed_request(&pb__subscribe_group_messages_request__descriptor,
+                                          request, leave_out_those_without_cursor);
     xmtp_status status = wire_subscribe(context, path, xmtp_writer_bytes(&changed), out, error);
     xmtp_writer_free(&changed);
-    xmtp_arena_reset(&arena);
     return status;
 }
 

@@ -214,16 +214,25 @@ static void clients_create_send_sync_and_stream_over_tls(void **state)
     xmtp_client_close(b);
 }
 
+/* a has said "1" to b, who follows. */
+static void open_talking(xmtp_client **a, xmtp_client **b, xmtp_conversation_id *dm)
+{
+    xmtp_error error = {0};
+    *a = client_at(world.url);
+    *b = client_at(world.url);
+    make_dm(*a, *b, dm);
+    say(*a, dm, "1");
+    poll_until(*b, XMTP_E_TIMEOUT, &error);
+}
+
 static void a_new_certificate_of_the_same_authority_is_taken(void **state)
 {
     (void)state;
     xmtp_error error = {0};
     xmtp_conversation_id dm;
-    xmtp_client *a = client_at(world.url);
-    xmtp_client *b = client_at(world.url);
-    make_dm(a, b, &dm);
-    say(a, &dm, "1");
-    poll_until(b, XMTP_E_TIMEOUT, &error);
+    xmtp_client *a;
+    xmtp_client *b;
+    open_talking(&a, &b, &dm);
     restart_node(&world.authority);
     say(a, &dm, "2");
     poll_until(b, XMTP_E_TIMEOUT, &error);
@@ -237,11 +246,9 @@ static void a_strangers_certificate_is_told_by_every_poll_and_nothing_is_lost(vo
     (void)state;
     xmtp_error error = {0};
     xmtp_conversation_id dm;
-    xmtp_client *a = client_at(world.url);
-    xmtp_client *b = client_at(world.url);
-    make_dm(a, b, &dm);
-    say(a, &dm, "1");
-    poll_until(b, XMTP_E_TIMEOUT, &error);
+    xmtp_client *a;
+    xmtp_client *b;
+    open_talking(&a, &b, &dm);
     restart_node(&world.stranger);
     assert_int_equal(xmtp_client_send_text(a, &dm, "2", NULL, &error), XMTP_E_UNTRUSTED);
     assert_says(&error, "by Strange Authority, an authority that is not trusted here");

@@ -16,9 +16,7 @@ static void what_was_exported_is_shown_and_imported(void **state)
     send_hello();
     assert_int_equal(run(wallet, "one", "archive export file"), 0);
     says("exported 1 conversations, 1 messages and 1 decisions");
-    const char *found = strstr(said, "shown once): ");
-    assert_non_null(found);
-    (void)snprintf(key, sizeof key, "%.64s", found + strlen("shown once): "));
+    take_key(key);
     assert_int_equal(setenv("XMTP_ARCHIVE_KEY", key, 1), 0);
     assert_int_equal(run(wallet, "one", "archive show file"), 0);
     says("messages consent");

@@ -11,9 +11,7 @@ static void an_installation_goes_from_one_folder_to_another(void **state)
     assert_int_equal(run(wallet, "one", command), 0);
     assert_int_equal(run(wallet, "one", "move export file"), 0);
     says("does not open here any more");
-    const char *found = strstr(said, "shown once): ");
-    assert_non_null(found);
-    (void)snprintf(key, sizeof key, "%.64s", found + strlen("shown once): "));
+    take_key(key);
     assert_int_equal(run(wallet, "one", "inbox"), 1);
     says("was exported at");
     assert_int_equal(run(wallet, "two", "move import file"), 2);

@@ -71,4 +71,13 @@ static inline void says(const char *part)
     }
 }
 
+/* The key that the last run has made, 64 digits, out of what it said. */
+static inline void take_key(char key[65])
+{
+    static const char before[] = "shown once): ";
+    const char *found = strstr(said, before);
+    assert_non_null(found);
+    (void)snprintf(key, 65, "%.64s", found + strlen(before));
+}
+
 #endif
