@@ -67,8 +67,7 @@ enum {
     XMTP_MLS_NO_LEAF = -1,
 };
 
-/* ---- records
- */
+/* ---- records */
 
 /* What the store has to do: for each entry put value under key, or delete key. Keys are short (at
  * most 16 bytes) and belong to one group: the caller prefixes them with the group id or keeps them
@@ -352,8 +351,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_ratchet_tree_each(
     xmtp_bytes ratchet_tree, void *context,
     xmtp_status (*visit)(void *context, const xmtp_mls_member *member), xmtp_error *error);
 
-/* ---- groups
- */
+/* ---- groups */
 
 typedef struct xmtp_mls_group xmtp_mls_group;
 typedef struct xmtp_mls_staged xmtp_mls_staged;
@@ -523,8 +521,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status
 xmtp_mls_group_protect(xmtp_mls_group *group, xmtp_bytes authenticated_data, xmtp_bytes plaintext,
                        xmtp_bytes *message, xmtp_mls_writes *writes, xmtp_error *error);
 
-/* ---- making proposals
- */
+/* ---- making proposals */
 
 /* One proposal to make (section 12.1). Only the fields of its type are looked at. */
 typedef struct xmtp_mls_proposal {
@@ -577,8 +574,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status
 xmtp_mls_propose_from_outside(const xmtp_env *env, const xmtp_mls_outside_proposal_options *options,
                               uint8_t **message, size_t *message_len, xmtp_error *error);
 
-/* ---- making commits
- */
+/* ---- making commits */
 
 /* What one commit holds. Empty: an update of our own keys. */
 typedef struct xmtp_mls_commit_options {
@@ -630,8 +626,7 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **
                                                              const xmtp_mls_group *group,
                                                              xmtp_bytes encoded, xmtp_error *error);
 
-/* ---- receiving
- */
+/* ---- receiving */
 
 /* Opens and checks one message completely, and changes nothing. Merge makes it so, free forgets it.
  *

@@ -56,8 +56,7 @@ struct xmtp_agent {
     xmtp_error error;
 };
 
-/* ---- memory
- */
+/* ---- memory */
 
 static void *allocate(const xmtp_agent *agent, size_t n)
 {
@@ -99,8 +98,7 @@ static void free_delivery(xmtp_agent *agent, delivery *d)
     release(agent, d);
 }
 
-/* ---- open and close
- */
+/* ---- open and close */
 
 static xmtp_status open_client(xmtp_agent *agent)
 {
@@ -205,8 +203,7 @@ xmtp_status xmtp_agent_post(xmtp_agent *agent, void (*function)(xmtp_agent *, vo
     return XMTP_OK;
 }
 
-/* ---- answers
- */
+/* ---- answers */
 
 static delivery *find_delivery(const xmtp_agent *agent, const xmtp_message *message)
 {
@@ -293,8 +290,7 @@ xmtp_status xmtp_agent_send_for(xmtp_agent *agent, const xmtp_message *message,
     return send_text(agent, find_delivery(agent, message), receiver, text);
 }
 
-/* ---- how a handling ends
- */
+/* ---- how a handling ends */
 
 static xmtp_status acknowledge(xmtp_agent *agent, delivery *d)
 {
@@ -412,8 +408,7 @@ void xmtp_agent_fail(xmtp_agent *agent, const xmtp_message *message, const char 
     }
 }
 
-/* ---- the loop
- */
+/* ---- the loop */
 
 static xmtp_status handle(xmtp_agent *agent, delivery *d)
 {

@@ -58,8 +58,7 @@ exec_runner *exec_runner_new(const char *command, long timeout_s)
     return runner;
 }
 
-/* ---- the child
- */
+/* ---- the child */
 
 static void fail_job(job *j, const char *what, int number)
 {
@@ -285,8 +284,7 @@ static void *run_job(void *argument)
     return NULL;
 }
 
-/* ---- start and end
- */
+/* ---- start and end */
 
 static job *new_job(exec_runner *runner, xmtp_agent *agent, const xmtp_message *message)
 {

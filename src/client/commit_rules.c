@@ -560,8 +560,7 @@ static xmtp_status check_policies(const judgement *j)
     return XMTP_OK;
 }
 
-/* ---- V17
- */
+/* ---- V17 */
 
 static xmtp_status check_version(const judgement *j)
 {

@@ -155,8 +155,7 @@ xmtp_status xmtp_member_inbox(xmtp_arena *arena, const xmtp_mls_member *member,
     return XMTP_OK;
 }
 
-/* ---- W8
- */
+/* ---- W8 */
 
 /* Every leaf belongs to its inbox at the recorded sequence id; its key goes into leaves. */
 static xmtp_status check_leaf(const xmtp_mls_member *member, const Pb__GroupMembership *membership,

@@ -84,8 +84,7 @@ static xmtp_status metadata_view(xmtp_arena *arena, const Pb__PolicySet *set, xm
     return xmtp_map_view_of(arena, set, set->n_update_metadata_policy, metadata_key, out);
 }
 
-/* ---- shape
- */
+/* ---- shape */
 
 static xmtp_status check_policy(policy_type type, const void *policy)
 {
@@ -125,8 +124,7 @@ xmtp_status xmtp_permissions_decode(xmtp_arena *arena, xmtp_bytes data, Pb__Poli
     return XMTP_OK;
 }
 
-/* ---- evaluation
- */
+/* ---- evaluation */
 
 static bool base_allows(policy_type type, int32_t base_value, const xmtp_actor *actor)
 {
@@ -175,8 +173,7 @@ bool xmtp_policy_allows_attribute(const Pb__PolicySet *policies, const char *att
     return actor->is_super_admin || (attribute[0] != '_' && actor->is_admin);
 }
 
-/* ---- comparison
- */
+/* ---- comparison */
 
 static bool policy_equal(policy_type type, const void *a, const void *b)
 {

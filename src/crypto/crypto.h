@@ -113,8 +113,7 @@ extern const xmtp_aead xmtp_aead_chacha20poly1305; /* libsodium */
 extern const xmtp_aead xmtp_aead_aes128gcm;        /* OpenSSL */
 extern const xmtp_aead xmtp_aead_aes256gcm;
 
-/* ---- KEM
- */
+/* ---- KEM */
 
 /* One encapsulation to pk: seed_len fresh random bytes in; enc and ss out. */
 typedef struct xmtp_kem_encap {

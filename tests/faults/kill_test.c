@@ -49,8 +49,7 @@ typedef struct world {
     int kills;
 } world;
 
-/* ---- processes
- */
+/* ---- processes */
 
 static uint64_t next_random(world *w)
 {
@@ -194,8 +193,7 @@ static void tear_down(world *w)
     test_folder_remove(w->folder);
 }
 
-/* ---- the sender
- */
+/* ---- the sender */
 
 typedef struct count {
     int *sent; /* by number */
