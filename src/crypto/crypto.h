@@ -172,6 +172,14 @@ extern const xmtp_kem xmtp_kem_xwing_004d; /* X-Wing draft-06 under the id that 
 
 /* ---- signatures */
 
+/* One of many signatures to verify, and what came of it. */
+typedef struct xmtp_signature_check {
+    xmtp_bytes pk;
+    xmtp_bytes message;
+    xmtp_bytes signature;
+    xmtp_status verdict; /* receives what verifying this one alone gives */
+} xmtp_signature_check;
+
 typedef struct xmtp_signature {
     const char *name;
     uint16_t scheme;      /* TLS SignatureScheme */
@@ -186,7 +194,13 @@ typedef struct xmtp_signature {
                         uint8_t *signature, size_t *signature_len);
     /* XMTP_E_KEY not a public key, XMTP_E_SIGNATURE does not verify. */
     xmtp_status (*verify)(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes signature);
+    /* verify for each, several at once where the machine can; NULL: no faster than one by one. */
+    void (*verify_many)(xmtp_signature_check *checks, size_t count);
 } xmtp_signature;
+
+/* By the function above, or one by one where it is NULL. The same verdicts either way. */
+void xmtp_signature_verify_many(const xmtp_signature *signature, xmtp_signature_check *checks,
+                                size_t count);
 
 extern const xmtp_signature xmtp_signature_ed25519;    /* libsodium */
 extern const xmtp_signature xmtp_signature_ed448;      /* OpenSSL */
@@ -200,6 +214,8 @@ xmtp_status xmtp_ed25519ph_sign(const uint8_t sk[32], const uint8_t pk[32], xmtp
                                 xmtp_bytes message, uint8_t signature[64]);
 xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp_bytes message,
                                   const uint8_t signature[64]);
+/* verify for each, several at once where the machine can. */
+void xmtp_ed25519ph_verify_many(xmtp_bytes context, xmtp_signature_check *checks, size_t count);
 
 /* ---- passkeys */
 

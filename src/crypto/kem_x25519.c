@@ -41,10 +41,10 @@ static xmtp_status x25519_derive_key_pair(xmtp_bytes ikm, uint8_t *sk, uint8_t *
 
 static xmtp_status x25519_derive_many(const xmtp_kem_derive *jobs, size_t count)
 {
-    const uint8_t *sk[XMTP_X25519_LANES];
-    uint8_t *pk[XMTP_X25519_LANES];
+    const uint8_t *sk[XMTP_LANES];
+    uint8_t *pk[XMTP_LANES];
     for (size_t done = 0; done < count;) {
-        size_t n = count - done < XMTP_X25519_LANES ? count - done : XMTP_X25519_LANES;
+        size_t n = count - done < XMTP_LANES ? count - done : XMTP_LANES;
         for (size_t i = 0; i < n; i++, done++) {
             XMTP_TRY(xmtp_dhkem_derive_sk(&dhkem, jobs[done].ikm, jobs[done].sk));
             sk[i] = jobs[done].sk;

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
+#include "crypto/ed25519_many.h"
 #include "crypto/sodium_ready.h"
 
 #include <sodium.h>
@@ -48,6 +49,35 @@ static xmtp_status ed25519_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes 
     return failed ? XMTP_E_SIGNATURE : XMTP_OK;
 }
 
+/* SHA-512(R || A || M) as a scalar below the group order. */
+static bool plain_scalar(xmtp_bytes context, const xmtp_signature_check *check, uint8_t k[32])
+{
+    (void)context;
+    const xmtp_hash *sha512 = &xmtp_hash_sha512;
+    xmtp_hash_context c;
+    uint8_t wide[64];
+    sha512->init(&c);
+    sha512->update(&c, check->signature.p, 32);
+    sha512->update(&c, check->pk.p, PK_LEN);
+    sha512->update(&c, check->message.p, check->message.n);
+    sha512->final(&c, wide);
+    crypto_core_ed25519_scalar_reduce(k, wide);
+    return true;
+}
+
+static xmtp_status plain_verify(xmtp_bytes context, const xmtp_signature_check *check)
+{
+    (void)context;
+    return ed25519_verify(check->pk, check->message, check->signature);
+}
+
+static void ed25519_verify_many(xmtp_signature_check *checks, size_t count)
+{
+    static const xmtp_ed25519_kind kind = {.scalar = plain_scalar, .verify = plain_verify};
+    xmtp_sodium_ready();
+    xmtp_ed25519_many(&kind, checks, count);
+}
+
 const xmtp_signature xmtp_signature_ed25519 = {
     .name = "Ed25519",
     .scheme = 0x0807,
@@ -57,4 +87,5 @@ const xmtp_signature xmtp_signature_ed25519 = {
     .public_key = ed25519_public_key,
     .sign = ed25519_sign,
     .verify = ed25519_verify,
+    .verify_many = ed25519_verify_many,
 };

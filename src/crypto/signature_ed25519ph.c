@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
+#include "crypto/ed25519_many.h"
 #include "crypto/sodium_ready.h"
 
 #include <sodium.h>
@@ -98,16 +99,6 @@ static bool is_point(const uint8_t p[POINT_LEN])
     return crypto_core_ed25519_add(sum, p, neutral) == 0;
 }
 
-/* s below the group order: reducing changes nothing (section 5.1.7 step 1). */
-static bool is_canonical_scalar(const uint8_t s[SCALAR_LEN])
-{
-    uint8_t wide[64] = {0};
-    uint8_t reduced[SCALAR_LEN];
-    memcpy(wide, s, SCALAR_LEN);
-    crypto_core_ed25519_scalar_reduce(reduced, wide);
-    return memcmp(reduced, s, SCALAR_LEN) == 0;
-}
-
 /* Multiplication in the prime-order group. libsodium reports the neutral product as failure; for
  * the points given here that happens only when k or the point is neutral. */
 static void multiply_prime(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
@@ -170,7 +161,7 @@ xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp
     XMTP_ENSURE(context.n <= CONTEXT_MAX, XMTP_E_LENGTH);
     xmtp_sodium_ready();
     const uint8_t *s = signature + POINT_LEN;
-    if (!is_canonical_scalar(s)) { /* otherwise multiply says whether pk is a point */
+    if (!xmtp_ed25519_is_scalar(s)) { /* otherwise multiply says whether pk is a point */
         return is_point(pk) ? XMTP_E_SIGNATURE : XMTP_E_KEY;
     }
 
@@ -186,4 +177,29 @@ xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp
     XMTP_TRY(multiply(ka, k, pk));
     XMTP_ENSURE(crypto_core_ed25519_sub(r, sb, ka) == 0, XMTP_E_SIGNATURE);
     return memcmp(r, signature, POINT_LEN) == 0 ? XMTP_OK : XMTP_E_SIGNATURE;
+}
+
+static bool ph_scalar(xmtp_bytes context, const xmtp_signature_check *check, uint8_t k[SCALAR_LEN])
+{
+    if (context.n > CONTEXT_MAX) {
+        return false;
+    }
+    uint8_t ph[64];
+    xmtp_hash_of(&xmtp_hash_sha512, check->message, ph);
+    hash_to_scalar(context, xmtp_bytes_of(check->signature.p, POINT_LEN), check->pk, ph, k);
+    return true;
+}
+
+static xmtp_status ph_verify(xmtp_bytes context, const xmtp_signature_check *check)
+{
+    XMTP_ENSURE(check->pk.n == POINT_LEN, XMTP_E_KEY);
+    XMTP_ENSURE(check->signature.n == POINT_LEN + SCALAR_LEN, XMTP_E_SIGNATURE);
+    return xmtp_ed25519ph_verify(check->pk.p, context, check->message, check->signature.p);
+}
+
+void xmtp_ed25519ph_verify_many(xmtp_bytes context, xmtp_signature_check *checks, size_t count)
+{
+    const xmtp_ed25519_kind kind = {.context = context, .scalar = ph_scalar, .verify = ph_verify};
+    xmtp_sodium_ready();
+    xmtp_ed25519_many(&kind, checks, count);
 }

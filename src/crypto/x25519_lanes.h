@@ -2,17 +2,11 @@
 #ifndef XMTP_CRYPTO_X25519_LANES_H
 #define XMTP_CRYPTO_X25519_LANES_H
 
-#include <xmtp/base.h>
-
-enum { XMTP_X25519_LANES = 8 };
-
-/* Whether this machine has the instructions (AVX-512 IFMA). Any thread. */
-bool xmtp_x25519_has_lanes(void);
+#include "crypto/lanes.h"
 
 /* out[i] = X25519(sk[i], point[i]) of RFC 7748 section 5 for each lane; all eight must be given. Only
- * where xmtp_x25519_has_lanes. Constant time. The caller looks for all-zero results. */
-void xmtp_x25519_lanes(const uint8_t *const sk[XMTP_X25519_LANES],
-                       const uint8_t *const point[XMTP_X25519_LANES],
-                       uint8_t out[XMTP_X25519_LANES][32]);
+ * where xmtp_has_lanes. Constant time. The caller looks for all-zero results. */
+void xmtp_x25519_lanes(const uint8_t *const sk[XMTP_LANES], const uint8_t *const point[XMTP_LANES],
+                       uint8_t out[XMTP_LANES][32]);
 
 #endif

@@ -28,9 +28,9 @@ static const uint8_t base_point[KEY_LEN] = {9};
 
 void xmtp_x25519_pairs_in_lanes(const xmtp_x25519_pair *pairs, size_t count)
 {
-    const uint8_t *sk[XMTP_X25519_LANES];
-    const uint8_t *point[XMTP_X25519_LANES];
-    uint8_t out[XMTP_X25519_LANES][KEY_LEN];
+    const uint8_t *sk[XMTP_LANES];
+    const uint8_t *point[XMTP_LANES];
+    uint8_t out[XMTP_LANES][KEY_LEN];
     for (size_t i = 0; i < STEP; i++) {
         const xmtp_x25519_pair *pair = &pairs[i < count ? i : 0]; /* idle lanes repeat the first */
         sk[2 * i] = sk[2 * i + 1] = pair->e;
@@ -69,7 +69,7 @@ static bool has_zero(const xmtp_x25519_pair *pairs, size_t count)
 
 xmtp_status xmtp_x25519_pairs(const xmtp_x25519_pair *pairs, size_t count)
 {
-    bool use_lanes = xmtp_x25519_has_lanes();
+    bool use_lanes = xmtp_has_lanes();
     for (size_t done = 0; done < count; done += STEP) {
         size_t n = count - done < STEP ? count - done : STEP;
         if (use_lanes) {
@@ -90,10 +90,10 @@ xmtp_status xmtp_x25519_pairs(const xmtp_x25519_pair *pairs, size_t count)
 /* At most eight. Idle lanes repeat the first key. */
 static void base_in_lanes(const uint8_t *const *sk, uint8_t *const *pk, size_t count)
 {
-    const uint8_t *lanes[XMTP_X25519_LANES];
-    const uint8_t *point[XMTP_X25519_LANES];
-    uint8_t out[XMTP_X25519_LANES][KEY_LEN];
-    for (size_t i = 0; i < XMTP_X25519_LANES; i++) {
+    const uint8_t *lanes[XMTP_LANES];
+    const uint8_t *point[XMTP_LANES];
+    uint8_t out[XMTP_LANES][KEY_LEN];
+    for (size_t i = 0; i < XMTP_LANES; i++) {
         lanes[i] = sk[i < count ? i : 0];
         point[i] = base_point;
     }
@@ -106,8 +106,8 @@ static void base_in_lanes(const uint8_t *const *sk, uint8_t *const *pk, size_t c
 void xmtp_x25519_base_many(const uint8_t *const *sk, uint8_t *const *pk, size_t count)
 {
     size_t done = 0;
-    while (count - done >= BASE_LANES_MIN && xmtp_x25519_has_lanes()) {
-        size_t n = count - done < XMTP_X25519_LANES ? count - done : XMTP_X25519_LANES;
+    while (count - done >= BASE_LANES_MIN && xmtp_has_lanes()) {
+        size_t n = count - done < XMTP_LANES ? count - done : XMTP_LANES;
         base_in_lanes(sk + done, pk + done, n);
         done += n;
     }

@@ -22,7 +22,7 @@ xmtp_status xmtp_x25519_pairs(const xmtp_x25519_pair *pairs, size_t count) XMTP_
 void xmtp_x25519_base_many(const uint8_t *const *sk, uint8_t *const *pk, size_t count);
 
 /* The two ways pairs are done, for tests; at most XMTP_X25519_PAIRS_STEP pairs. The first needs
- * xmtp_x25519_has_lanes. */
+ * xmtp_has_lanes. */
 enum { XMTP_X25519_PAIRS_STEP = 4 };
 void xmtp_x25519_pairs_in_lanes(const xmtp_x25519_pair *pairs, size_t count);
 void xmtp_x25519_pairs_one_by_one(const xmtp_x25519_pair *pairs, size_t count);

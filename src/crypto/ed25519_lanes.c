@@ -1,0 +1,341 @@
+/* ed25519_lanes.c - [S]B - [k]A on edwards25519 for eight signatures at once (RFC 8032 section 5.1).
+ *
+ *     A --decompress--> -A --> multiples 0 to 8 of -A ---+
+ *                                                        v      64 steps, from the top:
+ *     k, S --> 64 digits from -8 to 7 of base 16 --> R = 16 R + [digit of k](-A) + [digit of S]B
+ *                                                        ^
+ *                         multiples 0 to 8 of B ---------+
+ *
+ * The addition of section 5.1.4 is complete: it is right for every two points, of whatever order. k
+ * multiplies A as it is, never k modulo the order times something: for keys with a part of small
+ * order that makes a difference, and the verdict must be that of the single verification.
+ *
+ * Everything here is public.
+ */
+#include "crypto/ed25519_lanes.h"
+
+#include "base/bytes.h"
+
+#if defined(__x86_64__)
+
+#include "crypto/field_lanes.h"
+
+enum { DIGITS = 64, MULTIPLES = 9 };
+
+/* x = X / Z, y = Y / Z, x y = T / Z */
+typedef struct point {
+    field x, y, z, t;
+} point;
+
+/* What an addition takes of its second point. */
+typedef struct addend {
+    field y_minus_x, y_plus_x, t_2d, z_2;
+} addend;
+
+typedef uint64_t constant[LIMBS];
+
+static const constant ZERO = {0};
+static const constant ONE = {1};
+static const constant D = {0x34dca135978a3, 0x1a8283b156ebd, 0x5e7a26001c029, 0x739c663a03cbb,
+                           0x52036cee2b6ff};
+static const constant TWICE_D = {0x69b9426b2f159, 0x35050762add7a, 0x3cf44c0038052, 0x6738cc7407977,
+                                 0x2406d9dc56dff};
+static const constant ROOT_OF_MINUS_1 = {0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef5e9cbd0c60,
+                                         0x78595a6804c9e, 0x2b8324804fc1d};
+static const constant BASE_X = {0x62d608f25d51a, 0x412a4b4f6592a, 0x75b7171a4b31d, 0x1ff60527118fe,
+                                0x216936d3cd6e5};
+static const constant BASE_Y = {0x6666666666658, 0x4cccccccccccc, 0x1999999999999, 0x3333333333333,
+                                0x6666666666666};
+
+/* ---- more of the field ---- */
+
+LANES static inline field same(const constant c)
+{
+    field r;
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        r.v[i] = _mm512_set1_epi64((long long)c[i]);
+    }
+    return r;
+}
+
+/* r = a in the chosen lanes. */
+LANES static inline void choose(field *r, __mmask8 chosen, const field *a)
+{
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        r->v[i] = _mm512_mask_mov_epi64(r->v[i], chosen, a->v[i]);
+    }
+}
+
+LANES static inline void negate(field *r, const field *a)
+{
+    const field zero = same(ZERO);
+    field_subtract(r, &zero, a);
+}
+
+/* The lanes in which both have the same limbs: the same numbers, for reduced ones. */
+LANES static __mmask8 same_limbs(const field *a, const field *b)
+{
+    __mmask8 equal = 0xff;
+    for (int i = 0; i < LIMBS; i++) {
+        equal = _mm512_mask_cmpeq_epi64_mask(equal, a->v[i], b->v[i]);
+    }
+    return equal;
+}
+
+LANES static __mmask8 is_equal(const field *a, const field *b)
+{
+    field x, y;
+    field_reduce(&x, a);
+    field_reduce(&y, b);
+    return same_limbs(&x, &y);
+}
+
+/* Section 5.1.2: the least significant bit is the sign. */
+LANES static __mmask8 is_negative(const field *a)
+{
+    field reduced;
+    field_reduce(&reduced, a);
+    return _mm512_test_epi64_mask(reduced.v[0], _mm512_set1_epi64(1));
+}
+
+/* ---- points ---- */
+
+/* Section 5.1.4, in its names. T is made where an addition follows. r may be p. */
+LANES __attribute__((noinline)) static void double_point(point *r, const point *p, bool wants_t)
+{
+    field a, b, c, e, f, g, h;
+    field_square(&a, &p->x);
+    field_square(&b, &p->y);
+    field_square(&c, &p->z);
+    field_add(&c, &c, &c);
+    field_add(&h, &a, &b);
+    field_add(&e, &p->x, &p->y);
+    field_square(&e, &e);
+    field_subtract(&e, &h, &e);
+    field_subtract(&g, &a, &b);
+    field_add(&f, &c, &g);
+    field_multiply(&r->x, &e, &f);
+    field_multiply(&r->y, &g, &h);
+    field_multiply(&r->z, &f, &g);
+    if (wants_t) {
+        field_multiply(&r->t, &e, &h);
+    }
+}
+
+/* The same. */
+LANES __attribute__((noinline)) static void add_point(point *r, const point *p, const addend *q,
+                                                      bool wants_t)
+{
+    field a, b, c, d, e, f, g, h;
+    field_subtract(&a, &p->y, &p->x);
+    field_multiply(&a, &a, &q->y_minus_x);
+    field_add(&b, &p->y, &p->x);
+    field_multiply(&b, &b, &q->y_plus_x);
+    field_multiply(&c, &p->t, &q->t_2d);
+    field_multiply(&d, &p->z, &q->z_2);
+    field_subtract(&e, &b, &a);
+    field_subtract(&f, &d, &c);
+    field_add(&g, &d, &c);
+    field_add(&h, &b, &a);
+    field_multiply(&r->x, &e, &f);
+    field_multiply(&r->y, &g, &h);
+    field_multiply(&r->z, &f, &g);
+    if (wants_t) {
+        field_multiply(&r->t, &e, &h);
+    }
+}
+
+LANES static void addend_of(addend *r, const point *p)
+{
+    const field twice_d = same(TWICE_D);
+    field_subtract(&r->y_minus_x, &p->y, &p->x);
+    field_add(&r->y_plus_x, &p->y, &p->x);
+    field_multiply(&r->t_2d, &p->t, &twice_d);
+    field_add(&r->z_2, &p->z, &p->z);
+}
+
+LANES static void set_neutral(point *r)
+{
+    r->x = r->t = same(ZERO);
+    r->y = r->z = same(ONE);
+}
+
+/* Small orders divide 8. X = 0 has also the point of order 2, which is not 8 times another. */
+LANES static __mmask8 has_small_order(const point *p)
+{
+    const field zero = same(ZERO);
+    point eightfold;
+    double_point(&eightfold, p, false);
+    double_point(&eightfold, &eightfold, false);
+    double_point(&eightfold, &eightfold, false);
+    return is_equal(&eightfold.x, &zero);
+}
+
+/* x of -A by section 5.1.3, which gives both roots; returns the lanes in which there is one. */
+LANES static __mmask8 recover_x(field *x, const field *y, __mmask8 sign)
+{
+    const field one = same(ONE), d = same(D), root = same(ROOT_OF_MINUS_1);
+    field u, v, minus_u, v3, t, check, e250, a11, other;
+    field_square(&t, y);
+    field_subtract(&u, &t, &one);
+    field_multiply(&v, &t, &d);
+    field_add(&v, &v, &one);
+    field_square(&v3, &v);
+    field_multiply(&v3, &v3, &v);
+    field_square(&t, &v3);
+    field_multiply(&t, &t, &v);
+    field_multiply(&t, &t, &u); /* u v^7 */
+    field_power_250(&e250, &a11, &t);
+    field_square_multiply(&t, &e250, 2, &t); /* to the power 2^252 - 3 = (p - 5) / 8 */
+    field_multiply(&t, &t, &v3);
+    field_multiply(x, &t, &u);
+
+    field_square(&check, x);
+    field_multiply(&check, &check, &v);
+    negate(&minus_u, &u);
+    const __mmask8 is_root = is_equal(&check, &u);
+    const __mmask8 is_other = is_equal(&check, &minus_u);
+    field_multiply(&other, x, &root);
+    choose(x, is_other, &other);
+    negate(&other, x);
+    choose(x, (__mmask8) ~(is_negative(x) ^ sign), &other); /* the sign that A does not have */
+    return is_root | is_other;
+}
+
+/* r = -A; returns the lanes in which A is the shortest encoding of a point, not of small order. */
+LANES static __mmask8 decompress_negative(point *r, const xmtp_ed25519_equation *equations)
+{
+    const uint8_t *in[XMTP_LANES];
+    field reduced;
+    __mmask8 sign = 0;
+    for (size_t i = 0; i < XMTP_LANES; i++) {
+        in[i] = equations[i].a;
+        sign = (__mmask8)(sign | (in[i][31] >> 7) << i);
+    }
+    field_decode(&r->y, in);
+    field_reduce(&reduced, &r->y);
+    __mmask8 good = same_limbs(&reduced, &r->y);
+    good &= recover_x(&r->x, &r->y, sign);
+    r->z = same(ONE);
+    field_multiply(&r->t, &r->x, &r->y);
+    return (__mmask8)(good & ~has_small_order(r));
+}
+
+/* ---- multiples ---- */
+
+/* multiples[i] = [i]p */
+LANES static void multiples_of(addend multiples[MULTIPLES], const point *p)
+{
+    point sum;
+    set_neutral(&sum);
+    addend_of(&multiples[0], &sum);
+    addend_of(&multiples[1], p);
+    sum = *p;
+    for (size_t i = 2; i < MULTIPLES; i++) {
+        add_point(&sum, &sum, &multiples[1], true);
+        addend_of(&multiples[i], &sum);
+    }
+}
+
+static void to_digits(int8_t digits[DIGITS][XMTP_LANES], size_t lane, const uint8_t scalar[32])
+{
+    int over = 0;
+    for (size_t i = 0; i < DIGITS; i++) {
+        int digit = ((scalar[i / 2] >> (4 * (i % 2))) & 15) + over;
+        over = digit >= 8;
+        digits[i][lane] = (int8_t)(digit - 16 * over);
+    }
+    /* The scalar is below 2^253: nothing is left over. */
+}
+
+/* In each lane the multiple that its digit, from -8 to 8, asks for. */
+LANES static void select_multiple(addend *r, const addend multiples[MULTIPLES],
+                                  const int8_t digits[XMTP_LANES])
+{
+    const __m512i digit = _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)digits));
+    const __m512i size = _mm512_abs_epi64(digit);
+    const __mmask8 negative = _mm512_cmplt_epi64_mask(digit, _mm512_setzero_si512());
+    addend chosen = multiples[0];
+    UNROLL
+    for (int i = 1; i < MULTIPLES; i++) {
+        const __mmask8 here = _mm512_cmpeq_epi64_mask(size, _mm512_set1_epi64(i));
+        choose(&chosen.y_minus_x, here, &multiples[i].y_minus_x);
+        choose(&chosen.y_plus_x, here, &multiples[i].y_plus_x);
+        choose(&chosen.t_2d, here, &multiples[i].t_2d);
+        choose(&chosen.z_2, here, &multiples[i].z_2);
+    }
+    field minus_t_2d;
+    negate(&minus_t_2d, &chosen.t_2d);
+    *r = chosen;
+    choose(&r->y_minus_x, negative, &chosen.y_plus_x);
+    choose(&r->y_plus_x, negative, &chosen.y_minus_x);
+    choose(&r->t_2d, negative, &minus_t_2d);
+}
+
+/* r = [S]B + [k]minus_a */
+LANES static void multiply_both(point *r, const point *minus_a,
+                                const xmtp_ed25519_equation *equations)
+{
+    addend of_a[MULTIPLES], of_base[MULTIPLES], next;
+    int8_t k[DIGITS][XMTP_LANES], s[DIGITS][XMTP_LANES];
+    point base = {.x = same(BASE_X), .y = same(BASE_Y), .z = same(ONE)};
+    field_multiply(&base.t, &base.x, &base.y);
+    multiples_of(of_base, &base);
+    multiples_of(of_a, minus_a);
+    for (size_t i = 0; i < XMTP_LANES; i++) {
+        to_digits(k, i, equations[i].k);
+        to_digits(s, i, equations[i].s);
+    }
+    set_neutral(r);
+    for (size_t i = DIGITS; i-- > 0;) {
+        for (int bit = 0; bit < 4; bit++) {
+            double_point(r, r, bit == 3);
+        }
+        select_multiple(&next, of_a, k[i]);
+        add_point(r, r, &next, true);
+        select_multiple(&next, of_base, s[i]);
+        add_point(r, r, &next, false);
+    }
+}
+
+/* The lanes in which p is what r encodes. */
+LANES static __mmask8 is_encoding(const point *p, const xmtp_ed25519_equation *equations)
+{
+    uint8_t encoded[XMTP_LANES][32];
+    field inverse, x, y;
+    field_invert(&inverse, &p->z);
+    field_multiply(&x, &p->x, &inverse);
+    field_multiply(&y, &p->y, &inverse);
+    field_encode(&y, encoded);
+    const unsigned sign = is_negative(&x);
+    unsigned equal = 0;
+    for (size_t i = 0; i < XMTP_LANES; i++) {
+        encoded[i][31] = (uint8_t)(encoded[i][31] | ((sign >> i) & 1) << 7);
+        equal |= (unsigned)(memcmp(encoded[i], equations[i].r, 32) == 0) << i;
+    }
+    return (__mmask8)equal;
+}
+
+LANES unsigned xmtp_ed25519_lanes(const xmtp_ed25519_equation equations[XMTP_LANES])
+{
+    point minus_a, r;
+    __mmask8 good = decompress_negative(&minus_a, equations);
+    multiply_both(&r, &minus_a, equations);
+    good &= is_encoding(&r, equations);
+    return good & (unsigned)~has_small_order(&r);
+}
+
+#else /* another kind of machine */
+
+#include <assert.h>
+
+unsigned xmtp_ed25519_lanes(const xmtp_ed25519_equation equations[XMTP_LANES])
+{
+    (void)equations;
+    assert(false);
+    return 0;
+}
+
+#endif

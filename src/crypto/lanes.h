@@ -1,0 +1,12 @@
+/* lanes.h - whether this machine does the same arithmetic for eight at once; private to this room. */
+#ifndef XMTP_CRYPTO_LANES_H
+#define XMTP_CRYPTO_LANES_H
+
+#include <xmtp/base.h>
+
+enum { XMTP_LANES = 8 };
+
+/* Whether this machine has the instructions (AVX-512 IFMA). Any thread. */
+bool xmtp_has_lanes(void);
+
+#endif
