@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "store/page_crypto.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -128,16 +129,25 @@ static xmtp_status set_key(xmtp_database *db, const uint8_t key[XMTP_DATABASE_KE
 {
     char text[XMTP_DATABASE_KEY_TEXT];
     xmtp_database_key_text(text, key);
-    int code = sqlite3_key(db->handle, text, XMTP_DATABASE_KEY_TEXT - 1);
+    int code = xmtp_page_crypto_key(db->handle, text, XMTP_DATABASE_KEY_TEXT - 1);
     xmtp_wipe(text, sizeof(text));
     return code == SQLITE_OK ? XMTP_OK : xmtp_database_fail(db, code, "database key");
 }
 
-/* Pages carry HMAC-SHA-256, which processors compute by themselves. Files of earlier versions carry
- * HMAC-SHA-512, SQLCipher's default: it took a third of the CPU time of sending a message. */
-static const char *const page_mac_sql[] = {
-    [PAGE_MAC_SHA256] = "PRAGMA cipher_hmac_algorithm = HMAC_SHA256",
-    [PAGE_MAC_SHA512] = "PRAGMA cipher_hmac_algorithm = HMAC_SHA512",
+/* What must be said before a file is read. New files have small pages: each transaction writes some
+ * eight pages anew, encrypted as a whole, for a few hundred bytes that changed. HMAC-SHA-256 is what
+ * processors compute by themselves; SQLCipher's default is HMAC-SHA-512. */
+static const struct {
+    const char *pages;
+    const char *log_max; /* 16 MB of pages */
+} formats[FORMAT_COUNT] = {
+    [FORMAT_NEWEST] = {"PRAGMA cipher_page_size = 1024;"
+                       "PRAGMA cipher_hmac_algorithm = HMAC_SHA256",
+                       "PRAGMA wal_autocheckpoint = 16000"},
+    [FORMAT_4096_SHA256] = {"PRAGMA cipher_hmac_algorithm = HMAC_SHA256",
+                            "PRAGMA wal_autocheckpoint = 4000"},
+    [FORMAT_4096_SHA512] = {"PRAGMA cipher_hmac_algorithm = HMAC_SHA512",
+                            "PRAGMA wal_autocheckpoint = 4000"},
 };
 
 /* There is nothing in an empty file that a lost power supply could damage: what is written until it
@@ -149,15 +159,15 @@ static xmtp_status hurry_through_creation(xmtp_database *db)
     return xmtp_database_exec(db, "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL");
 }
 
-static xmtp_status open_file(xmtp_database *db, page_mac mac, bool is_empty)
+static xmtp_status open_file(xmtp_database *db, file_format format, bool is_empty)
 {
-    db->mac = mac;
+    db->format = format;
     XMTP_TRY(open_handle(db, db->path));
     XMTP_TRY(set_key(db, db->key));
     /* A library does not write to stderr; what fails is in our error. After the key: the first key
      * of a process starts SQLCipher, which sets its level of logging then. */
     XMTP_TRY(xmtp_database_exec(db, "PRAGMA cipher_log_level = NONE"));
-    XMTP_TRY(xmtp_database_exec(db, page_mac_sql[mac]));
+    XMTP_TRY(xmtp_database_exec(db, formats[format].pages));
     /* Before the first read, so that the first lock is already the one for good. */
     XMTP_TRY(xmtp_database_exec(db, "PRAGMA locking_mode = EXCLUSIVE"));
     XMTP_TRY(xmtp_database_exec(db, "SELECT count(*) FROM sqlite_master"));
@@ -172,11 +182,12 @@ static xmtp_status open_path(xmtp_database *db)
 {
     bool is_empty;
     XMTP_TRY(make_file(db->path, &is_empty, &db->error));
-    xmtp_status status = open_file(db, PAGE_MAC_SHA256, is_empty);
-    if (status == XMTP_E_DATABASE_KEY && !is_empty) {
+    xmtp_status status = open_file(db, FORMAT_NEWEST, is_empty);
+    for (file_format f = FORMAT_NEWEST + 1;
+         f < FORMAT_COUNT && status == XMTP_E_DATABASE_KEY && !is_empty; f++) {
         (void)sqlite3_close_v2(db->handle);
         db->handle = NULL;
-        status = open_file(db, PAGE_MAC_SHA512, false);
+        status = open_file(db, f, false);
     }
     return status;
 }
@@ -229,8 +240,9 @@ static void close_handle(xmtp_database *db)
 /* What holds for a connection, and not for the file. */
 static xmtp_status set_up_connection(xmtp_database *db)
 {
+    XMTP_TRY(xmtp_database_exec(db, formats[db->format].log_max));
     return xmtp_database_exec(db, "PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-                                  "PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000");
+                                  "PRAGMA temp_store = MEMORY");
 }
 
 static xmtp_status prepare(xmtp_database *db, const char *path, const uint8_t *key)
@@ -411,7 +423,7 @@ xmtp_status xmtp_database_wake(xmtp_database *db)
     }
     xmtp_status status = make_kept(db);
     if (status == XMTP_OK) {
-        status = open_file(db, db->mac, false);
+        status = open_file(db, db->format, false);
     }
     if (status == XMTP_OK) {
         status = set_up_connection(db);

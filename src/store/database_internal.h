@@ -13,7 +13,13 @@ typedef struct kept_statement {
     bool is_busy;
 } kept_statement;
 
-typedef enum page_mac { PAGE_MAC_SHA256, PAGE_MAC_SHA512 } page_mac; /* see database.c */
+/* How the pages of a file are written, newest first; see database.c. */
+typedef enum file_format {
+    FORMAT_NEWEST,
+    FORMAT_4096_SHA256,
+    FORMAT_4096_SHA512,
+    FORMAT_COUNT,
+} file_format;
 
 struct xmtp_database {
     xmtp_alloc alloc;
@@ -25,7 +31,7 @@ struct xmtp_database {
     uint64_t uses;        /* statements so far */
     char *path;           /* NULL: in memory, and never parked */
     uint8_t key[XMTP_DATABASE_KEY_LEN];
-    page_mac mac;
+    file_format format;
     void (*woken)(void *context);
     void *context;
 };
