@@ -15,8 +15,8 @@
  *
  * Every change of a group is measured from the same stored state, loaded anew each time; then one
  * discarded call, as a group in use has its hashes cached, and as prices are those of a loop too. "1st call" is the part that makes the
- * bytes (commit) or reads them (process); "floor 1x" has one key agreement after the other, "floor"
- * as many at once as the engine can. "create" is commit + stage_pending + merge; "process" is process + merge.
+ * bytes (commit) or reads them (process); "floor 1x" has one key agreement and one verification
+ * after the other, "floor" as many at once as the engine can. "create" is commit + stage_pending + merge; "process" is process + merge.
  */
 #include "mls_row.h"
 

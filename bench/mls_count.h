@@ -35,6 +35,12 @@ static xmtp_status count_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes si
     return REAL.signature->verify(pk, message, signature);
 }
 
+static void count_verify_many(xmtp_signature_check *checks, size_t count)
+{
+    worked.verify += count;
+    REAL.signature->verify_many(checks, count);
+}
+
 static xmtp_status count_derive(xmtp_bytes ikm, uint8_t *sk, uint8_t *pk)
 {
     worked.dh_base++;
@@ -102,6 +108,7 @@ const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id)
         signature = *REAL.signature;
         signature.sign = count_sign;
         signature.verify = count_verify;
+        signature.verify_many = REAL.signature->verify_many == NULL ? NULL : count_verify_many;
         kem = *REAL.kem;
         kem.derive_key_pair = count_derive;
         kem.public_key = count_public_key;

@@ -69,6 +69,7 @@ static inline double samples_at(samples *s, double part)
 typedef enum price {
     PRICE_SIGN,        /* Ed25519, 256 bytes */
     PRICE_VERIFY,      /* Ed25519, 256 bytes */
+    PRICE_CHECK,       /* the same, among as many as come together */
     PRICE_DH,          /* X25519 with any point */
     PRICE_DH_BASE,     /* X25519 with the base point */
     PRICE_ENCAP,       /* both for one HPKE seal, among as many as the operation makes */
@@ -90,6 +91,7 @@ typedef struct prices {
  * primitive finds its code and tables in the cache. */
 typedef struct batches {
     size_t verifies;
+    size_t checks;
     size_t encaps;
     size_t derives;
 } batches;
@@ -97,6 +99,7 @@ typedef struct batches {
 static const char *const price_names[PRICE_COUNT] = {
     "Ed25519 sign, 256 B",
     "Ed25519 verify, 256 B",
+    "Ed25519 verify, 256 B, among others",
     "X25519, any point",
     "X25519, base point",
     "X25519 twice, for an HPKE seal",
@@ -184,6 +187,27 @@ static inline double price_verify(const price_keys *k, size_t count)
         verify_once(k, xmtp_bytes_of(k->data + at, 256), k->short_signatures[at]);
     }
     return (clock_us() - start) / (double)count;
+}
+
+static inline double price_check(const price_keys *k, size_t count)
+{
+    static xmtp_signature_check checks[AT_ONCE_MAX];
+    count = count == 0 ? 1 : count > AT_ONCE_MAX ? AT_ONCE_MAX : count;
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = i % VERIFIES_MAX;
+        checks[i] = (xmtp_signature_check){
+            .pk = xmtp_bytes_of(k->signature_pk, k->suite->signature->pk_len),
+            .message = xmtp_bytes_of(k->data + at, 256),
+            .signature = xmtp_bytes_of(k->short_signatures[at], k->signature_len)};
+    }
+    double (*clock_us)(void) = count > 1 ? cpu_us : now_us;
+    double start = clock_us();
+    xmtp_signature_verify_many(k->suite->signature, checks, count);
+    const double end = clock_us();
+    for (size_t i = 0; i < count; i++) {
+        price_must(checks[i].verdict);
+    }
+    return (end - start) / (double)count;
 }
 
 static inline double price_verify_long(const price_keys *k)
@@ -289,6 +313,7 @@ static inline void prices_once(const price_keys *k, const batches *at_once, doub
     double aead = price_aead(k, 64, 8);
     us[PRICE_SIGN] = sign;
     us[PRICE_VERIFY] = price_verify(k, at_once->verifies);
+    us[PRICE_CHECK] = price_check(k, at_once->checks);
     us[PRICE_DH] = price_dh(k);
     us[PRICE_DH_BASE] = price_dh_base(k);
     us[PRICE_ENCAP] = price_encap(k, at_once->encaps);
@@ -327,6 +352,7 @@ static inline void prices_sample(prices *out, const batches *at_once, size_t tim
 typedef struct counts {
     double sign;
     double verify;
+    double checks; /* of verify: leaves of one tree, key packages of one list; they come together */
     double dh;
     double dh_base;
     double encaps; /* of dh and of dh_base: one each for an HPKE seal */
@@ -340,12 +366,13 @@ typedef struct counts {
 static inline batches counts_batches(const counts *c)
 {
     return (batches){.verifies = (size_t)c->verify,
+                     .checks = (size_t)c->checks,
                      .encaps = (size_t)c->encaps,
                      .derives = (size_t)(c->dh_base - c->encaps)};
 }
 
-/* has_lanes: HPKE seals at the price of as many at once as the operation makes; otherwise one key
- * agreement after the other. */
+/* has_lanes: HPKE seals, and signatures that come together, at the price of as many at once as the
+ * operation makes; otherwise one after the other. */
 static inline double counts_price(const counts *c, const prices *p, bool has_lanes)
 {
     const double *of = p->us;
@@ -353,7 +380,9 @@ static inline double counts_price(const counts *c, const prices *p, bool has_lan
     double base = of[PRICE_DH_BASE];
     double derive = has_lanes && of[PRICE_DERIVE] < base ? of[PRICE_DERIVE] : base;
     double encap = has_lanes && of[PRICE_ENCAP] < apart ? of[PRICE_ENCAP] : apart;
-    return c->sign * of[PRICE_SIGN] + c->verify * of[PRICE_VERIFY] +
+    double verify = of[PRICE_VERIFY];
+    double check = has_lanes && of[PRICE_CHECK] < verify ? of[PRICE_CHECK] : verify;
+    return c->sign * of[PRICE_SIGN] + (c->verify - c->checks) * verify + c->checks * check +
            (c->dh - c->encaps) * of[PRICE_DH] + (c->dh_base - c->encaps) * derive +
            c->encaps * encap + c->compressions * of[PRICE_COMPRESSION] + c->aead * of[PRICE_AEAD] +
            c->aead_bytes / 1024 * of[PRICE_AEAD_KIB] + c->signed_bytes / 1024 * of[PRICE_SIGN_KIB] +
@@ -510,6 +539,7 @@ static inline counts counts_commit(const step *p)
     (void)shape_path(p->before, p->sender, 1, p->gone, &seals);
     counts c = {.sign = 2,
                 .verify = 2.0 * p->added,
+                .checks = 2.0 * p->added,
                 .dh = seals,
                 .dh_base = seals + nodes + 1,
                 .encaps = seals};
@@ -537,6 +567,7 @@ static inline counts counts_add_without_path(const step *p)
     double length = (double)p->message;
     counts c = {.sign = 2,
                 .verify = 2.0 * p->added,
+                .checks = 2.0 * p->added,
                 .dh = p->added,
                 .dh_base = p->added,
                 .encaps = p->added};
@@ -551,7 +582,7 @@ static inline counts counts_add_without_path(const step *p)
 static inline counts counts_process_add_without_path(const step *p)
 {
     double length = (double)p->message;
-    counts c = {.verify = 1 + 2.0 * p->added, .aead = 2};
+    counts c = {.verify = 1 + 2.0 * p->added, .checks = 2.0 * p->added, .aead = 2};
     c.compressions = HASH_LEAF * (double)p->added + HASH_SCHEDULE + HASH_MESSAGE + length / 64;
     c.aead_bytes = length;
     c.verified_bytes = length;
@@ -565,7 +596,11 @@ static inline counts counts_process(const step *p, uint32_t receiver)
     uint32_t known = shape_path(p->after, p->sender, common, p->gone, &seals);
     uint32_t nodes = shape_path(p->after, p->sender, 1, p->gone, &seals);
     double length = (double)p->message;
-    counts c = {.verify = 2 + 2.0 * p->added, .dh = 1, .dh_base = known, .aead = 3};
+    counts c = {.verify = 2 + 2.0 * p->added,
+                .checks = 2.0 * p->added,
+                .dh = 1,
+                .dh_base = known,
+                .aead = 3};
     c.compressions = HASH_HPKE + HASH_PATH_NODE * known + HASH_PARENT * nodes +
                      HASH_LEAF * (1.0 + p->added) + HASH_SCHEDULE + HASH_MESSAGE + length / 64;
     c.aead_bytes = length;
@@ -577,7 +612,7 @@ static inline counts counts_join(const step *p)
 {
     const shape *s = p->after;
     double filled = shape_filled(s);
-    counts c = {.verify = s->members + 1.0, .dh = 1, .aead = 2};
+    counts c = {.verify = s->members + 1.0, .checks = s->members, .dh = 1, .aead = 2};
     c.compressions = HASH_HPKE + HASH_SCHEDULE + HASH_LEAF * (double)s->members + 2.0 * s->members +
                      3.0 * filled;
     c.aead_bytes = welcome_group_info_len(p);

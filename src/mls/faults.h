@@ -140,6 +140,13 @@ static inline xmtp_status faulty_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_
     return fault() ? XMTP_E_SIGNATURE : REAL.signature->verify(pk, message, signature);
 }
 
+static inline void faulty_verify_many(xmtp_signature_check *checks, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        checks[i].verdict = faulty_verify(checks[i].pk, checks[i].message, checks[i].signature);
+    }
+}
+
 static inline const xmtp_suite *faulty_suite(void)
 {
     static xmtp_aead aead;
@@ -161,6 +168,7 @@ static inline const xmtp_suite *faulty_suite(void)
         signature.public_key = faulty_signature_public;
         signature.sign = faulty_sign;
         signature.verify = faulty_verify;
+        signature.verify_many = faulty_verify_many;
         suite = REAL;
         suite.aead = &aead;
         suite.kem = &kem;

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "mls/label.h"
+#include "mls/signature_batch.h"
 
 xmtp_status xmtp_key_package_decode(xmtp_reader *r, xmtp_key_package *out)
 {
@@ -62,14 +63,62 @@ xmtp_status xmtp_key_package_sign(const xmtp_suite *suite, const uint8_t *signat
     return xmtp_writer_status(w);
 }
 
+static void put(xmtp_signature_batch *batch, const xmtp_key_package *key_package)
+{
+    const xmtp_leaf_node *leaf = &key_package->leaf_node;
+    xmtp_leaf_node_sign_content(batch->contents, leaf, (xmtp_bytes){0}, 0);
+    xmtp_signature_batch_put(batch, leaf->signature_key, leaf->signature);
+    xmtp_labelled_content(batch->contents, "KeyPackageTBS", key_package->tbs);
+    xmtp_signature_batch_put(batch, leaf->signature_key, key_package->signature);
+}
+
+/* Both signatures of one key package: that of the leaf is judged first. */
+static xmtp_status verdict_of(const xmtp_signature_check pair[2])
+{
+    const xmtp_status own = pair[1].verdict;
+    XMTP_TRY(xmtp_leaf_node_verdict(pair[0].verdict));
+    return own == XMTP_E_SIGNATURE ? XMTP_E_KEY_PACKAGE_SIGNATURE : own;
+}
+
+/* owners: whose signatures stand in the batch. */
+static xmtp_status verify_batch(xmtp_signature_batch *batch, const size_t *owners,
+                                xmtp_status *verdicts)
+{
+    XMTP_TRY(xmtp_signature_batch_verify(batch));
+    for (size_t i = 0; i < batch->count / 2; i++) {
+        verdicts[owners[i]] = verdict_of(&batch->checks[2 * i]);
+    }
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_key_packages_verify(const xmtp_suite *suite,
+                                     const xmtp_key_package *const *key_packages, size_t count,
+                                     xmtp_status *verdicts, xmtp_writer *scratch)
+{
+    xmtp_signature_batch batch;
+    size_t owners[XMTP_SIGNATURE_BATCH_MAX / 2];
+    xmtp_signature_batch_init(&batch, suite, scratch);
+    for (size_t i = 0; i < count; i++) {
+        verdicts[i] = XMTP_OK;
+        if (key_packages[i]->is_verified) {
+            continue;
+        }
+        if (batch.count == XMTP_SIGNATURE_BATCH_MAX) {
+            XMTP_TRY(verify_batch(&batch, owners, verdicts));
+            xmtp_signature_batch_init(&batch, suite, scratch);
+        }
+        owners[batch.count / 2] = i;
+        put(&batch, key_packages[i]);
+    }
+    return verify_batch(&batch, owners, verdicts);
+}
+
 xmtp_status xmtp_key_package_verify(const xmtp_suite *suite, const xmtp_key_package *key_package,
                                     xmtp_writer *scratch)
 {
-    XMTP_TRY(xmtp_leaf_node_verify(suite, &key_package->leaf_node, (xmtp_bytes){0}, 0, scratch));
-    xmtp_status status =
-        xmtp_verify_with_label(suite, key_package->leaf_node.signature_key, "KeyPackageTBS",
-                               key_package->tbs, key_package->signature, scratch);
-    return status == XMTP_E_SIGNATURE ? XMTP_E_KEY_PACKAGE_SIGNATURE : status;
+    xmtp_status verdict = XMTP_OK;
+    XMTP_TRY(xmtp_key_packages_verify(suite, &key_package, 1, &verdict, scratch));
+    return verdict;
 }
 
 xmtp_status xmtp_key_package_validate(const xmtp_key_package *key_package,

@@ -37,7 +37,14 @@ xmtp_status xmtp_key_package_sign(const xmtp_suite *suite, const uint8_t *signat
                                   const xmtp_key_package *key_package, xmtp_writer *scratch,
                                   xmtp_writer *w) XMTP_MUST_CHECK;
 
-/* Verifies both signatures, of the leaf and of the package. XMTP_E_SIGNATURE, XMTP_E_KEY. */
+/* Verifies both signatures of each, of the leaf and of the package, several at once. verdicts[i] is
+ * that on the i-th: XMTP_E_LEAF_SIGNATURE, XMTP_E_KEY_PACKAGE_SIGNATURE, XMTP_E_KEY; those with
+ * is_verified are believed. Fails only without memory; no verdict counts then. scratch is cleared. */
+xmtp_status xmtp_key_packages_verify(const xmtp_suite *suite,
+                                     const xmtp_key_package *const *key_packages, size_t count,
+                                     xmtp_status *verdicts, xmtp_writer *scratch) XMTP_MUST_CHECK;
+
+/* The verdict on one, or what failed. */
 xmtp_status xmtp_key_package_verify(const xmtp_suite *suite, const xmtp_key_package *key_package,
                                     xmtp_writer *scratch) XMTP_MUST_CHECK;
 

@@ -111,11 +111,10 @@ xmtp_status xmtp_leaf_node_sign(const xmtp_suite *suite, const uint8_t *signatur
     return xmtp_writer_status(w);
 }
 
-/* Builds SignContent of LeafNodeTBS without a second copy: its vector length is known. */
-static void verify_content(xmtp_writer *w, const xmtp_leaf_node *leaf, xmtp_bytes group_id,
-                           uint32_t leaf_index)
+/* Without a second copy: the length of the vector is known. */
+void xmtp_leaf_node_sign_content(xmtp_writer *w, const xmtp_leaf_node *leaf, xmtp_bytes group_id,
+                                 uint32_t leaf_index)
 {
-    xmtp_writer_clear(w);
     xmtp_writer_vec(w, xmtp_bytes_of_string("MLS 1.0 LeafNodeTBS"));
     size_t mark = xmtp_writer_vec_open(w);
     xmtp_writer_put(w, leaf->tbs);
@@ -126,11 +125,12 @@ static void verify_content(xmtp_writer *w, const xmtp_leaf_node *leaf, xmtp_byte
 xmtp_status xmtp_leaf_node_verify(const xmtp_suite *suite, const xmtp_leaf_node *leaf,
                                   xmtp_bytes group_id, uint32_t leaf_index, xmtp_writer *scratch)
 {
-    verify_content(scratch, leaf, group_id, leaf_index);
+    xmtp_writer_clear(scratch);
+    xmtp_leaf_node_sign_content(scratch, leaf, group_id, leaf_index);
     XMTP_TRY(xmtp_writer_status(scratch));
     xmtp_status status =
         suite->signature->verify(leaf->signature_key, xmtp_writer_bytes(scratch), leaf->signature);
-    return status == XMTP_E_SIGNATURE ? XMTP_E_LEAF_SIGNATURE : status;
+    return xmtp_leaf_node_verdict(status);
 }
 
 /* ---- rules ---- */

@@ -58,6 +58,15 @@ xmtp_status xmtp_leaf_node_verify(const xmtp_suite *suite, const xmtp_leaf_node 
                                   xmtp_bytes group_id, uint32_t leaf_index,
                                   xmtp_writer *scratch) XMTP_MUST_CHECK;
 
+/* The parts of it, for many at once: appends what is signed, SignContent over LeafNodeTBS, and turns
+ * the verdict on the signature into that on the leaf. */
+void xmtp_leaf_node_sign_content(xmtp_writer *w, const xmtp_leaf_node *leaf, xmtp_bytes group_id,
+                                 uint32_t leaf_index);
+static inline xmtp_status xmtp_leaf_node_verdict(xmtp_status verdict)
+{
+    return verdict == XMTP_E_SIGNATURE ? XMTP_E_LEAF_SIGNATURE : verdict;
+}
+
 /* What a leaf is checked against. Zeroed fields are not checked. */
 typedef struct xmtp_leaf_node_rules {
     const xmtp_suite *suite;                 /* lengths of keys; must be set */

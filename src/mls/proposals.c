@@ -31,7 +31,8 @@ typedef struct list_check {
     xmtp_applied *out;
     xmtp_error *error;
     xmtp_writer scratch;
-    bool is_verified; /* signatures of all key packages were verified before */
+    bool is_verified;      /* signatures of all key packages were verified before */
+    xmtp_status *verdicts; /* on the signatures of each added key package, in order */
     const xmtp_proposal *context_extensions; /* the one proposal that sets them, or NULL */
     size_t add_count;
     size_t remove_count;
@@ -278,9 +279,7 @@ static xmtp_status check_key_package(list_check *c, const xmtp_key_package *key_
     if (group->config.openmls_verdicts) { /* the RFC asks this of leaf extensions only */
         XMTP_TRY(xmtp_key_package_check_extensions(key_package, c->error));
     }
-    const bool is_verified = c->is_verified || key_package->is_verified;
-    xmtp_status status =
-        is_verified ? XMTP_OK : xmtp_key_package_verify(group->suite, key_package, &c->scratch);
+    const xmtp_status status = c->verdicts[c->out->added_count];
     if (status != XMTP_OK) {
         return xmtp_fail(c->error, status, "a signature of an added key package is wrong");
     }
@@ -380,6 +379,25 @@ static xmtp_status apply_remove(list_check *c, size_t i)
 static xmtp_status apply_self_remove(list_check *c, size_t i)
 {
     return remove_leaf(c, c->out->sources[i].sender.index);
+}
+
+/* The signatures of all that is added, together, before the first is looked at. */
+static xmtp_status verify_added(list_check *c)
+{
+    const xmtp_key_package **packages;
+    size_t count = 0;
+    XMTP_TRY(
+        xmtp_arena_take_array(c->arena, c->add_count, sizeof *c->verdicts, (void **)&c->verdicts));
+    XMTP_TRY(xmtp_arena_take_array(c->arena, c->add_count, sizeof *packages, (void **)&packages));
+    for (size_t i = 0; i < c->out->count; i++) {
+        if (c->out->proposals[i].proposal.type == XMTP_PROPOSAL_ADD) {
+            c->verdicts[count] = XMTP_OK;
+            packages[count++] = &c->out->proposals[i].proposal.u.add;
+        }
+    }
+    return c->is_verified ? XMTP_OK
+                          : xmtp_key_packages_verify(c->group->suite, packages, count, c->verdicts,
+                                                     &c->scratch);
 }
 
 static xmtp_status apply_add(list_check *c, size_t i)
@@ -680,7 +698,10 @@ static xmtp_status apply(list_check *c, const xmtp_commit *commit)
         XMTP_TRY(apply_type(c, XMTP_PROPOSAL_SELF_REMOVE, apply_self_remove));
     }
     XMTP_TRY(apply_type(c, XMTP_PROPOSAL_REMOVE, apply_remove));
-    XMTP_TRY(apply_type(c, XMTP_PROPOSAL_ADD, apply_add));
+    if (c->add_count > 0) {
+        XMTP_TRY(verify_added(c));
+        XMTP_TRY(apply_type(c, XMTP_PROPOSAL_ADD, apply_add));
+    }
     XMTP_TRY(check_members(c));
     if (c->add_count + c->update_count == 0) {
         return XMTP_OK;

@@ -6,6 +6,7 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/signature_batch.h"
 #include "mls/tree_store.h"
 
 #include <inttypes.h>
@@ -336,17 +337,38 @@ static xmtp_status check_leaves(xmtp_tree *tree, const xmtp_extensions *group_ex
     return XMTP_OK;
 }
 
-static xmtp_status check_signatures(xmtp_tree *tree, xmtp_bytes group_id, xmtp_error *error)
+/* leaves: which ones are in the batch. */
+static xmtp_status check_batch(xmtp_signature_batch *batch, const uint32_t *leaves,
+                               xmtp_error *error)
 {
-    for (uint32_t i = 0; xmtp_tree_next_member(tree, &i); i++) {
-        xmtp_leaf_node leaf;
-        XMTP_TRY(xmtp_tree_leaf(tree, i, &leaf));
-        xmtp_status status = xmtp_leaf_node_verify(tree->suite, &leaf, group_id, i, &tree->scratch);
+    XMTP_TRY(xmtp_signature_batch_verify(batch));
+    for (size_t i = 0; i < batch->count; i++) {
+        const xmtp_status status = xmtp_leaf_node_verdict(batch->checks[i].verdict);
         if (status != XMTP_OK) {
-            return xmtp_fail(error, status, "signature of leaf %" PRIu32 " does not verify", i);
+            return xmtp_fail(error, status, "signature of leaf %" PRIu32 " does not verify",
+                             leaves[i]);
         }
     }
     return XMTP_OK;
+}
+
+static xmtp_status check_signatures(xmtp_tree *tree, xmtp_bytes group_id, xmtp_error *error)
+{
+    xmtp_signature_batch batch;
+    uint32_t leaves[XMTP_SIGNATURE_BATCH_MAX];
+    xmtp_signature_batch_init(&batch, tree->suite, &tree->scratch);
+    for (uint32_t i = 0; xmtp_tree_next_member(tree, &i); i++) {
+        xmtp_leaf_node leaf;
+        XMTP_TRY(xmtp_tree_leaf(tree, i, &leaf));
+        if (batch.count == XMTP_SIGNATURE_BATCH_MAX) {
+            XMTP_TRY(check_batch(&batch, leaves, error));
+            xmtp_signature_batch_init(&batch, tree->suite, &tree->scratch);
+        }
+        leaves[batch.count] = i;
+        xmtp_leaf_node_sign_content(&tree->scratch, &leaf, group_id, i);
+        xmtp_signature_batch_put(&batch, leaf.signature_key, leaf.signature);
+    }
+    return check_batch(&batch, leaves, error);
 }
 
 /* Cheap checks first; signatures, which cost most, last and once each. */

@@ -24,6 +24,12 @@ static xmtp_status counting_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes
     return xmtp_signature_ed25519.verify(pk, message, signature);
 }
 
+static void counting_verify_many(xmtp_signature_check *checks, size_t count)
+{
+    verify_count += count;
+    xmtp_signature_verify_many(&xmtp_signature_ed25519, checks, count);
+}
+
 const xmtp_suite *__real_xmtp_suite_by_id(uint16_t id);
 const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id);
 
@@ -38,6 +44,7 @@ const xmtp_suite *__wrap_xmtp_suite_by_id(uint16_t id)
     suite = *real;
     signature = xmtp_signature_ed25519;
     signature.verify = counting_verify;
+    signature.verify_many = counting_verify_many;
     suite.signature = &signature;
     return &suite;
 }
