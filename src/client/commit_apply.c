@@ -69,8 +69,9 @@ static xmtp_status skip_commit(group_work *work, uint64_t sequence, xmtp_commit_
 static xmtp_status pause(group_work *work, const char *minimum_version, xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    work->row.paused_for = minimum_version == NULL ? "unknown" : minimum_version;
-    XMTP_TRY(xmtp_stored(client, xmtp_group_row_update(client->db, &work->row), error));
+    xmtp_group_row row = work->row;
+    row.paused_for = minimum_version == NULL ? "unknown" : minimum_version;
+    XMTP_TRY(xmtp_stored(client, xmtp_group_row_update(client->db, &row), error));
     return xmtp_work_reload(work, error);
 }
 

@@ -11,7 +11,7 @@ enum { ROUNDS_MAX = 8, INTENTS_PER_ROUND = 100 };
 static const uint64_t BACK_OFF_NS = UINT64_C(50000000);
 static const uint64_t BACK_OFF_MAX_NS = UINT64_C(2000000000);
 
-xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
+static xmtp_status load(group_work *work, xmtp_error *error)
 {
     xmtp_client *client = work->client;
     int64_t ref = work->row.ref;
@@ -29,6 +29,20 @@ xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
     return xmtp_stored(
         client, xmtp_intent_list(client->db, ref, INTENTS_PER_ROUND, &work->arena, &work->intents),
         error);
+}
+
+xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
+{
+    xmtp_database *db = work->client->db;
+    uint64_t now = xmtp_database_change_count(db);
+    if (work->is_loaded && work->loaded_at == now) {
+        return XMTP_OK;
+    }
+    work->is_loaded = false;
+    XMTP_TRY(load(work, error));
+    work->is_loaded = !xmtp_database_in_transaction(db);
+    work->loaded_at = now;
+    return XMTP_OK;
 }
 
 xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error)
@@ -63,6 +77,7 @@ xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status)
     xmtp_cache_forget(work->client, work->row.ref);
     work->group = NULL;
     work->row = work->committed;
+    work->is_loaded = false;
     work->is_in_transaction = false;
     return status;
 }

@@ -19,6 +19,8 @@ typedef struct group_work {
     xmtp_group_row committed; /* as the database has it */
     xmtp_mls_group *group;    /* from the cache; NULL after a failure until loaded again */
     xmtp_intent_rows intents; /* as of the last load; resolved ones have state 0 */
+    bool is_loaded;           /* row and intents are what the database held ... */
+    uint64_t loaded_at;       /* ... at this count of changes */
     bool is_in_transaction;   /* messages were applied that are not committed yet */
     bool has_news;            /* something was applied */
     bool is_from_stream;      /* items may not be complete: anything odd is left to a query */
@@ -35,7 +37,7 @@ typedef struct group_work {
 /* XMTP_E_NOT_FOUND: no such conversation. End with xmtp_work_end in any case. */
 xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error);
 void xmtp_work_end(group_work *work);
-/* Reads row, group and intents again. */
+/* Reads row and intents again when anything was changed in the database since. */
 xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error);
 /* The MLS group, loaded when it must be. */
 xmtp_status xmtp_work_group(group_work *work, xmtp_error *error);

@@ -84,6 +84,11 @@ int xmtp_database_changes(xmtp_database *db)
     return sqlite3_changes(db->handle);
 }
 
+uint64_t xmtp_database_change_count(const xmtp_database *db)
+{
+    return db->changes + (db->handle == NULL ? 0 : (uint64_t)sqlite3_total_changes64(db->handle));
+}
+
 int64_t xmtp_database_last_row(xmtp_database *db)
 {
     return sqlite3_last_insert_rowid(db->handle);
@@ -233,6 +238,7 @@ static void close_handle(xmtp_database *db)
     }
     (void)db->alloc.reallocate(db->alloc.context, db->kept, 0);
     db->kept = NULL;
+    db->changes = xmtp_database_change_count(db) + 1; /* until it is open again, others may write */
     (void)sqlite3_close_v2(db->handle);
     db->handle = NULL;
 }

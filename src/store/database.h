@@ -72,6 +72,9 @@ bool xmtp_database_park(xmtp_database *db);
 bool xmtp_database_is_parked(const xmtp_database *db);
 /* Rises with every statement. */
 uint64_t xmtp_database_uses(const xmtp_database *db);
+/* Rises with every row that is changed, rolled back or not, and with every parking. While it stays the
+ * same, what was read outside of a transaction is still so. */
+uint64_t xmtp_database_change_count(const xmtp_database *db);
 /* woken(context) is called before a parked database opens itself. It may park others. */
 void xmtp_database_on_wake(xmtp_database *db, void (*woken)(void *context), void *context);
 /* Deletes a database file that is closed, with what SQLite puts beside it. */

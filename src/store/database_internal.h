@@ -29,6 +29,7 @@ struct xmtp_database {
     kept_statement *kept; /* STATEMENT_SLOTS of them; NULL while it is parked */
     size_t busy_count;    /* statements under way */
     uint64_t uses;        /* statements so far */
+    uint64_t changes;     /* counted through connections that were closed */
     char *path;           /* NULL: in memory, and never parked */
     uint8_t key[XMTP_DATABASE_KEY_LEN];
     file_format format;

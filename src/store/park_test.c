@@ -136,6 +136,25 @@ static void a_file_that_somebody_else_opened_meanwhile_is_told(void **state)
     assert_int_equal(number(), 7);
 }
 
+static void changes_are_counted_over_a_parking(void **state)
+{
+    (void)state;
+    uint64_t first = xmtp_database_change_count(db);
+    assert_int_equal(number(), 7);
+    assert_int_equal(xmtp_database_change_count(db), first); /* reading is no change */
+    assert_int_equal(xmtp_database_begin(db), XMTP_OK);
+    assert_int_equal(xmtp_setting_set(db, "n", 8), XMTP_OK);
+    uint64_t second = xmtp_database_change_count(db);
+    assert_true(second > first);
+    xmtp_database_rollback(db);
+    assert_int_equal(xmtp_database_change_count(db), second);
+    assert_true(xmtp_database_park(db));
+    uint64_t third = xmtp_database_change_count(db);
+    assert_true(third > second);
+    assert_int_equal(number(), 7);
+    assert_int_equal(xmtp_database_change_count(db), third);
+}
+
 int main(void)
 {
 #define WITH_FILE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -147,6 +166,7 @@ int main(void)
         WITH_FILE(a_database_in_memory_is_never_parked),
         WITH_FILE(a_file_that_went_away_is_told_and_not_made_again),
         WITH_FILE(a_file_that_somebody_else_opened_meanwhile_is_told),
+        WITH_FILE(changes_are_counted_over_a_parking),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
