@@ -28,7 +28,12 @@ static xmtp_status call_with_retries(xmtp_client *client, const char *path, xmtp
         uint64_t began_ns = xmtp_now_ns(client);
         status = t->unary(t->context, path, xmtp_writer_bytes(&client->request), &client->response,
                           &why);
-        xmtp_note_call(client, path, status, began_ns);
+        xmtp_note_call(client,
+                       &(xmtp_call_note){.path = path,
+                                         .status = status,
+                                         .began_ns = began_ns,
+                                         .request_len = xmtp_writer_bytes(&client->request).n,
+                                         .response_len = xmtp_writer_bytes(&client->response).n});
         if (!is_away(status) || i == tries) {
             break;
         }

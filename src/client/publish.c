@@ -199,13 +199,14 @@ static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, 
     group_query query;
     request.n_messages = count;
     request.messages = batch->pointers + first;
-    request.read_back = xmtp_group_query(work, &query);
+    request.read_back = xmtp_group_query(work->row.group_id, work->row.cursor, &query);
     xmtp_status status = xmtp_call(work->client, XMTP_MLS_API("SendGroupMessages"), &request.base,
                                    NULL, NULL, NULL, error);
-    xmtp_writer_clear(&work->read_back);
+    xmtp_writer_clear(&work->ahead);
     if (status == XMTP_OK) {
         /* Empty from other nodes. A page that cannot be kept is asked for again. */
-        xmtp_writer_put(&work->read_back, xmtp_writer_bytes(&work->client->response));
+        xmtp_writer_put(&work->ahead, xmtp_writer_bytes(&work->client->response));
+        work->ahead_type = &pb__send_group_messages_response__descriptor;
     }
     for (size_t i = first; status == XMTP_OK && i < first + count; i++) {
         int64_t id = batch->intents[i];

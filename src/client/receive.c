@@ -439,28 +439,30 @@ xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *con
 
 /* ---- queries */
 
-Pb__QueryGroupMessagesRequest *xmtp_group_query(const group_work *work, group_query *out)
+Pb__QueryGroupMessagesRequest *xmtp_group_query(xmtp_bytes group_id, uint64_t cursor,
+                                                group_query *out)
 {
-    xmtp_paging_after(&out->paging, work->row.cursor, XMTP_PAGE_MAX);
+    xmtp_paging_after(&out->paging, cursor, XMTP_PAGE_MAX);
     out->request = (Pb__QueryGroupMessagesRequest)PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
     out->request.has_group_id = 1;
-    out->request.group_id = xmtp_proto_data(work->row.group_id);
+    out->request.group_id = xmtp_proto_data(group_id);
     out->request.paging_info = &out->paging;
     return &out->request;
 }
 
-/* The page that came with the answer to a send, once; *out is NULL when there is none. */
-static void take_read_back(group_work *work, xmtp_arena *arena,
-                           const Pb__QueryGroupMessagesResponse **out)
+/* The page that is here already, once; *out is NULL when there is none. */
+static void take_ahead(group_work *work, xmtp_arena *arena,
+                       const Pb__QueryGroupMessagesResponse **out)
 {
     void *answer;
     *out = NULL;
-    if (work->read_back.n > 0 && work->read_back.status == XMTP_OK &&
-        xmtp_proto_decode(&pb__send_group_messages_response__descriptor, arena,
-                          xmtp_writer_bytes(&work->read_back), &answer) == XMTP_OK) {
-        *out = ((const Pb__SendGroupMessagesResponse *)answer)->read_back;
+    if (work->ahead.n > 0 && work->ahead.status == XMTP_OK &&
+        xmtp_proto_decode(work->ahead_type, arena, xmtp_writer_bytes(&work->ahead), &answer) ==
+            XMTP_OK) {
+        bool is_of_send = work->ahead_type == &pb__send_group_messages_response__descriptor;
+        *out = is_of_send ? ((const Pb__SendGroupMessagesResponse *)answer)->read_back : answer;
     }
-    xmtp_writer_clear(&work->read_back);
+    xmtp_writer_clear(&work->ahead);
 }
 
 static xmtp_status query_page(group_work *work, xmtp_arena *arena,
@@ -468,12 +470,12 @@ static xmtp_status query_page(group_work *work, xmtp_arena *arena,
 {
     group_query query;
     void *answer;
-    take_read_back(work, arena, out);
+    take_ahead(work, arena, out);
     if (*out != NULL) {
         return XMTP_OK;
     }
     XMTP_TRY(xmtp_call(work->client, XMTP_MLS_API("QueryGroupMessages"),
-                       &xmtp_group_query(work, &query)->base,
+                       &xmtp_group_query(work->row.group_id, work->row.cursor, &query)->base,
                        &pb__query_group_messages_response__descriptor, arena, &answer, error));
     *out = answer;
     return XMTP_OK;

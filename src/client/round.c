@@ -49,7 +49,7 @@ xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, 
 {
     *work = (group_work){.client = client, .row = {.ref = ref}};
     xmtp_scratch(client, &work->arena);
-    xmtp_writer_init(&work->read_back, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&work->ahead, &client->env.alloc, XMTP_WRITER_MAX);
     return xmtp_work_reload(work, error);
 }
 
@@ -59,7 +59,7 @@ void xmtp_work_end(group_work *work)
         (void)xmtp_work_abandon(work, XMTP_OK);
     }
     xmtp_mls_pending_free(work->made);
-    xmtp_writer_free(&work->read_back);
+    xmtp_writer_free(&work->ahead);
     xmtp_arena_reset(&work->arena);
 }
 

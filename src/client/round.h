@@ -26,7 +26,8 @@ typedef struct group_work {
     bool is_from_stream;      /* items may not be complete: anything odd is left to a query */
     bool needs_query;         /* set then */
     int64_t sent_max;         /* newest intent whose payload the node has taken during this work */
-    xmtp_writer read_back; /* the node's answer to a send when it holds the next page; else empty */
+    xmtp_writer ahead; /* an answer that holds the next page, when it is here already; else empty */
+    const ProtobufCMessageDescriptor *ahead_type; /* of a query, or of a send that it came with */
     xmtp_mls_pending *made; /* our newest commit of this work, as it was stored; NULL: none */
     /* the intent that somebody waits for, and why it failed for good */
     int64_t awaited;
@@ -70,12 +71,22 @@ typedef struct group_query {
     Pb__PagingInfo paging;
     Pb__QueryGroupMessagesRequest request;
 } group_query;
-Pb__QueryGroupMessagesRequest *xmtp_group_query(const group_work *work, group_query *out);
+Pb__QueryGroupMessagesRequest *xmtp_group_query(xmtp_bytes group_id, uint64_t cursor,
+                                                group_query *out);
 /* Queries from the cursor until a page is not full, applying everything in order. */
 xmtp_status xmtp_receive(group_work *work, xmtp_error *error);
 /* Applies messages in the order given; those at or before the cursor are ignored. */
 xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *const *messages,
                                size_t count, xmtp_error *error);
+
+/* ---- pages_ahead.c: the first pages of many conversations, asked for together (client->pages_ahead) */
+/* Asks for those of rows[first] and the next ones that have news, newest being beside rows. Returns the
+ * index of the first row that it did not look at. What fails is asked for again by who needs it. */
+size_t xmtp_pages_ahead_ask(xmtp_client *client, const xmtp_group_rows *rows,
+                            const uint64_t *newest, size_t first);
+/* Hands the page of this conversation over, if there is one behind its cursor. */
+void xmtp_pages_ahead_take(group_work *work);
+void xmtp_pages_ahead_end(xmtp_client *client);
 
 /* ---- commit_apply.c: one commit, in a transaction of its own, cursor included */
 xmtp_status xmtp_apply_foreign_commit(group_work *work, const Pb__GroupMessage__V1 *message,

@@ -129,6 +129,7 @@ struct xmtp_client {
     uint64_t group_clock;
     struct xmtp_expanded_key *welcome_key; /* while welcomes of a batch are opened; else NULL */
     struct recent_logs *recent_logs; /* during one sync of everything; else NULL. identity_sync.c */
+    struct pages_ahead *pages_ahead; /* during one sync of everything; may be NULL. pages_ahead.c */
     cached_state *states;
     size_t state_count;
     size_t state_capacity;
@@ -236,8 +237,15 @@ void xmtp_log_line(const xmtp_client *client, xmtp_log_level level, const char *
     XMTP_PRINTF(3, 4);
 /* XMTP_E_STATE: a light client, and the method publishes. */
 xmtp_status xmtp_may_call(const xmtp_client *client, const char *path, xmtp_error *error);
-/* One try of one call, for statistics and log. */
-void xmtp_note_call(xmtp_client *client, const char *path, xmtp_status status, uint64_t began_ns);
+/* One try of one call, for statistics and log; lengths in bytes. */
+typedef struct xmtp_call_note {
+    const char *path;
+    xmtp_status status;
+    uint64_t began_ns;
+    size_t request_len;
+    size_t response_len;
+} xmtp_call_note;
+void xmtp_note_call(xmtp_client *client, const xmtp_call_note *note);
 
 /* ---- call.c */
 

@@ -41,7 +41,10 @@ static xmtp_status subscribe(xmtp_client *client, const char *path, const Protob
     uint64_t began_ns = xmtp_now_ns(client);
     xmtp_status status =
         t->subscribe(t->context, path, xmtp_writer_bytes(&client->request), out, error);
-    xmtp_note_call(client, path, status, began_ns);
+    xmtp_note_call(client, &(xmtp_call_note){.path = path,
+                                             .status = status,
+                                             .began_ns = began_ns,
+                                             .request_len = client->request.n});
     bool is_away = status == XMTP_E_TIMEOUT || status == XMTP_E_RPC_UNAVAILABLE;
     return is_away ? XMTP_E_NETWORK : status;
 }

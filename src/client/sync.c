@@ -115,6 +115,7 @@ xmtp_status xmtp_sync_group(xmtp_client *client, int64_t ref, bool *has_news, xm
         status = unpause(&work, error);
     }
     if (status == XMTP_OK) {
+        xmtp_pages_ahead_take(&work);
         status = xmtp_work_rounds(&work, false, error);
     }
     if (status == XMTP_OK) {
@@ -263,11 +264,16 @@ static xmtp_status sync_groups(xmtp_client *client, uint32_t consent_states,
     XMTP_TRY(xmtp_arena_take_array(arena, rows.count, sizeof(uint64_t), &newest));
     XMTP_TRY(newest_of_all(client, &rows, newest, arena, error));
     XMTP_TRY(xmtp_stored(client, xmtp_intent_groups(client->db, arena, &u.refs, &u.count), error));
+    size_t asked = 0; /* of so many the pages are here */
     for (size_t i = 0; i < rows.count; i++) {
+        if (i == asked) {
+            asked = xmtp_pages_ahead_ask(client, &rows, newest, i);
+        }
         xmtp_status status = sync_one_of_all(client, &rows.items[i], ((uint64_t *)newest)[i], &u,
                                              &counts->synced, first == XMTP_OK ? error : NULL);
         first = first == XMTP_OK ? status : first;
     }
+    xmtp_pages_ahead_end(client);
     return first;
 }
 

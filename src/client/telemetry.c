@@ -85,19 +85,18 @@ xmtp_status xmtp_may_call(const xmtp_client *client, const char *path, xmtp_erro
     return XMTP_OK;
 }
 
-void xmtp_note_call(xmtp_client *client, const char *path, xmtp_status status, uint64_t began_ns)
+void xmtp_note_call(xmtp_client *client, const xmtp_call_note *note)
 {
-    const method *m = method_of(path);
+    const method *m = method_of(note->path);
     if (m != NULL) {
         uint64_t *count = (uint64_t *)(void *)((char *)&client->statistics + m->offset);
         (*count)++;
     }
-    client->statistics.failed += status != XMTP_OK;
+    client->statistics.failed += note->status != XMTP_OK;
     uint64_t now_ns = xmtp_now_ns(client);
     xmtp_log_line(client, XMTP_LOG_DEBUG, "%s: %s, %zu bytes sent, %zu received, %" PRIu64 " ms",
-                  path, xmtp_status_name(status), xmtp_writer_bytes(&client->request).n,
-                  xmtp_writer_bytes(&client->response).n,
-                  now_ns > began_ns ? (now_ns - began_ns) / UINT64_C(1000000) : 0);
+                  note->path, xmtp_status_name(note->status), note->request_len, note->response_len,
+                  now_ns > note->began_ns ? (now_ns - note->began_ns) / UINT64_C(1000000) : 0);
 }
 
 /* ---- reading */

@@ -35,6 +35,9 @@ enum { LINKS_MAX = 16 };
 
 enum { APP_VERSION_MAX = 128 };
 
+/* A node takes at least 100 streams of a connection at a time (RFC 9113 section 6.5.2). */
+enum { UNARY_AT_ONCE = 64 };
+
 typedef struct grpc_transport {
     const xmtp_alloc *alloc;
     xmtp_list links; /* newest last */
@@ -171,18 +174,32 @@ static xmtp_status await_call(grpc_transport *t, const xmtp_rpc_client_call *cal
     return XMTP_OK;
 }
 
+/* What new calls need: a link, and a credential that is valid. */
+static xmtp_status get_ready(grpc_transport *t, xmtp_link **link, xmtp_error *error)
+{
+    if (t->credential != NULL) {
+        XMTP_TRY(xmtp_credential_refresh(t->credential, error));
+    }
+    return find_link(t, link, error);
+}
+
+/* Nothing of it is written yet. */
+static xmtp_status queue_call(const grpc_transport *t, const xmtp_link *link, const char *path,
+                              xmtp_bytes request, xmtp_rpc_client_call **out)
+{
+    const xmtp_kept_credential *c = t->credential;
+    *out = NULL;
+    return xmtp_rpc_client_call_start_with(
+        out, link->conn, path, request, c == NULL ? NULL : c->header, c == NULL ? NULL : c->value);
+}
+
 static xmtp_status start_once(grpc_transport *t, const char *path, xmtp_bytes request,
                               xmtp_rpc_client_call **out, xmtp_error *error)
 {
     xmtp_link *link;
     *out = NULL;
-    if (t->credential != NULL) {
-        XMTP_TRY(xmtp_credential_refresh(t->credential, error));
-    }
-    XMTP_TRY(find_link(t, &link, error));
-    const xmtp_kept_credential *c = t->credential;
-    xmtp_status status = xmtp_rpc_client_call_start_with(
-        out, link->conn, path, request, c == NULL ? NULL : c->header, c == NULL ? NULL : c->value);
+    XMTP_TRY(get_ready(t, &link, error));
+    xmtp_status status = queue_call(t, link, path, request, out);
     if (status != XMTP_OK) {
         return xmtp_fail_default(error, status, path);
     }
@@ -242,6 +259,18 @@ static xmtp_status read_answer(grpc_transport *t, xmtp_rpc_client_call *call, ui
     }
 }
 
+/* The answer, or an empty response. Frees the call. */
+static xmtp_status finish_call(grpc_transport *t, xmtp_rpc_client_call *call, uint64_t deadline_ns,
+                               xmtp_writer *response, xmtp_error *error)
+{
+    xmtp_status status = read_answer(t, call, deadline_ns, response, error);
+    if (status != XMTP_OK) {
+        xmtp_writer_clear(response);
+    }
+    xmtp_rpc_client_call_free(call);
+    return status;
+}
+
 static xmtp_status grpc_unary(void *context, const char *path, xmtp_bytes request,
                               xmtp_writer *response, xmtp_error *error)
 {
@@ -252,12 +281,36 @@ static xmtp_status grpc_unary(void *context, const char *path, xmtp_bytes reques
     xmtp_writer_clear(response);
     uint64_t deadline_ns = xmtp_tcp_now_ns() + CALL_NS;
     XMTP_TRY(start_call(t, path, request, false, deadline_ns, &call, error));
-    xmtp_status status = read_answer(t, call, deadline_ns, response, error);
-    if (status != XMTP_OK) {
-        xmtp_writer_clear(response);
+    return finish_call(t, call, deadline_ns, response, error);
+}
+
+/* At most UNARY_AT_ONCE of them. */
+static void unary_some(grpc_transport *t, xmtp_unary *calls, size_t count)
+{
+    xmtp_rpc_client_call *running[UNARY_AT_ONCE] = {NULL};
+    xmtp_error error = {.status = XMTP_OK}; /* the callers have no use for the sentence */
+    xmtp_link *link = NULL;
+    uint64_t deadline_ns = xmtp_tcp_now_ns() + CALL_NS;
+    xmtp_status ready = get_ready(t, &link, &error);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_writer_clear(calls[i].response);
+        calls[i].status = ready == XMTP_OK
+                              ? queue_call(t, link, calls[i].path, calls[i].request, &running[i])
+                              : ready;
     }
-    xmtp_rpc_client_call_free(call);
-    return status;
+    work_links(t);
+    for (size_t i = 0; i < count; i++) {
+        if (calls[i].status == XMTP_OK) {
+            calls[i].status = finish_call(t, running[i], deadline_ns, calls[i].response, &error);
+        }
+    }
+}
+
+static void grpc_unary_all(void *context, xmtp_unary *calls, size_t count)
+{
+    for (size_t i = 0; i < count; i += UNARY_AT_ONCE) {
+        unary_some(context, calls + i, count - i < UNARY_AT_ONCE ? count - i : UNARY_AT_ONCE);
+    }
 }
 
 /* --- streams --- */
@@ -463,6 +516,7 @@ static xmtp_transport functions_of(grpc_transport *t)
     return (xmtp_transport){
         .context = t,
         .unary = grpc_unary,
+        .unary_all = grpc_unary_all,
         .subscribe = grpc_subscribe,
         .next = grpc_next,
         .unsubscribe = grpc_unsubscribe,

@@ -321,6 +321,62 @@ static void unary_calls_work_over_sockets(void **state)
     close_all(&f);
 }
 
+enum { MANY = 150 }; /* more than go out at once */
+
+static void many_calls_go_out_together_and_fail_alone(void **state)
+{
+    (void)state;
+    fixture f;
+    xmtp_unary calls[MANY];
+    xmtp_writer answers[MANY];
+    open_all(&f);
+    for (size_t i = 0; i < MANY; i++) {
+        xmtp_writer_init(&answers[i], &xmtp_env_system()->alloc, i == 7 ? 4 : XMTP_WRITER_MAX);
+        xmtp_writer_put(&answers[i], hello); /* what was there before is gone */
+        calls[i] = (xmtp_unary){.path = i % 10 == 3 ? "/test/Fail" : "/test/Echo",
+                                .request = xmtp_bytes_of((const uint8_t *)&i, sizeof i),
+                                .response = &answers[i]};
+        uint8_t *own = malloc(sizeof i);
+        memcpy(own, &i, sizeof i);
+        calls[i].request.p = own;
+    }
+    xmtp_transport_unary_all(&f.t, calls, MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        bool is_echo = i != 7 && i % 10 != 3;
+        assert_int_equal(calls[i].status, is_echo  ? XMTP_OK
+                                          : i == 7 ? XMTP_E_LIMIT
+                                                   : XMTP_E_RPC_INVALID);
+        assert_int_equal(answers[i].n, is_echo ? sizeof i : 0);
+        assert_true(!is_echo || xmtp_bytes_equal(xmtp_writer_bytes(&answers[i]), calls[i].request));
+        xmtp_writer_free(&answers[i]);
+        free((void *)(uintptr_t)calls[i].request.p);
+    }
+    assert_int_equal(f.node.accept_count, 1);
+    assert_echo(&f);
+    close_all(&f);
+}
+
+static void of_calls_together_each_tells_that_the_node_went_away(void **state)
+{
+    (void)state;
+    fixture f;
+    open_all(&f);
+    xmtp_writer answers[3];
+    xmtp_unary calls[3];
+    for (size_t i = 0; i < 3; i++) {
+        xmtp_writer_init(&answers[i], &xmtp_env_system()->alloc, XMTP_WRITER_MAX);
+        calls[i] = (xmtp_unary){
+            .path = i == 1 ? "/test/Die" : "/test/Hang", .request = hello, .response = &answers[i]};
+    }
+    xmtp_transport_unary_all(&f.t, calls, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(calls[i].status, XMTP_E_NETWORK);
+        xmtp_writer_free(&answers[i]);
+    }
+    assert_echo(&f); /* by a new connection */
+    close_all(&f);
+}
+
 static void twenty_five_mebibytes_go_there_and_back(void **state)
 {
     (void)state;
@@ -728,6 +784,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unary_calls_work_over_sockets),
+        cmocka_unit_test(many_calls_go_out_together_and_fail_alone),
+        cmocka_unit_test(of_calls_together_each_tells_that_the_node_went_away),
         cmocka_unit_test(twenty_five_mebibytes_go_there_and_back),
         cmocka_unit_test(answers_beyond_the_writers_limit_are_refused),
         cmocka_unit_test(a_stream_delivers_everything_in_order_and_then_its_end),

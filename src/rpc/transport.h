@@ -32,6 +32,14 @@
 /* A running subscription. Each driver defines its own. */
 typedef struct xmtp_stream xmtp_stream;
 
+/* One of several calls that go out together; the fields are what unary takes and returns. */
+typedef struct xmtp_unary {
+    const char *path;
+    xmtp_bytes request;
+    xmtp_writer *response; /* of this call alone */
+    xmtp_status status;    /* set when it is over */
+} xmtp_unary;
+
 typedef struct xmtp_transport {
     void *context;
 
@@ -41,6 +49,10 @@ typedef struct xmtp_transport {
      * driver's own limit. error may be NULL. Streams go on receiving meanwhile. */
     xmtp_status (*unary)(void *context, const char *path, xmtp_bytes request, xmtp_writer *response,
                          xmtp_error *error);
+
+    /* As many blocking calls, all under way before the first is waited for; returns when each is over. One
+     * that fails does not end the others. NULL: this driver makes one after the other. */
+    void (*unary_all)(void *context, xmtp_unary *calls, size_t count);
 
     /* Opens a server stream and returns when the node has accepted it (its response headers came),
      * so that everything published from then on will arrive. After a failure *out is NULL. */
@@ -74,5 +86,18 @@ typedef struct xmtp_transport {
     /* Ends all streams and frees everything, context included. */
     void (*close)(void *context);
 } xmtp_transport;
+
+static inline void xmtp_transport_unary_all(const xmtp_transport *t, xmtp_unary *calls,
+                                            size_t count)
+{
+    if (t->unary_all != NULL) {
+        t->unary_all(t->context, calls, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        xmtp_unary *call = &calls[i];
+        call->status = t->unary(t->context, call->path, call->request, call->response, NULL);
+    }
+}
 
 #endif
