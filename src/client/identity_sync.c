@@ -11,6 +11,7 @@
 #include "client/account.h"
 #include "identity/association.h"
 #include "identity/inbox_id.h"
+#include "identity/update_batch.h"
 #include "proto/identity.pb-c.h"
 
 enum { INBOXES_PER_CALL = 50, RECENT_MAX = 256 };
@@ -19,12 +20,33 @@ static const uint64_t RECENT_NS = 5 * XMTP_SECOND_NS;
 
 /* ---- fetching logs */
 
-static xmtp_status store_log(xmtp_client *client,
-                             const Pb__GetIdentityUpdatesResponse__Response *log,
-                             xmtp_error *error);
+/* One answer on its way into the database. */
+typedef struct storing {
+    xmtp_client *client;
+    const Pb__GetIdentityUpdatesRequest *asked;
+    const Pb__GetIdentityUpdatesResponse *answer;
+    size_t next_log; /* where the next batch begins */
+    size_t next_update;
+    xmtp_update_batch batch;
+} storing;
 
-static xmtp_status store_logs(xmtp_client *client, const Pb__GetIdentityUpdatesResponse *answer,
-                              xmtp_error *error)
+static xmtp_status store_log(storing *s, size_t i, xmtp_error *error);
+
+static xmtp_status store_each(storing *s, xmtp_error *error)
+{
+    XMTP_TRY(xmtp_begin(s->client, error));
+    for (size_t i = 0; i < s->answer->n_responses; i++) {
+        xmtp_status status = store_log(s, i, error);
+        if (status != XMTP_OK) {
+            xmtp_database_rollback(s->client->db);
+            return status;
+        }
+    }
+    return xmtp_commit(s->client, error);
+}
+
+static xmtp_status store_logs(xmtp_client *client, const Pb__GetIdentityUpdatesRequest *asked,
+                              const Pb__GetIdentityUpdatesResponse *answer, xmtp_error *error)
 {
     size_t count = 0;
     for (size_t i = 0; i < answer->n_responses; i++) {
@@ -33,15 +55,11 @@ static xmtp_status store_logs(xmtp_client *client, const Pb__GetIdentityUpdatesR
     if (count == 0) {
         return XMTP_OK;
     }
-    XMTP_TRY(xmtp_begin(client, error));
-    for (size_t i = 0; i < answer->n_responses; i++) {
-        xmtp_status status = store_log(client, answer->responses[i], error);
-        if (status != XMTP_OK) {
-            xmtp_database_rollback(client->db);
-            return status;
-        }
-    }
-    return xmtp_commit(client, error);
+    storing s = {.client = client, .asked = asked, .answer = answer};
+    xmtp_update_batch_init(&s.batch, &client->env.alloc);
+    xmtp_status status = store_each(&s, error);
+    xmtp_update_batch_clear(&s.batch);
+    return status;
 }
 
 static xmtp_status sync_some(xmtp_client *client, const char *const *inbox_ids, size_t count,
@@ -66,7 +84,7 @@ static xmtp_status sync_some(xmtp_client *client, const char *const *inbox_ids, 
     void *answer;
     XMTP_TRY(xmtp_call(client, XMTP_IDENTITY_API("GetIdentityUpdates"), &request.base,
                        &pb__get_identity_updates_response__descriptor, arena, &answer, error));
-    return store_logs(client, answer, error);
+    return store_logs(client, &request, answer, error);
 }
 
 /* ---- which were fetched a moment ago */
@@ -244,6 +262,7 @@ xmtp_verifier xmtp_client_verifier(xmtp_client *client)
 typedef struct folding {
     xmtp_client *client;
     const char *inbox_id; /* whose log it is to be */
+    const xmtp_update_batch *batch;
     xmtp_association *state;
     uint64_t last; /* sequence id of the last update applied */
     xmtp_error *error;
@@ -253,6 +272,7 @@ static xmtp_status fold_one(void *context, uint64_t sequence_id, xmtp_bytes data
 {
     folding *f = context;
     xmtp_verifier verifier = xmtp_client_verifier(f->client);
+    verifier.batch = f->batch;
     XMTP_TRY(xmtp_association_apply(f->state, data, &verifier, 0, f->error));
     /* A node may hand out one inbox's log under the name of another. */
     if (strcmp(xmtp_association_inbox_id(f->state), f->inbox_id) != 0) {
@@ -267,6 +287,9 @@ static xmtp_status fold_one(void *context, uint64_t sequence_id, xmtp_bytes data
 static xmtp_status start_folding(xmtp_client *client, const char *inbox_id, uint64_t sequence_id,
                                  folding *f)
 {
+    if (sequence_id == 0) {
+        return xmtp_association_new(&f->state, &client->env.alloc);
+    }
     xmtp_arena arena;
     xmtp_scratch(client, &arena);
     xmtp_bytes record;
@@ -320,6 +343,9 @@ static xmtp_status fold(xmtp_client *client, const char *inbox_id, uint64_t sequ
     f->inbox_id = inbox_id;
     XMTP_TRY(start_folding(client, inbox_id, sequence_id, f));
     uint64_t kept = f->last;
+    if (f->last == sequence_id) {
+        return XMTP_OK;
+    }
     XMTP_TRY(xmtp_identity_update_each(client->db, inbox_id, f->last, sequence_id, f, fold_one));
     return f->last > kept ? keep_folded(client, inbox_id, f) : XMTP_OK;
 }
@@ -334,45 +360,98 @@ static bool is_ascending(const Pb__GetIdentityUpdatesResponse__Response *log)
     return true;
 }
 
+static bool is_taken(const Pb__GetIdentityUpdatesResponse__Response *log)
+{
+    return log->inbox_id != NULL && log->n_updates > 0 && is_ascending(log);
+}
+
+/* Signatures from this update on, of this log and of those behind it, are verified together; those that
+ * are in the batch already only once. */
+static void verify_ahead(storing *s, size_t log, size_t update)
+{
+    if (log < s->next_log || (log == s->next_log && update < s->next_update)) {
+        return;
+    }
+    xmtp_update_batch_clear(&s->batch);
+    for (; log < s->answer->n_responses; log++, update = 0) {
+        const Pb__GetIdentityUpdatesResponse__Response *l = s->answer->responses[log];
+        const size_t count = is_taken(l) ? l->n_updates : 0;
+        while (update < count &&
+               xmtp_update_batch_put(&s->batch, xmtp_proto_bytes(l->updates[update]->update))) {
+            update++;
+        }
+        if (update < count) {
+            break;
+        }
+    }
+    s->next_log = log;
+    s->next_update = update;
+    xmtp_update_batch_verify(&s->batch);
+}
+
 /* Takes what continues the log and can be verified; the rest is as if it had not come, so that a
  * false answer does not stand in the way of true ones. */
-static xmtp_status append_verified(xmtp_client *client,
-                                   const Pb__GetIdentityUpdatesResponse__Response *log, folding *f,
-                                   xmtp_error *error)
+static xmtp_status append_verified(storing *s, size_t log, folding *f, xmtp_error *error)
 {
-    for (size_t i = 0; i < log->n_updates; i++) {
-        const Pb__GetIdentityUpdatesResponse__IdentityUpdateLog *update = log->updates[i];
+    const Pb__GetIdentityUpdatesResponse__Response *l = s->answer->responses[log];
+    for (size_t i = 0; i < l->n_updates; i++) {
+        const Pb__GetIdentityUpdatesResponse__IdentityUpdateLog *update = l->updates[i];
         xmtp_bytes data = xmtp_proto_bytes(update->update);
         if (update->sequence_id <= f->last || update->sequence_id > INT64_MAX) {
             continue;
         }
+        verify_ahead(s, log, i);
         XMTP_TRY(fold_one(f, update->sequence_id, data));
         XMTP_TRY(xmtp_stored(
-            client,
-            xmtp_identity_update_insert(client->db, log->inbox_id, update->sequence_id, data),
+            s->client,
+            xmtp_identity_update_insert(s->client->db, l->inbox_id, update->sequence_id, data),
             error));
     }
     return XMTP_OK;
 }
 
-static xmtp_status store_log(xmtp_client *client,
-                             const Pb__GetIdentityUpdatesResponse__Response *log, xmtp_error *error)
+static bool came_before(const storing *s, size_t log)
 {
-    xmtp_error why = {0};
-    folding f = {.client = client, .error = &why};
-    uint64_t known;
-    if (log->inbox_id == NULL || log->n_updates == 0 || !is_ascending(log)) {
+    const char *inbox_id = s->answer->responses[log]->inbox_id;
+    for (size_t i = 0; i < log; i++) {
+        const char *other = s->answer->responses[i]->inbox_id;
+        if (other != NULL && strcmp(other, inbox_id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The newest update known of the log's inbox. Answers come in the order of the questions, which told it;
+ * since then only this answer can have brought more. */
+static xmtp_status newest_known(const storing *s, size_t log, uint64_t *known)
+{
+    const char *inbox_id = s->answer->responses[log]->inbox_id;
+    if (log < s->asked->n_requests && strcmp(s->asked->requests[log]->inbox_id, inbox_id) == 0 &&
+        !came_before(s, log)) {
+        *known = s->asked->requests[log]->sequence_id;
         return XMTP_OK;
     }
-    XMTP_TRY(
-        xmtp_stored(client, xmtp_identity_update_newest(client->db, log->inbox_id, &known), error));
-    xmtp_status status = fold(client, log->inbox_id, known, &f);
+    return xmtp_identity_update_newest(s->client->db, inbox_id, known);
+}
+
+static xmtp_status store_log(storing *s, size_t log, xmtp_error *error)
+{
+    const Pb__GetIdentityUpdatesResponse__Response *l = s->answer->responses[log];
+    xmtp_error why = {0};
+    folding f = {.client = s->client, .batch = &s->batch, .error = &why};
+    uint64_t known;
+    if (!is_taken(l)) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_stored(s->client, newest_known(s, log, &known), error));
+    xmtp_status status = fold(s->client, l->inbox_id, known, &f);
     uint64_t kept = f.last;
     if (status == XMTP_OK) {
-        status = append_verified(client, log, &f, error);
+        status = append_verified(s, log, &f, error);
     }
     if (!xmtp_is_our_trouble(status)) {
-        status = f.last > kept ? keep_folded(client, log->inbox_id, &f) : XMTP_OK;
+        status = f.last > kept ? keep_folded(s->client, l->inbox_id, &f) : XMTP_OK;
     }
     xmtp_association_free(f.state);
     return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, why.text);
@@ -441,7 +520,9 @@ xmtp_status xmtp_newest_state(xmtp_client *client, const char *inbox_id,
         return xmtp_fail(error, XMTP_E_NO_INBOX, "inbox %.64s is not known here", inbox_id);
     }
     uint64_t newest;
-    return state_at(client, inbox_id, *sequence_id, out, &newest, error);
+    *out = find_cached(client, inbox_id, *sequence_id);
+    return *out != NULL ? XMTP_OK
+                        : state_of_log(client, inbox_id, *sequence_id, out, &newest, error);
 }
 
 /* ---- addresses */

@@ -1,4 +1,4 @@
-/* lanes.h - whether this machine does the same arithmetic for eight at once; private to this room. */
+/* lanes.h - whether this machine does the same arithmetic for eight at once. */
 #ifndef XMTP_CRYPTO_LANES_H
 #define XMTP_CRYPTO_LANES_H
 

@@ -143,6 +143,11 @@ xmtp_installation_verify_update(const uint8_t public_key[XMTP_INSTALLATION_LEN],
     return xmtp_ed25519ph_verify(public_key, xmtp_bytes_of_string(update_context), text, signature);
 }
 
+void xmtp_installation_verify_updates(xmtp_signature_check *checks, size_t count)
+{
+    xmtp_ed25519ph_verify_many(xmtp_bytes_of_string(update_context), checks, count);
+}
+
 xmtp_status xmtp_installation_sign_public(const xmtp_installation *installation, xmtp_bytes text,
                                           uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN])
 {

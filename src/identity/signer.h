@@ -8,6 +8,7 @@
 #ifndef XMTP_IDENTITY_SIGNER_H
 #define XMTP_IDENTITY_SIGNER_H
 
+#include "crypto/crypto.h"
 #include "identity/update_wire.h"
 
 enum { XMTP_WALLET_SIGNATURE_LEN = 65, XMTP_INSTALLATION_SIGNATURE_LEN = 64 };
@@ -54,6 +55,9 @@ xmtp_installation_sign_update(const xmtp_installation *installation, xmtp_bytes 
 XMTP_MUST_CHECK xmtp_status
 xmtp_installation_verify_update(const uint8_t public_key[XMTP_INSTALLATION_LEN], xmtp_bytes text,
                                 const uint8_t signature[XMTP_INSTALLATION_SIGNATURE_LEN]);
+
+/* The same for each, several at once where the machine can; messages are the texts. */
+void xmtp_installation_verify_updates(xmtp_signature_check *checks, size_t count);
 
 /* For anything an application wants signed: context "PUBLIC SIGNATURE CONTEXT" (identity.md 3.5).
  * verify: XMTP_E_KEY not a public key, XMTP_E_SIGNATURE does not verify. */

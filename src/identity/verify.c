@@ -86,15 +86,24 @@ static xmtp_status verify_erc191(const xmtp_wire_signature *s, const xmtp_signed
 
 /* ---- installation keys (3.5) */
 
+static xmtp_status verdict_on(const xmtp_wire_signature *s, xmtp_bytes text,
+                              const xmtp_verifier *verifier)
+{
+    xmtp_status verdict;
+    const xmtp_update_batch *batch = verifier == NULL ? NULL : verifier->batch;
+    return xmtp_update_batch_find(batch, s->public_key, text, s->bytes, &verdict)
+               ? verdict
+               : xmtp_installation_verify_update(s->public_key.p, text, s->bytes.p);
+}
+
 static xmtp_status verify_installation(const xmtp_wire_signature *s, const xmtp_signed_text *text,
-                                       bool is_accepted, xmtp_verified_signature *out,
-                                       xmtp_error *error)
+                                       const xmtp_verifier *verifier, bool is_accepted,
+                                       xmtp_verified_signature *out, xmtp_error *error)
 {
     if (s->bytes.n != XMTP_INSTALLATION_SIGNATURE_LEN) {
         return xmtp_fail(error, XMTP_E_SIGNATURE, "could not convert slice to array");
     }
-    if (!is_accepted &&
-        xmtp_installation_verify_update(s->public_key.p, text->text, s->bytes.p) != XMTP_OK) {
+    if (!is_accepted && verdict_on(s, text->text, verifier) != XMTP_OK) {
         return xmtp_fail(error, XMTP_E_SIGNATURE,
                          "ed25519 Signature failed Verification equation was not satisfied");
     }
@@ -340,7 +349,7 @@ static xmtp_status verify_kind(const xmtp_wire_signature *s, const xmtp_signed_t
     case XMTP_SIGNATURE_CONTRACT:
         return verify_contract(s, text, verifier, is_accepted, arena, out, error);
     case XMTP_SIGNATURE_INSTALLATION:
-        return verify_installation(s, text, is_accepted, out, error);
+        return verify_installation(s, text, verifier, is_accepted, out, error);
     case XMTP_SIGNATURE_DELEGATED:
         return verify_delegated(s, text, arena, out, error);
     case XMTP_SIGNATURE_PASSKEY:

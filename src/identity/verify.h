@@ -8,9 +8,12 @@
 #ifndef XMTP_IDENTITY_VERIFY_H
 #define XMTP_IDENTITY_VERIFY_H
 
+#include "identity/update_batch.h"
 #include "identity/update_wire.h"
 
-/* How signatures are verified that need the outside world. NULL members: not available.
+/* What helps to verify. NULL members: not available.
+ *
+ * batch has verdicts on signatures of installation keys that were verified before, or none.
  *
  * contract_wallet asks a chain whether the contract at account_id ("eip155:1:0x...") accepts this
  * signature over hash at block_number. It sets *is_valid and returns XMTP_OK, or fails when it
@@ -20,6 +23,7 @@ typedef struct xmtp_verifier {
     xmtp_status (*contract_wallet)(void *context, xmtp_bytes account_id, uint64_t block_number,
                                    const uint8_t hash[32], xmtp_bytes signature, bool *is_valid,
                                    xmtp_error *error);
+    const xmtp_update_batch *batch;
 } xmtp_verifier;
 
 typedef struct xmtp_verified_signature {
