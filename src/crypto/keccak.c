@@ -15,26 +15,9 @@
 
 #include "base/bytes.h"
 #include "crypto/crypto.h"
+#include "crypto/keccak_words.h"
 
 #include <assert.h>
-
-static const uint64_t round_constants[24] = {
-    0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000,
-    0x000000000000808b, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
-    0x000000000000008a, 0x0000000000000088, 0x0000000080008009, 0x000000008000000a,
-    0x000000008000808b, 0x800000000000008b, 0x8000000000008089, 0x8000000000008003,
-    0x8000000000008002, 0x8000000000000080, 0x000000000000800a, 0x800000008000000a,
-    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
-};
-
-/* Offsets of rho (table 2), by lane. */
-static const uint8_t rotations[25] = {
-    0, 1, 62, 28, 27, 36, 44, 6, 55, 20, 3, 10, 43, 25, 39, 41, 45, 15, 21, 8, 18, 2, 61, 56, 14,
-};
-
-/* Places and rotations are constants only where the loops over lanes are unrolled: four times
- * faster. */
-#define UNROLL _Pragma("GCC unroll 5")
 
 static inline uint64_t rotate_left(uint64_t value, unsigned by)
 {
@@ -83,7 +66,7 @@ static inline void chi(const uint64_t b[25], uint64_t a[25])
     }
 }
 
-static void permute(uint64_t a[25])
+void xmtp_keccak_permute(uint64_t a[25])
 {
     uint64_t b[25];
     for (size_t round = 0; round < 24; round++) {
@@ -93,22 +76,6 @@ static void permute(uint64_t a[25])
         a[0] ^= round_constants[round];
     }
     xmtp_wipe(b, sizeof b);
-}
-
-static inline uint64_t load_lane(const uint8_t *in)
-{
-    uint64_t lane = 0;
-    for (size_t i = 8; i-- > 0;) {
-        lane = lane << 8 | in[i];
-    }
-    return lane;
-}
-
-static inline void store_lane(uint8_t *out, uint64_t lane)
-{
-    for (size_t i = 0; i < 8; i++) {
-        out[i] = (uint8_t)(lane >> (8 * i));
-    }
 }
 
 static inline void xor_byte(xmtp_keccak *k, size_t at, uint8_t byte)
@@ -146,14 +113,14 @@ void xmtp_keccak_absorb(xmtp_keccak *k, xmtp_bytes in)
     assert(!k->is_squeezing);
     for (size_t i = 0; i < in.n;) {
         if (k->at % 8 == 0 && in.n - i >= 8) { /* rates are whole lanes, so one fits */
-            k->lanes[k->at / 8] ^= load_lane(in.p + i);
+            k->lanes[k->at / 8] ^= load_word(in.p + i);
             k->at += 8;
             i += 8;
         } else {
             xor_byte(k, k->at++, in.p[i++]);
         }
         if (k->at == k->rate) {
-            permute(k->lanes);
+            xmtp_keccak_permute(k->lanes);
             k->at = 0;
         }
     }
@@ -164,7 +131,7 @@ static void pad(xmtp_keccak *k)
 {
     xor_byte(k, k->at, k->suffix);
     xor_byte(k, k->rate - 1, 0x80);
-    permute(k->lanes);
+    xmtp_keccak_permute(k->lanes);
     k->at = 0;
     k->is_squeezing = true;
 }
@@ -176,11 +143,11 @@ void xmtp_keccak_squeeze(xmtp_keccak *k, uint8_t *out, size_t n)
     }
     for (size_t i = 0; i < n;) {
         if (k->at == k->rate) {
-            permute(k->lanes);
+            xmtp_keccak_permute(k->lanes);
             k->at = 0;
         }
         if (k->at % 8 == 0 && n - i >= 8) {
-            store_lane(out + i, k->lanes[k->at / 8]);
+            store_word(out + i, k->lanes[k->at / 8]);
             k->at += 8;
             i += 8;
         } else {

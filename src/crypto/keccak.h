@@ -35,6 +35,9 @@ void xmtp_keccak_squeeze(xmtp_keccak *k, uint8_t *out, size_t n);
 
 void xmtp_keccak_wipe(xmtp_keccak *k);
 
+/* The permutation Keccak-f[1600]. */
+void xmtp_keccak_permute(uint64_t lanes[25]);
+
 /* One-shot forms; they wipe their state. */
 void xmtp_sha3_256(xmtp_bytes in, uint8_t out[32]);
 void xmtp_sha3_512(xmtp_bytes in, uint8_t out[64]);
