@@ -65,6 +65,42 @@ static void mlkem_encapsulation_is_constant_time(void **state)
     assert_int_equal(errors(), before);
 }
 
+/* Accepted and rejected side by side. */
+static void many_of_mlkem_are_constant_time(void **state)
+{
+    (void)state;
+    enum { COUNT = 9 };
+    const uint8_t seed[32] = {2};
+    static xmtp_mlkem768_key key;
+    static uint8_t ct[COUNT][MLKEM768_CT_LEN];
+    uint8_t m[COUNT][32];
+    uint8_t ss[COUNT][32];
+    uint8_t opened[COUNT][32];
+    xmtp_mlkem768_encap encaps[COUNT];
+    xmtp_mlkem768_decap decaps[COUNT];
+    xmtp_mlkem768_keygen(&key, seed, seed);
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(m[i], (int)i, sizeof m[i]);
+        encaps[i] = (xmtp_mlkem768_encap){key.ek, m[i], ct[i], ss[i]};
+        decaps[i] = (xmtp_mlkem768_decap){ct[i], opened[i]};
+    }
+    unsigned before = errors();
+    hide(m, sizeof m);
+    assert_int_equal(xmtp_mlkem768_encaps_many(encaps, COUNT), XMTP_OK);
+    assert_int_equal(errors(), before);
+    reveal(ct, sizeof ct); /* they go over the network */
+    ct[4][5] ^= 1;
+    hide(key.s, sizeof key.s);
+    hide(key.z, sizeof key.z);
+    xmtp_mlkem768_decaps_many(&key, decaps, COUNT);
+    assert_int_equal(errors(), before);
+    reveal(ss, sizeof ss);
+    reveal(opened, sizeof opened);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_int_equal(memcmp(ss[i], opened[i], 32) != 0, i == 4);
+    }
+}
+
 /* Key generation makes the public rho from its secret seed, so its secret half is tested in parts:
  * sampling, transforming, multiplying and encoding. */
 static void mlkem_arithmetic_is_constant_time(void **state)
@@ -76,7 +112,7 @@ static void mlkem_arithmetic_is_constant_time(void **state)
     xmtp_poly t = {0};
     unsigned before = errors();
     hide(sigma, sizeof sigma);
-    xmtp_poly_sample_cbd(&s, sigma, 0);
+    xmtp_poly_sample_cbd(&(xmtp_poly_sample){.out = &s, .seed = sigma}, 1);
     xmtp_poly_ntt(&s);
     xmtp_poly_multiply_add(&t, &s, &s);
     xmtp_poly_ntt_inverse(&t);
@@ -148,6 +184,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(valgrind_sees_a_branch_on_a_secret),
     cmocka_unit_test(mlkem_decapsulation_is_constant_time),
     cmocka_unit_test(mlkem_encapsulation_is_constant_time),
+    cmocka_unit_test(many_of_mlkem_are_constant_time),
     cmocka_unit_test(mlkem_arithmetic_is_constant_time),
     cmocka_unit_test(ed25519ph_signing_is_constant_time),
     cmocka_unit_test(x25519_public_keys_are_made_in_constant_time),

@@ -10,10 +10,11 @@ enum {
     MLKEM768_CT_LEN = 32 * (10 * MLKEM768_K + 4),
 };
 
-/* The decapsulation key, unpacked: what FIPS 203 writes as dk = s || ek || H(ek) || z. Its holder
- * wipes it with xmtp_wipe. */
+/* The decapsulation key, unpacked: what FIPS 203 writes as dk = s || ek || H(ek) || z, with
+ * the matrix that ek stands for. Its holder wipes it with xmtp_wipe. */
 typedef struct xmtp_mlkem768_key {
-    xmtp_poly s[MLKEM768_K]; /* in the NTT domain */
+    xmtp_poly s[MLKEM768_K];             /* in the NTT domain */
+    xmtp_poly a[MLKEM768_K][MLKEM768_K]; /* the matrix of ek, by row and column */
     uint8_t ek[MLKEM768_EK_LEN];
     uint8_t ek_hash[32];
     uint8_t z[32];
@@ -31,5 +32,24 @@ xmtp_status xmtp_mlkem768_encaps(const uint8_t ek[MLKEM768_EK_LEN], const uint8_
  * unpredictable secret instead of an error (implicit rejection), in the same time. */
 void xmtp_mlkem768_decaps(const xmtp_mlkem768_key *key, const uint8_t ct[MLKEM768_CT_LEN],
                           uint8_t ss[32]);
+
+/* One of many: ek, m and ct of the lengths above; ss receives 32 bytes. */
+typedef struct xmtp_mlkem768_encap {
+    const uint8_t *ek;
+    const uint8_t *m;
+    uint8_t *ct;
+    uint8_t *ss;
+} xmtp_mlkem768_encap;
+
+typedef struct xmtp_mlkem768_decap {
+    const uint8_t *ct;
+    uint8_t *ss;
+} xmtp_mlkem768_decap;
+
+/* The same bytes as one by one, up to eight side by side where the machine can. XMTP_E_KEY when one ek
+ * is bad; all outputs are untouched then. */
+xmtp_status xmtp_mlkem768_encaps_many(const xmtp_mlkem768_encap *jobs, size_t count);
+void xmtp_mlkem768_decaps_many(const xmtp_mlkem768_key *key, const xmtp_mlkem768_decap *jobs,
+                               size_t count);
 
 #endif

@@ -11,10 +11,10 @@
 #include "crypto/mlkem_poly.h"
 
 #include "base/bytes.h"
-#include "crypto/keccak.h"
+#include "crypto/lanes.h"
+#include "crypto/mlkem_ring.h"
 
-/* 17^BitRev7(i) mod q, FIPS 203 appendix A. */
-static const uint16_t zetas[128] = {
+const uint16_t xmtp_mlkem_zetas[128] = {
     1,    1729, 2580, 3289, 2642, 630,  1897, 848,  1062, 1919, 193,  797,  2786, 3260, 569,  1746,
     296,  2447, 1339, 1476, 3046, 56,   2240, 1333, 1426, 2094, 535,  2882, 2393, 2879, 1974, 821,
     289,  331,  3253, 1756, 1197, 2304, 2277, 2055, 650,  1977, 2513, 632,  2865, 33,   1320, 1915,
@@ -68,26 +68,26 @@ static inline uint16_t multiply(uint16_t a, uint16_t b)
     return reduce((uint32_t)a * b);
 }
 
-void xmtp_poly_add(xmtp_poly *a, const xmtp_poly *b)
+static void add_poly(xmtp_poly *a, const xmtp_poly *b)
 {
     for (size_t i = 0; i < MLKEM_N; i++) {
         a->c[i] = add(a->c[i], b->c[i]);
     }
 }
 
-void xmtp_poly_sub(xmtp_poly *a, const xmtp_poly *b)
+static void subtract_poly(xmtp_poly *a, const xmtp_poly *b)
 {
     for (size_t i = 0; i < MLKEM_N; i++) {
         a->c[i] = subtract(a->c[i], b->c[i]);
     }
 }
 
-void xmtp_poly_ntt(xmtp_poly *a)
+static void ntt(xmtp_poly *a)
 {
     size_t i = 1;
     for (size_t len = 128; len >= 2; len /= 2) {
         for (size_t start = 0; start < MLKEM_N; start += 2 * len) {
-            uint16_t zeta = zetas[i++];
+            uint16_t zeta = xmtp_mlkem_zetas[i++];
             for (size_t j = start; j < start + len; j++) {
                 uint16_t t = multiply(zeta, a->c[j + len]);
                 a->c[j + len] = subtract(a->c[j], t);
@@ -97,12 +97,12 @@ void xmtp_poly_ntt(xmtp_poly *a)
     }
 }
 
-void xmtp_poly_ntt_inverse(xmtp_poly *a)
+static void ntt_inverse(xmtp_poly *a)
 {
     size_t i = 127;
     for (size_t len = 2; len <= 128; len *= 2) {
         for (size_t start = 0; start < MLKEM_N; start += 2 * len) {
-            uint16_t zeta = zetas[i--];
+            uint16_t zeta = xmtp_mlkem_zetas[i--];
             for (size_t j = start; j < start + len; j++) {
                 uint16_t t = a->c[j];
                 a->c[j] = add(t, a->c[j + len]);
@@ -124,61 +124,15 @@ static inline void base_multiply_add(uint16_t sum[2], const uint16_t a[2], const
     sum[1] = add(sum[1], add(multiply(a[0], b[1]), multiply(a[1], b[0])));
 }
 
-void xmtp_poly_multiply_add(xmtp_poly *sum, const xmtp_poly *a, const xmtp_poly *b)
+static void multiply_add(xmtp_poly *sum, const xmtp_poly *a, const xmtp_poly *b)
 {
     for (size_t i = 0; i < MLKEM_N / 4; i++) {
-        uint16_t gamma = zetas[64 + i]; /* and minus gamma for the odd one of each pair */
+        uint16_t gamma =
+            xmtp_mlkem_zetas[64 + i]; /* and minus gamma for the odd one of each pair */
         size_t at = 4 * i;
         base_multiply_add(sum->c + at, a->c + at, b->c + at, gamma);
         base_multiply_add(sum->c + at + 2, a->c + at + 2, b->c + at + 2, subtract(0, gamma));
     }
-}
-
-void xmtp_poly_sample_ntt(xmtp_poly *a, const uint8_t rho[32], uint8_t column, uint8_t row)
-{
-    const uint8_t index[2] = {column, row};
-    xmtp_keccak xof;
-    xmtp_shake128_init(&xof);
-    xmtp_keccak_absorb(&xof, xmtp_bytes_of(rho, 32));
-    xmtp_keccak_absorb(&xof, xmtp_bytes_of(index, 2));
-    for (size_t j = 0; j < MLKEM_N;) {
-        uint8_t b[168]; /* one permutation's worth, 56 pairs of candidates */
-        xmtp_keccak_squeeze(&xof, b, sizeof b);
-        for (size_t i = 0; i < sizeof b && j < MLKEM_N; i += 3) {
-            uint16_t d1 = (uint16_t)(b[i] | (b[i + 1] & 15) << 8);
-            uint16_t d2 = (uint16_t)(b[i + 1] >> 4 | b[i + 2] << 4);
-            if (d1 < MLKEM_Q) {
-                a->c[j++] = d1;
-            }
-            if (d2 < MLKEM_Q && j < MLKEM_N) {
-                a->c[j++] = d2;
-            }
-        }
-    }
-}
-
-/* Four bits give (b0 + b1) - (b2 + b3) mod q. */
-static inline uint16_t centered_binomial(unsigned bits)
-{
-    unsigned plus = (bits & 1) + ((bits >> 1) & 1);
-    unsigned minus = ((bits >> 2) & 1) + ((bits >> 3) & 1);
-    return subtract((uint16_t)plus, (uint16_t)minus);
-}
-
-void xmtp_poly_sample_cbd(xmtp_poly *a, const uint8_t seed[32], uint8_t counter)
-{
-    xmtp_keccak prf;
-    uint8_t b[MLKEM_N / 2];
-    xmtp_shake256_init(&prf);
-    xmtp_keccak_absorb(&prf, xmtp_bytes_of(seed, 32));
-    xmtp_keccak_absorb(&prf, xmtp_bytes_of(&counter, 1));
-    xmtp_keccak_squeeze(&prf, b, sizeof b);
-    for (size_t i = 0; i < sizeof b; i++) {
-        a->c[2 * i] = centered_binomial(b[i] & 15);
-        a->c[2 * i + 1] = centered_binomial(b[i] >> 4);
-    }
-    xmtp_keccak_wipe(&prf);
-    xmtp_wipe(b, sizeof b);
 }
 
 /* ByteEncode_d: d bits of each value, lowest first. */
@@ -214,16 +168,97 @@ void xmtp_poly_encode(const xmtp_poly *a, uint8_t out[384])
     pack(a->c, 12, out);
 }
 
-bool xmtp_poly_decode(xmtp_poly *a, const uint8_t in[384])
+static bool decode(xmtp_poly *a, const uint8_t in[384])
 {
     unpack(a->c, 12, in);
     bool is_reduced = true;
     for (size_t i = 0; i < MLKEM_N; i++) {
         is_reduced &= a->c[i] < MLKEM_Q;
-        a->c[i] = reduce(a->c[i]);
+        a->c[i] = (uint16_t)subtract_q_once(a->c[i]); /* 12 bits are below 2q */
     }
     return is_reduced;
 }
+
+/* All of the bytes are public here. */
+static size_t accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n)
+{
+    size_t j = *filled;
+    size_t i = 0;
+    for (; i < n && j < MLKEM_N - 1; i += 3) {
+        const uint16_t d1 = (uint16_t)(in[i] | (in[i + 1] & 15) << 8);
+        const uint16_t d2 = (uint16_t)(in[i + 1] >> 4 | in[i + 2] << 4);
+        a->c[j] = d1;
+        j += d1 < MLKEM_Q;
+        a->c[j] = d2;
+        j += d2 < MLKEM_Q;
+    }
+    *filled = j;
+    return i;
+}
+
+/* ---- this way, or wide where the machine can ---- */
+
+static const xmtp_mlkem_ring plain = {
+    .add = add_poly,
+    .sub = subtract_poly,
+    .ntt = ntt,
+    .ntt_inverse = ntt_inverse,
+    .multiply_add = multiply_add,
+    .decode = decode,
+    .accept = accept,
+};
+
+static inline const xmtp_mlkem_ring *ring(void)
+{
+    return xmtp_has_lanes() ? &xmtp_mlkem_wide : &plain;
+}
+
+void xmtp_poly_add(xmtp_poly *a, const xmtp_poly *b)
+{
+    ring()->add(a, b);
+}
+
+void xmtp_poly_sub(xmtp_poly *a, const xmtp_poly *b)
+{
+    ring()->sub(a, b);
+}
+
+void xmtp_poly_ntt(xmtp_poly *a)
+{
+    ring()->ntt(a);
+}
+
+void xmtp_poly_ntt_inverse(xmtp_poly *a)
+{
+    ring()->ntt_inverse(a);
+}
+
+void xmtp_poly_multiply_add(xmtp_poly *sum, const xmtp_poly *a, const xmtp_poly *b)
+{
+    ring()->multiply_add(sum, a, b);
+}
+
+bool xmtp_poly_decode(xmtp_poly *a, const uint8_t in[384])
+{
+    return ring()->decode(a, in);
+}
+
+void xmtp_poly_accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n)
+{
+    size_t i = ring()->accept(a, filled, in, n);
+    for (; i < n && *filled < MLKEM_N; i += 3) {
+        const uint16_t d1 = (uint16_t)(in[i] | (in[i + 1] & 15) << 8);
+        const uint16_t d2 = (uint16_t)(in[i + 1] >> 4 | in[i + 2] << 4);
+        if (d1 < MLKEM_Q) {
+            a->c[(*filled)++] = d1;
+        }
+        if (d2 < MLKEM_Q && *filled < MLKEM_N) {
+            a->c[(*filled)++] = d2;
+        }
+    }
+}
+
+/* ---- packing ---- */
 
 /* Compress_d(x) = round(2^d x / q) mod 2^d; the half is added before the division. */
 void xmtp_poly_compress(const xmtp_poly *a, unsigned d, uint8_t *out)

@@ -1,8 +1,8 @@
 /* mlkem_poly.h - polynomials of ML-KEM: the ring, the NTT, sampling and packing; private to
- * mlkem.c and its tests.
+ * mlkem.c and its tests. Sampling is in mlkem_sample.c.
  *
- * Everything runs in time that does not depend on coefficients, except xmtp_poly_sample_ntt, whose
- * input and output are public.
+ * Everything runs in time that does not depend on coefficients, except xmtp_poly_sample_ntt and
+ * xmtp_poly_accept, whose input and output are public.
  */
 #ifndef XMTP_CRYPTO_MLKEM_POLY_H
 #define XMTP_CRYPTO_MLKEM_POLY_H
@@ -27,11 +27,22 @@ void xmtp_poly_ntt_inverse(xmtp_poly *a);
 /* sum += a * b, all three in the NTT domain (algorithms 11 and 12). */
 void xmtp_poly_multiply_add(xmtp_poly *sum, const xmtp_poly *a, const xmtp_poly *b);
 
-/* A uniform element of the NTT domain from rho, column and row (algorithm 7). */
-void xmtp_poly_sample_ntt(xmtp_poly *a, const uint8_t rho[32], uint8_t column, uint8_t row);
+/* A polynomial that is wanted, and what it is made from. */
+typedef struct xmtp_poly_sample {
+    xmtp_poly *out;
+    const uint8_t *seed; /* 32 bytes */
+    uint8_t index[2];    /* column and row; or a counter */
+} xmtp_poly_sample;
 
-/* A small element from the secret seed: PRF with eta = 2, then algorithm 8. */
-void xmtp_poly_sample_cbd(xmtp_poly *a, const uint8_t seed[32], uint8_t counter);
+/* Uniform elements of the NTT domain from rho, column and row (algorithm 7), and small ones from the
+ * secret seed and a counter: PRF with eta = 2, then algorithm 8. Eight cost little more than one
+ * where the machine has lanes. */
+void xmtp_poly_sample_ntt(const xmtp_poly_sample *samples, size_t count);
+void xmtp_poly_sample_cbd(const xmtp_poly_sample *samples, size_t count);
+
+/* The part of algorithm 7 behind the sponge: appends what n bytes (a multiple of 24) give to the
+ * *filled coefficients of a, at most up to MLKEM_N. */
+void xmtp_poly_accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n);
 
 /* ByteEncode_12 and ByteDecode_12 (algorithms 5 and 6), 384 bytes. decode says whether every
  * coefficient was below q, which only public keys are asked. */

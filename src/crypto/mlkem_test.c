@@ -1,9 +1,12 @@
 /* mlkem_test.c - ML-KEM-768: 100 cases against an independent implementation, implicit rejection,
- * the modulus check, and the arithmetic against plain division.
+ * the modulus check, many at once, and the arithmetic against plain division. All of it is run in
+ * lanes, where the machine has them, and without.
  *
  * The inputs of case i are SHA-256 of the two bytes (kind, i), with kinds 0 = d, 1 = z, 2 = m. The
  * expected digest over all outputs was computed with @noble/post-quantum 0.7.1 (JavaScript).
  */
+#include "crypto/keccak.h"
+#include "crypto/lanes.h"
 #include "crypto/mlkem.h"
 #include "crypto/test_hex.h"
 
@@ -142,6 +145,272 @@ static void ntt_multiplies_modulo_x_256_plus_1(void **state)
     }
 }
 
+/* Algorithm 7 word for word. Says how many blocks of the sponge it took. */
+static size_t sample_plainly(const xmtp_poly_sample *sample, xmtp_poly *out)
+{
+    xmtp_keccak xof;
+    size_t bytes = 0;
+    xmtp_shake128_init(&xof);
+    xmtp_keccak_absorb(&xof, xmtp_bytes_of(sample->seed, 32));
+    xmtp_keccak_absorb(&xof, xmtp_bytes_of(sample->index, 2));
+    for (size_t j = 0; j < MLKEM_N; bytes += 3) {
+        uint8_t c[3];
+        xmtp_keccak_squeeze(&xof, c, 3);
+        const uint16_t d1 = (uint16_t)(c[0] + 256 * (c[1] % 16));
+        const uint16_t d2 = (uint16_t)(c[1] / 16 + 16 * c[2]);
+        if (d1 < MLKEM_Q) {
+            out->c[j++] = d1;
+        }
+        if (d2 < MLKEM_Q && j < MLKEM_N) {
+            out->c[j++] = d2;
+        }
+    }
+    return (bytes + 167) / 168;
+}
+
+/* Among them some that need a fourth block, beside others that do not. */
+static void uniform_polynomials_are_those_of_the_standard(void **state)
+{
+    (void)state;
+    enum { COUNT = 13 };
+    size_t long_count = 0;
+    for (size_t round = 0; round < 100; round++) {
+        uint8_t rho[COUNT][32];
+        xmtp_poly out[COUNT];
+        xmtp_poly_sample samples[COUNT];
+        for (size_t i = 0; i < COUNT; i++) {
+            number((uint8_t)(10 + i), round, rho[i]);
+            samples[i] = (xmtp_poly_sample){&out[i], rho[i], {(uint8_t)i, (uint8_t)round}};
+        }
+        xmtp_poly_sample_ntt(samples, COUNT);
+        for (size_t i = 0; i < COUNT; i++) {
+            xmtp_poly expected;
+            long_count += sample_plainly(&samples[i], &expected) > 3;
+            assert_memory_equal(&out[i], &expected, sizeof expected);
+        }
+    }
+    assert_in_range(long_count, 1, 100);
+}
+
+/* Algorithm 8 word for word. */
+static void small_polynomials_are_those_of_the_standard(void **state)
+{
+    (void)state;
+    enum { COUNT = 9 };
+    uint8_t seed[32];
+    xmtp_poly out[COUNT];
+    xmtp_poly_sample samples[COUNT];
+    number(7, 0, seed);
+    for (uint8_t i = 0; i < COUNT; i++) {
+        samples[i] = (xmtp_poly_sample){&out[i], seed, {i}};
+    }
+    xmtp_poly_sample_cbd(samples, COUNT);
+    for (uint8_t i = 0; i < COUNT; i++) {
+        uint8_t in[33];
+        uint8_t b[128];
+        memcpy(in, seed, 32);
+        in[32] = i;
+        xmtp_shake256(xmtp_bytes_of(in, sizeof in), b, sizeof b);
+        for (size_t j = 0; j < MLKEM_N; j++) {
+            const unsigned four = (unsigned)b[j / 2] >> (4 * (j % 2));
+            unsigned x = (four & 1) + ((four >> 1) & 1);
+            unsigned y = ((four >> 2) & 1) + ((four >> 3) & 1);
+            assert_int_equal(out[i].c[j], (x + MLKEM_Q - y) % MLKEM_Q);
+        }
+    }
+}
+
+/* A candidate of q is refused and one of q - 1 taken, at every place of a block and of a polynomial. */
+static void candidates_are_judged_at_every_place(void **state)
+{
+    (void)state;
+    for (size_t place = 0; place < 112; place++) {
+        for (size_t before = 0; before <= MLKEM_N; before += 16 - place % 16) {
+            uint8_t block[168] = {0};
+            uint16_t values[112];
+            xmtp_poly a;
+            size_t filled = before;
+            for (size_t i = 0; i < 112; i++) {
+                values[i] = (uint16_t)(i == place ? MLKEM_Q : MLKEM_Q - 1 - i);
+                block[i / 2 * 3 + i % 2] |= (uint8_t)(values[i] << (4 * (i % 2)));
+                block[i / 2 * 3 + i % 2 + 1] |= (uint8_t)(values[i] >> (8 - 4 * (i % 2)));
+            }
+            memset(&a, 0xee, sizeof a);
+            xmtp_poly_accept(&a, &filled, block, sizeof block);
+            assert_int_equal(filled, before + 111 < MLKEM_N ? before + 111 : MLKEM_N);
+            for (size_t i = 0, at = before; i < 112 && at < MLKEM_N; i++) {
+                if (i != place) {
+                    assert_int_equal(a.c[at++], values[i]);
+                }
+            }
+            for (size_t i = 0; i < before; i++) {
+                assert_int_equal(a.c[i], 0xeeee);
+            }
+        }
+    }
+}
+
+/* One polynomial of this round: extremes in the first, then any. */
+static void any_poly(uint8_t kind, size_t round, xmtp_poly *a)
+{
+    uint8_t bytes[2 * MLKEM_N];
+    uint8_t seed[32];
+    number(kind, round, seed);
+    xmtp_shake256(xmtp_bytes_of(seed, 32), bytes, sizeof bytes);
+    for (size_t i = 0; i < MLKEM_N; i++) {
+        const uint32_t value = bytes[2 * i] | (uint32_t)bytes[2 * i + 1] << 8;
+        a->c[i] = (uint16_t)(round == 0 ? (value & 1) * (MLKEM_Q - 1) : value % MLKEM_Q);
+    }
+}
+
+typedef struct ring_results {
+    xmtp_poly sum, difference, ntt, inverse, product, decoded;
+    uint8_t packed[3][320];
+    xmtp_poly unpacked[3];
+    bool is_reduced;
+} ring_results;
+
+static void use_ring(size_t round, ring_results *r)
+{
+    static const unsigned depths[] = {1, 4, 10};
+    xmtp_poly a;
+    xmtp_poly b;
+    uint8_t bytes[384];
+    any_poly(20, round, &a);
+    any_poly(21, round, &b);
+    memset(r, 0, sizeof *r);
+    r->sum = r->difference = r->ntt = r->inverse = r->product = a;
+    xmtp_poly_add(&r->sum, &b);
+    xmtp_poly_sub(&r->difference, &b);
+    xmtp_poly_ntt(&r->ntt);
+    xmtp_poly_ntt_inverse(&r->inverse);
+    xmtp_poly_multiply_add(&r->product, &a, &b);
+    for (size_t i = 0; i < 3; i++) {
+        xmtp_poly_compress(&a, depths[i], r->packed[i]);
+        xmtp_poly_decompress(&r->unpacked[i], depths[i], r->packed[i]);
+    }
+    xmtp_poly_encode(&a, bytes);
+    if (round % 2 == 0) { /* out of range somewhere, or everywhere */
+        memset(bytes + round % 100, 0xff, round == 0 ? 284 : 3);
+    }
+    r->is_reduced = xmtp_poly_decode(&r->decoded, bytes);
+    assert_int_equal(r->is_reduced, round % 2 != 0);
+}
+
+static void wide_arithmetic_gives_what_the_plain_one_gives(void **state)
+{
+    (void)state;
+    if (!xmtp_has_lanes()) {
+        skip();
+    }
+    for (size_t round = 0; round < 250; round++) {
+        ring_results wide;
+        ring_results plain;
+        use_ring(round, &wide);
+        xmtp_lanes_allow(false);
+        use_ring(round, &plain);
+        xmtp_lanes_allow(true);
+        assert_memory_equal(&wide, &plain, sizeof plain);
+    }
+}
+
+/* ---- many at once ---- */
+
+enum { MANY = 19 };
+
+static xmtp_mlkem768_key keys[MANY];
+static uint8_t messages[MANY][32];
+static uint8_t cts[MANY][MLKEM768_CT_LEN];
+static uint8_t secrets[MANY][32];
+
+static void start_many(xmtp_mlkem768_encap jobs[MANY])
+{
+    memset(cts, 0, sizeof cts);
+    memset(secrets, 0, sizeof secrets);
+    for (size_t i = 0; i < MANY; i++) {
+        keygen_case(i, &keys[i]);
+        number(2, i, messages[i]);
+        jobs[i] = (xmtp_mlkem768_encap){keys[i].ek, messages[i], cts[i], secrets[i]};
+    }
+}
+
+static void many_encapsulations_are_those_of_one_by_one(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count <= MANY; count++) {
+        xmtp_mlkem768_encap jobs[MANY];
+        start_many(jobs);
+        assert_int_equal(xmtp_mlkem768_encaps_many(jobs, count), XMTP_OK);
+        for (size_t i = 0; i < MANY; i++) {
+            uint8_t ct[MLKEM768_CT_LEN] = {0};
+            uint8_t ss[32] = {0};
+            if (i < count) {
+                assert_int_equal(xmtp_mlkem768_encaps(keys[i].ek, messages[i], ct, ss), XMTP_OK);
+            }
+            assert_memory_equal(cts[i], ct, sizeof ct);
+            assert_memory_equal(secrets[i], ss, sizeof ss);
+        }
+    }
+}
+
+static void one_bad_key_among_many_leaves_all_outputs_alone(void **state)
+{
+    (void)state;
+    for (size_t bad = 0; bad < MANY; bad++) {
+        xmtp_mlkem768_encap jobs[MANY];
+        start_many(jobs);
+        memset(keys[bad].ek + 3 * bad, 0xff, 3);
+        assert_int_equal(xmtp_mlkem768_encaps_many(jobs, MANY), XMTP_E_KEY);
+        assert_true(is_zero((const uint8_t *)cts, sizeof cts));
+        assert_true(is_zero((const uint8_t *)secrets, sizeof secrets));
+    }
+}
+
+/* Some of them forged, so that accepted and rejected ones are neighbours. */
+static void many_decapsulations_are_those_of_one_by_one(void **state)
+{
+    (void)state;
+    xmtp_mlkem768_encap jobs[MANY];
+    start_many(jobs);
+    for (size_t i = 0; i < MANY; i++) {
+        jobs[i].ek = keys[0].ek;
+    }
+    assert_int_equal(xmtp_mlkem768_encaps_many(jobs, MANY), XMTP_OK);
+    for (size_t i = 0; i < MANY; i += 3) {
+        cts[i][(i * 37) % sizeof cts[i]] ^= 1;
+    }
+    for (size_t count = 0; count <= MANY; count++) {
+        xmtp_mlkem768_decap decaps[MANY];
+        uint8_t opened[MANY][32] = {0};
+        for (size_t i = 0; i < MANY; i++) {
+            decaps[i] = (xmtp_mlkem768_decap){cts[i], opened[i]};
+        }
+        xmtp_mlkem768_decaps_many(&keys[0], decaps, count);
+        for (size_t i = 0; i < MANY; i++) {
+            uint8_t expected[32] = {0};
+            if (i < count) {
+                xmtp_mlkem768_decaps(&keys[0], cts[i], expected);
+                assert_int_equal(memcmp(expected, secrets[i], 32) != 0, i % 3 == 0);
+            }
+            assert_memory_equal(opened[i], expected, 32);
+        }
+    }
+}
+
+static int forbid_lanes(void **state)
+{
+    (void)state;
+    xmtp_lanes_allow(false);
+    return 0;
+}
+
+static int allow_lanes(void **state)
+{
+    (void)state;
+    xmtp_lanes_allow(true);
+    return 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -150,6 +419,14 @@ int main(void)
         cmocka_unit_test(keys_with_a_coefficient_of_q_or_more_are_refused),
         cmocka_unit_test(compression_rounds_as_defined),
         cmocka_unit_test(ntt_multiplies_modulo_x_256_plus_1),
+        cmocka_unit_test(uniform_polynomials_are_those_of_the_standard),
+        cmocka_unit_test(small_polynomials_are_those_of_the_standard),
+        cmocka_unit_test(candidates_are_judged_at_every_place),
+        cmocka_unit_test(wide_arithmetic_gives_what_the_plain_one_gives),
+        cmocka_unit_test(many_encapsulations_are_those_of_one_by_one),
+        cmocka_unit_test(one_bad_key_among_many_leaves_all_outputs_alone),
+        cmocka_unit_test(many_decapsulations_are_those_of_one_by_one),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
 }

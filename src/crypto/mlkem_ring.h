@@ -1,0 +1,25 @@
+/* mlkem_ring.h - the two ways in which mlkem_poly.h does its arithmetic; private to them. The same
+ * results, bit for bit.
+ */
+#ifndef XMTP_CRYPTO_MLKEM_RING_H
+#define XMTP_CRYPTO_MLKEM_RING_H
+
+#include "crypto/mlkem_poly.h"
+
+typedef struct xmtp_mlkem_ring {
+    void (*add)(xmtp_poly *a, const xmtp_poly *b);
+    void (*sub)(xmtp_poly *a, const xmtp_poly *b);
+    void (*ntt)(xmtp_poly *a);
+    void (*ntt_inverse)(xmtp_poly *a);
+    void (*multiply_add)(xmtp_poly *sum, const xmtp_poly *a, const xmtp_poly *b);
+    bool (*decode)(xmtp_poly *a, const uint8_t in[384]);
+    /* Candidates of 12 bits that are below q, appended to the *filled coefficients of a until there
+     * are at least 241, or n bytes (a multiple of 24) are read. Says how many bytes were. */
+    size_t (*accept)(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n);
+} xmtp_mlkem_ring;
+
+extern const xmtp_mlkem_ring xmtp_mlkem_wide; /* mlkem_wide.c; only where xmtp_has_lanes */
+
+extern const uint16_t xmtp_mlkem_zetas[128]; /* 17^BitRev7(i) mod q, FIPS 203 appendix A */
+
+#endif
