@@ -153,7 +153,7 @@ static xmtp_status show(xmtp_node_archive *archive, xmtp_node_batch *const *batc
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t k = 0; k < batches[i]->count; k++) {
-            const xmtp_node_entry *entry = &batches[i]->entries[k];
+            xmtp_node_entry *entry = &batches[i]->entries[k];
             if (!entry->is_duplicate) {
                 XMTP_TRY(xmtp_node_archive_show(archive, entry));
             }

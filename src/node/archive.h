@@ -43,6 +43,7 @@ typedef struct xmtp_node_entry {
     /* Set by append. */
     bool is_duplicate; /* the content is stored already, under place.id */
     xmtp_node_place place;
+    uint64_t before_id; /* the newest of the topic before it, 0: none; not of duplicates */
 } xmtp_node_entry;
 
 /* Entries that are stored together or not at all, with consecutive ids. */

@@ -45,12 +45,13 @@ typedef struct xmtp_node_associations {
  * sequencer asks again at once; here it waits behind whoever waits already. */
 xmtp_status xmtp_node_archive_begin(xmtp_node_archive *archive, xmtp_node_index_txn **out);
 
-/* Makes one stored entry visible in the tables. The caller holds the lock. */
-xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, const xmtp_node_entry *entry);
+/* Makes one stored entry visible in the tables, and notes what it follows. The caller holds the lock. */
+xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, xmtp_node_entry *entry);
 
-/* The parts of it, for filling the tables at start. */
+/* The parts of it, for filling the tables at start. before_id: what was the newest, 0: nothing. */
 xmtp_status xmtp_node_archive_show_newest(xmtp_node_archive *archive, xmtp_node_kind kind,
-                                          xmtp_bytes topic, const xmtp_node_place *place);
+                                          xmtp_bytes topic, const xmtp_node_place *place,
+                                          uint64_t *before_id);
 xmtp_status xmtp_node_archive_show_address(xmtp_node_archive *archive, uint8_t identifier_kind,
                                            xmtp_bytes identifier,
                                            const xmtp_node_association *association);

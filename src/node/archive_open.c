@@ -180,7 +180,8 @@ static xmtp_status open_log(xmtp_node_archive *archive, const xmtp_node_archive_
 static xmtp_status fill_newest(void *context, xmtp_node_kind kind, xmtp_bytes topic,
                                const xmtp_node_place *newest)
 {
-    return xmtp_node_archive_show_newest(context, kind, topic, newest);
+    uint64_t before_id;
+    return xmtp_node_archive_show_newest(context, kind, topic, newest, &before_id);
 }
 
 static xmtp_status fill_address(void *context, uint8_t identifier_kind, xmtp_bytes identifier,

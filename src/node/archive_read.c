@@ -35,12 +35,14 @@ static xmtp_bytes key_bytes(const table_key *key)
 /* ---- putting */
 
 xmtp_status xmtp_node_archive_show_newest(xmtp_node_archive *archive, xmtp_node_kind kind,
-                                          xmtp_bytes topic, const xmtp_node_place *place)
+                                          xmtp_bytes topic, const xmtp_node_place *place,
+                                          uint64_t *before_id)
 {
     table_key key;
     XMTP_ENSURE(make_key(&key, (uint8_t)kind, topic), XMTP_E_LIMIT);
     xmtp_node_place *newest = xmtp_node_table_put(&archive->newest, key_bytes(&key));
     XMTP_ENSURE(newest != NULL, XMTP_E_NOMEM);
+    *before_id = newest->id;
     *newest = *place;
     return XMTP_OK;
 }
@@ -98,9 +100,10 @@ static xmtp_status apply_change(xmtp_node_archive *archive, const xmtp_node_entr
                                           &association);
 }
 
-xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, const xmtp_node_entry *entry)
+xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, xmtp_node_entry *entry)
 {
-    XMTP_TRY(xmtp_node_archive_show_newest(archive, entry->kind, entry->topic, &entry->place));
+    XMTP_TRY(xmtp_node_archive_show_newest(archive, entry->kind, entry->topic, &entry->place,
+                                           &entry->before_id));
     if (entry->kind != XMTP_NODE_IDENTITY_UPDATE) {
         return XMTP_OK;
     }

@@ -1,7 +1,7 @@
 /* net_call.c - unary calls that came over the network.
  *
  *     request --> run --> answer                                        in the loop
- *                  |--> sequencer --> [worker: read back] --> ended list --> answer
+ *                  |--> sequencer --> [worker: read back, when more than was stored] --> ended list --> answer
  *                  '--> put off: worker runs it again --------'
  *
  * Only the loop's thread may touch connections, so what other threads have answered goes through a
@@ -80,6 +80,7 @@ static void free_call(xmtp_node_net_call *net)
 static void end_call(xmtp_node_net_call *net)
 {
     if (net->rpc != NULL) {
+        xmtp_node_call_complete(&net->call); /* if a worker has not; reads nothing */
         answer(net);
     }
     free_call(net);
@@ -106,7 +107,7 @@ static void complete_work(xmtp_node_work *work)
 static void call_done(xmtp_node_call *call)
 {
     xmtp_node_net_call *net = call->context;
-    if (xmtp_node_call_is_incomplete(call)) {
+    if (xmtp_node_call_will_read(call)) {
         net->work.run = complete_work;
         xmtp_node_workers_submit(workers_of(net), &net->work);
     } else if (pthread_equal(pthread_self(), net->listener->loop_thread)) {

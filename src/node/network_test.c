@@ -195,6 +195,59 @@ static void a_unary_call_ends_at_its_grpc_timeout_and_is_stored_all_the_same(voi
     close_scene(&s);
 }
 
+/* ---- reading back */
+
+/* Sends a message to group a and asks for the page behind a cursor; how many rows came with the answer. */
+static size_t send_and_read_back(scene *s, uint64_t number, uint64_t cursor)
+{
+    xmtp_writer data;
+    xmtp_writer w;
+    xmtp_writer_init(&data, &test_env()->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&w, &test_env()->alloc, XMTP_WRITER_MAX);
+    test_message(&data, "a", TEST_APPLICATION, number, 20);
+    size_t input = xmtp_field_open(&w, 1);
+    size_t v1 = xmtp_field_open(&w, 1);
+    xmtp_field_put_bytes(&w, 1, xmtp_writer_bytes(&data));
+    xmtp_field_close(&w, v1);
+    xmtp_field_close(&w, input);
+    size_t query = xmtp_field_open(&w, 15001);
+    xmtp_field_put_bytes(&w, 1, xmtp_bytes_of_string("a"));
+    size_t paging = xmtp_field_open(&w, 2);
+    xmtp_field_put_u64(&w, 1, 1);
+    xmtp_field_put_u64(&w, 3, cursor);
+    xmtp_field_close(&w, paging);
+    xmtp_field_close(&w, query);
+    h2_call *call = h2_unary(&s->h2, MLS "SendGroupMessages", xmtp_writer_bytes(&w));
+    xmtp_bytes message;
+    Pb__SendGroupMessagesResponse *response;
+    assert_int_equal(call->grpc_status, 0);
+    assert_true(h2_next(&s->h2, call, &message));
+    assert_int_equal(xmtp_proto_decode(&pb__send_group_messages_response__descriptor,
+                                       &s->node.arena, message, (void **)&response),
+                     XMTP_OK);
+    size_t count = response->read_back->n_messages;
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(response->read_back->messages[i]->v1->id, cursor + 1 + i);
+    }
+    xmtp_writer_free(&data);
+    xmtp_writer_free(&w);
+    return count;
+}
+
+/* By the loop when it has the page, by a worker when it must be read. */
+static void a_sender_gets_the_page_behind_its_cursor(void **state)
+{
+    (void)state;
+    scene s;
+    open_scene(&s);
+    assert_int_equal(send_and_read_back(&s, 1, 0), 1);
+    assert_int_equal(send_and_read_back(&s, 2, 1), 1);
+    assert_int_equal(send_and_read_back(&s, 3, 0), 3);
+    assert_int_equal(send_and_read_back(&s, 3, 1), 2); /* stored already */
+    assert_int_equal(send_and_read_back(&s, 4, 3), 1);
+    close_scene(&s);
+}
+
 /* ---- compressed requests */
 
 static void gzip(xmtp_bytes in, xmtp_writer *out)
@@ -546,6 +599,7 @@ int main(void)
         cmocka_unit_test(an_aborted_stream_frees_its_subscription),
         cmocka_unit_test(a_stream_ends_at_its_grpc_timeout),
         cmocka_unit_test(a_unary_call_ends_at_its_grpc_timeout_and_is_stored_all_the_same),
+        cmocka_unit_test(a_sender_gets_the_page_behind_its_cursor),
         cmocka_unit_test(a_request_compressed_with_gzip_is_read),
         cmocka_unit_test(a_bomb_of_gzip_is_refused_by_its_size),
         cmocka_unit_test(a_bidirectional_stream_takes_requests_while_it_answers),

@@ -200,26 +200,6 @@ xmtp_status xmtp_node_call_store(xmtp_node_call *call)
     return status == XMTP_OK ? XMTP_E_RETRY : status;
 }
 
-/* The messages are stored whatever happens here: when they cannot be read back now, the sender will
- * ask again. */
-void xmtp_node_call_complete(xmtp_node_call *call)
-{
-    enum { FIELD_READ_BACK = 15001 };
-    if (!xmtp_node_call_is_incomplete(call)) {
-        return;
-    }
-    xmtp_writer page;
-    call->may_block = true;
-    xmtp_writer_init(&page, call->scratch.alloc, XMTP_WRITER_MAX);
-    if (xmtp_node_query_run(call, &call->read_back, 1, 2, &page) == XMTP_OK) {
-        xmtp_field_put_message(&call->reply, FIELD_READ_BACK, xmtp_writer_bytes(&page));
-    }
-    if (xmtp_writer_status(&page) != XMTP_OK || xmtp_writer_status(&call->reply) != XMTP_OK) {
-        xmtp_writer_clear(&call->reply);
-    }
-    xmtp_writer_free(&page);
-}
-
 /* ---- pages */
 
 void xmtp_node_query_paging(xmtp_node_query *query, const Pb__PagingInfo *paging)
@@ -269,14 +249,19 @@ static void reserve_rows(const xmtp_node_call *call, const xmtp_node_place *plac
     xmtp_writer_reserve(out, n);
 }
 
+static size_t rows_max(const xmtp_node_call *call, const xmtp_node_query *query)
+{
+    size_t limit = (size_t)call->services->limits.rows;
+    return query->limit < limit ? query->limit : limit;
+}
+
 xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *asked,
                                 uint32_t row_field, uint32_t paging_field, xmtp_writer *out)
 {
     xmtp_node_place places[XMTP_NODE_ROWS_MAX];
     xmtp_node_query limited = *asked;
     const xmtp_node_query *query = &limited;
-    size_t rows_max = (size_t)call->services->limits.rows;
-    limited.limit = asked->limit < rows_max ? asked->limit : rows_max;
+    limited.limit = rows_max(call, asked);
     xmtp_node_page page = {
         .is_ascending = query->is_ascending, .cursor = query->cursor, .limit = query->limit};
     size_t count;
@@ -298,4 +283,80 @@ xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *ask
     write_paging(query, is_full && used > 0 ? places[used - 1].id : 0, paging_field, &call->scratch,
                  out);
     return xmtp_writer_status(out);
+}
+
+/* ---- reading back */
+
+static bool has_read_back(const xmtp_node_call *call)
+{
+    return call->has_read_back && call->grpc_status == XMTP_GRPC_OK;
+}
+
+/* When nothing lay between the cursor and what was stored, that is the page, as it is at the moment
+ * of storing: the usual case, and the one in which a sender waits for each of its messages. */
+static bool is_page_at_hand(const xmtp_node_call *call)
+{
+    const xmtp_node_query *query = &call->read_back;
+    const xmtp_node_batch *batch = &call->job.batch;
+    const xmtp_node_entry *first = &batch->entries[0];
+    size_t len = 0;
+    bool is_at_hand = query->is_ascending && query->cursor >= first->before_id &&
+                      query->cursor < first->place.id && batch->count < rows_max(call, query);
+    for (size_t i = 0; i < batch->count && is_at_hand; i++) {
+        const xmtp_node_entry *entry = &batch->entries[i];
+        len += entry->place.len;
+        is_at_hand = !entry->is_duplicate && xmtp_bytes_equal(entry->topic, query->topic);
+    }
+    return is_at_hand && len <= call->services->limits.reply_len;
+}
+
+bool xmtp_node_call_will_read(const xmtp_node_call *call)
+{
+    return has_read_back(call) && !is_page_at_hand(call);
+}
+
+/* As xmtp_node_query_run would. */
+static xmtp_status write_page_at_hand(xmtp_node_call *call, xmtp_writer *out)
+{
+    xmtp_node_query query = call->read_back;
+    query.limit = rows_max(call, &query);
+    for (size_t i = 0; i < call->job.batch.count; i++) {
+        const xmtp_node_entry *entry = &call->job.batch.entries[i];
+        xmtp_writer_clear(&call->scratch);
+        xmtp_node_wire_payload(&call->scratch, entry->kind, entry->flags, entry->place.id,
+                               entry->place.time_ns, entry->body);
+        xmtp_field_put_message(out, 1, xmtp_writer_bytes(&call->scratch));
+    }
+    XMTP_TRY(xmtp_writer_status(&call->scratch));
+    write_paging(&query, 0, 2, &call->scratch, out);
+    return xmtp_writer_status(out);
+}
+
+static xmtp_status write_read_back(xmtp_node_call *call, xmtp_writer *out)
+{
+    if (is_page_at_hand(call)) {
+        return write_page_at_hand(call, out);
+    }
+    call->may_block = true;
+    return xmtp_node_query_run(call, &call->read_back, 1, 2, out);
+}
+
+/* The messages are stored whatever happens here: when they cannot be read back now, the sender will
+ * ask again. */
+void xmtp_node_call_complete(xmtp_node_call *call)
+{
+    enum { FIELD_READ_BACK = 15001 };
+    if (!has_read_back(call)) {
+        return;
+    }
+    xmtp_writer page;
+    xmtp_writer_init(&page, call->scratch.alloc, XMTP_WRITER_MAX);
+    if (write_read_back(call, &page) == XMTP_OK) {
+        xmtp_field_put_message(&call->reply, FIELD_READ_BACK, xmtp_writer_bytes(&page));
+    }
+    if (xmtp_writer_status(&page) != XMTP_OK || xmtp_writer_status(&call->reply) != XMTP_OK) {
+        xmtp_writer_clear(&call->reply);
+    }
+    xmtp_writer_free(&page);
+    call->has_read_back = false;
 }

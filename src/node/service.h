@@ -72,13 +72,11 @@ void xmtp_node_call_free(xmtp_node_call *call);
  * be run again with may_block. */
 bool xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request);
 
-/* What is left of a call that ended: reading back what it stored. In a thread that may wait, between
- * done and the use of reply, so that the sequencer does not wait for it. */
-static inline bool xmtp_node_call_is_incomplete(const xmtp_node_call *call)
-{
-    return call->has_read_back && call->grpc_status == 0;
-}
+/* What is left of a call that ended: reading back what it stored. Between done and the use of reply,
+ * not in the sequencer's thread, which others wait for; where waiting is allowed when it will read. */
 void xmtp_node_call_complete(xmtp_node_call *call);
+/* False: complete has nothing to do, or all that it needs. */
+bool xmtp_node_call_will_read(const xmtp_node_call *call);
 
 /* ---- for the methods */
 

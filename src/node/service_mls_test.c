@@ -1,6 +1,7 @@
 /* service_mls_test.c - group messages, welcomes, commit log and newest messages through a node in
  * memory: the rules of node.md 2.5 to 2.10, each at its edges.
  */
+#include "node/node_internal.h"
 #include "node/test_node.h"
 
 enum { DEFAULT = 0, ASCENDING = 1, DESCENDING = 2, NO_PAGING = -1 };
@@ -148,28 +149,37 @@ static void a_stored_message_is_read_back_as_it_was_sent(void **state)
     test_node_close(&t);
 }
 
-static xmtp_status send_and_read_back(test_node *t, const char *group_id, uint64_t cursor)
+typedef struct read_back {
+    const char *group_id;
+    uint64_t number; /* of the message */
+    int direction;
+    uint32_t limit;
+    uint64_t cursor;
+} read_back;
+
+static xmtp_status send_and_read_back(test_node *t, const read_back *asked)
 {
     xmtp_writer message;
     xmtp_writer_init(&message, &test_env()->alloc, XMTP_WRITER_MAX);
-    test_message(&message, "group", TEST_APPLICATION, 77, 30);
+    test_message(&message, "group", TEST_APPLICATION, asked->number, 30);
     Pb__SendGroupMessagesRequest request = PB__SEND_GROUP_MESSAGES_REQUEST__INIT;
     Pb__QueryGroupMessagesRequest query = PB__QUERY_GROUP_MESSAGES_REQUEST__INIT;
     Pb__PagingInfo paging = PB__PAGING_INFO__INIT;
     Pb__GroupMessageInput input = PB__GROUP_MESSAGE_INPUT__INIT;
     Pb__GroupMessageInput__V1 v1 = PB__GROUP_MESSAGE_INPUT__V1__INIT;
     Pb__GroupMessageInput *inputs[] = {&input};
-    v1.has_data = true;
+    v1.has_data = v1.has_should_push = v1.should_push = true;
     v1.data = xmtp_proto_data(xmtp_writer_bytes(&message));
     input.version_case = PB__GROUP_MESSAGE_INPUT__VERSION_V1;
     input.v1 = &v1;
     request.n_messages = 1;
     request.messages = inputs;
-    paging.has_direction = paging.has_id_cursor = true;
-    paging.direction = ASCENDING;
-    paging.id_cursor = cursor;
+    paging.has_direction = paging.has_id_cursor = paging.has_limit = true;
+    paging.direction = (Pb__SortDirection)asked->direction;
+    paging.id_cursor = asked->cursor;
+    paging.limit = asked->limit;
     query.has_group_id = true;
-    query.group_id = xmtp_proto_data(xmtp_bytes_of_string(group_id));
+    query.group_id = xmtp_proto_data(xmtp_bytes_of_string(asked->group_id));
     query.paging_info = &paging;
     request.read_back = &query;
     xmtp_status status = test_call(t, MLS "SendGroupMessages", &request.base, NULL, NULL);
@@ -177,33 +187,80 @@ static xmtp_status send_and_read_back(test_node *t, const char *group_id, uint64
     return status;
 }
 
+static uint64_t index_reads(const test_node *t)
+{
+    return xmtp_node_archive_index_reads(t->node->services.archive);
+}
+
+/* The page that came with the last answer is the one that a query gets; how many rows it has. */
+static size_t check_page(test_node *t, const read_back *asked)
+{
+    Pb__SendGroupMessagesResponse *response;
+    xmtp_writer page;
+    xmtp_writer answered;
+    assert_int_equal(xmtp_proto_decode(&pb__send_group_messages_response__descriptor, &t->arena,
+                                       xmtp_writer_bytes(&t->answer), (void **)&response),
+                     XMTP_OK);
+    xmtp_writer_init(&page, &test_env()->alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&answered, &test_env()->alloc, XMTP_WRITER_MAX);
+    assert_int_equal(xmtp_proto_encode(&response->read_back->base, &answered), XMTP_OK);
+    size_t count = response->read_back->n_messages;
+    const Pb__QueryGroupMessagesResponse *queried =
+        test_query(t, asked->group_id, asked->direction, asked->limit, asked->cursor);
+    assert_int_equal(xmtp_proto_encode(&queried->base, &page), XMTP_OK);
+    assert_true(xmtp_bytes_equal(xmtp_writer_bytes(&page), xmtp_writer_bytes(&answered)));
+    xmtp_writer_free(&page);
+    xmtp_writer_free(&answered);
+    return count;
+}
+
 static void who_asks_for_it_gets_the_page_behind_the_cursor_with_the_answer(void **state)
 {
     (void)state;
     test_node t;
-    Pb__SendGroupMessagesResponse *response;
+    const read_back invalid = {.group_id = ""};
+    const read_back asked = {
+        .group_id = "group", .number = 77, .direction = ASCENDING, .cursor = 2};
     test_node_open(&t, NULL);
     assert_int_equal(test_send(&t, "group", TEST_APPLICATION, 1, 3), XMTP_OK);
     assert_int_equal(t.answer.n, 0); /* others are told nothing */
-    assert_int_equal(send_and_read_back(&t, "", 2), XMTP_E_RPC_INVALID);
+    assert_int_equal(send_and_read_back(&t, &invalid), XMTP_E_RPC_INVALID);
     assert_int_equal(test_count(&t, "group"), 3);
-    assert_int_equal(send_and_read_back(&t, "group", 2), XMTP_OK);
-    assert_int_equal(xmtp_proto_decode(&pb__send_group_messages_response__descriptor, &t.arena,
-                                       xmtp_writer_bytes(&t.answer), (void **)&response),
-                     XMTP_OK);
-    assert_int_equal(response->read_back->n_messages, 2);
-    assert_int_equal(response->read_back->messages[0]->v1->id, 3);
-    assert_int_equal(response->read_back->messages[1]->v1->id, 4);
-    xmtp_writer asked;
-    xmtp_writer answered;
-    xmtp_writer_init(&asked, &test_env()->alloc, XMTP_WRITER_MAX);
-    xmtp_writer_init(&answered, &test_env()->alloc, XMTP_WRITER_MAX);
-    const Pb__QueryGroupMessagesResponse *page = test_query(&t, "group", ASCENDING, 0, 2);
-    assert_int_equal(xmtp_proto_encode(&page->base, &asked), XMTP_OK);
-    assert_int_equal(xmtp_proto_encode(&response->read_back->base, &answered), XMTP_OK);
-    assert_true(xmtp_bytes_equal(xmtp_writer_bytes(&asked), xmtp_writer_bytes(&answered)));
-    xmtp_writer_free(&asked);
-    xmtp_writer_free(&answered);
+    assert_int_equal(send_and_read_back(&t, &asked), XMTP_OK);
+    assert_int_equal(check_page(&t, &asked), 2);
+    test_node_close(&t);
+}
+
+static void what_was_stored_is_not_read_to_be_answered_unless_more_belongs_to_the_page(void **state)
+{
+    (void)state;
+    static const struct {
+        read_back asked;
+        uint64_t reads;
+        size_t count;
+    } cases[] = {
+        {{"group", 1, ASCENDING, 0, 0}, 0, 1},      /* 1: the first of its group */
+        {{"group", 2, ASCENDING, 100, 1}, 0, 1},    /* 2 */
+        {{"group", 3, ASCENDING, 100, 1}, 1, 2},    /* 3, and 2 was not known */
+        {{"group", 3, ASCENDING, 100, 3}, 0, 0},    /* stored already, nothing is newer */
+        {{"group", 3, ASCENDING, 100, 2}, 1, 1},    /* stored already */
+        {{"group", 4, ASCENDING, 1, 3}, 1, 1},      /* 4: a full page says so */
+        {{"group", 5, DESCENDING, 100, 0}, 1, 5},   /* 5 */
+        {{"group", 6, ASCENDING, 100, 6}, 0, 0},    /* 6 is not behind it */
+        {{"group", 7, ASCENDING, 100, 1000}, 0, 0}, /* 7 */
+        {{"other", 8, ASCENDING, 100, 0}, 0, 0},    /* 8, asking for another group */
+        {{"group", 9, ASCENDING, 100, 8}, 0, 1},    /* 9 */
+        {{"other", 10, ASCENDING, 100, 9}, 0, 0},   /* 10 */
+        {{"group", 11, ASCENDING, 2, 10}, 0, 1},    /* 11 */
+    };
+    test_node t;
+    test_node_open(&t, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t reads = index_reads(&t);
+        assert_int_equal(send_and_read_back(&t, &cases[i].asked), XMTP_OK);
+        assert_int_equal(index_reads(&t) - reads, cases[i].reads);
+        assert_int_equal(check_page(&t, &cases[i].asked), cases[i].count);
+    }
     test_node_close(&t);
 }
 
@@ -535,6 +592,8 @@ int main(void)
         cmocka_unit_test(limits_and_directions_that_are_left_out_or_wrong_get_their_defaults),
         cmocka_unit_test(a_page_that_would_be_too_long_to_decode_is_shortened),
         cmocka_unit_test(a_stored_message_is_read_back_as_it_was_sent),
+        cmocka_unit_test(
+            what_was_stored_is_not_read_to_be_answered_unless_more_belongs_to_the_page),
         cmocka_unit_test(who_asks_for_it_gets_the_page_behind_the_cursor_with_the_answer),
         cmocka_unit_test(commits_and_proposals_are_marked),
         cmocka_unit_test(the_same_message_again_is_accepted_and_stored_once),
