@@ -160,8 +160,8 @@ xmtp_status xmtp_node_sequencer_submit(xmtp_node_sequencer *s, xmtp_node_job *jo
         *s->last = job;
         s->last = &job->next;
         s->len += job->len;
-        (void)pthread_cond_signal(&s->changed);
     }
     (void)pthread_mutex_unlock(&s->lock);
+    (void)pthread_cond_signal(&s->changed); /* not under the lock, which the woken thread takes */
     return status;
 }

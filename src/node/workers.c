@@ -83,6 +83,6 @@ void xmtp_node_workers_submit(xmtp_node_workers *w, xmtp_node_work *work)
     (void)pthread_mutex_lock(&w->lock);
     *w->last = work;
     w->last = &work->next;
-    (void)pthread_cond_signal(&w->changed);
     (void)pthread_mutex_unlock(&w->lock);
+    (void)pthread_cond_signal(&w->changed); /* not under the lock, which the woken thread takes */
 }
