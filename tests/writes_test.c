@@ -5,14 +5,14 @@
  *     without arguments: what CTest runs, a few writes of each kind
  *
  * A session is told once without a death, and once for each n with a death at the n-th write, sync,
- * truncation or deletion that SQLite makes in the files of the one who dies, from the first one of a
- * new database on (xmtp/network.h). It covers registering, a DM, a group, adding, removing, sending,
+ * truncation or deletion that is made in the files of the one who dies, from the first one of a new
+ * database on (xmtp/network.h). It covers registering, a DM, a group, adding, removing, sending,
  * receiving, commits of both sides, a welcome, the rotation of the key package, and a queue that is
  * answered. After a death the caller does what a program has to do: open, sync, look whether what it
  * wanted is there, and do it again only if it is not.
  *
  *     killed   that write and all after it never happen
- *     torn     half of it happens
+ *     torn     a part of it happens: once for each 512 bytes of it, up to the middle of them
  *     power    what was not synced is gone too. The client promises nothing of what it said last after
  *              that (its database syncs at checkpoints): only that the file opens, is whole, and works
  *
@@ -48,6 +48,7 @@ typedef struct story {
     xmtp_network_death how;
     uint64_t n; /* 0: nobody dies */
     uint64_t writes;
+    uint64_t pieces;
     xmtp_conversation_id dm;
     xmtp_conversation_id group;
     xmtp_conversation_id second; /* group that Ann is welcomed to */
@@ -480,6 +481,7 @@ static void tell(xmtp_network_death how, uint64_t n, char *out)
         tell_second_half();
         settle();
         s.writes = xmtp_network_count(s.net, s.ann.at).writes;
+        s.pieces = xmtp_network_count(s.net, s.ann.at).pieces;
         describe(out);
     } else {
         after_power_cut();
@@ -569,14 +571,18 @@ static void read_options(plan *p, int argc, char **argv)
     }
 }
 
-/* True: the end was each time the same. */
-static bool try_death(const plan *p, xmtp_network_death how, uint64_t last, const char *expected)
+enum { SHORT_DEATHS = 4 };
+
+/* Without arguments a few. True: the end was each time the same. */
+static bool try_death(const plan *p, xmtp_network_death how, uint64_t count, const char *expected)
 {
     comparison c = {.how = how, .expected = expected};
+    uint64_t last = p->to < count ? p->to : count;
+    uint64_t every = p->every > 0 ? p->every : count / SHORT_DEATHS;
     jobs deaths_told = {.name = "death",
                         .first = p->from,
-                        .count = p->from > last ? 0 : (last - p->from) / p->every + 1,
-                        .every = p->every,
+                        .count = p->from > last ? 0 : (last - p->from) / every + 1,
+                        .every = every,
                         .at_once = p->at_once,
                         .run = tell_and_compare,
                         .context = &c};
@@ -593,18 +599,18 @@ static bool try_death(const plan *p, xmtp_network_death how, uint64_t last, cons
 int main(int argc, char **argv)
 {
     static char expected[STATE_LEN];
-    plan p = {.every = 1, .from = 1, .to = UINT64_MAX};
+    plan p = {.every = argc > 1, .from = 1, .to = UINT64_MAX};
     p.is_wanted[XMTP_NETWORK_AT_WRITE] = p.is_wanted[XMTP_NETWORK_AT_TORN_WRITE] =
         p.is_wanted[XMTP_NETWORK_POWER_CUT] = true;
     read_options(&p, argc, argv);
     tell(XMTP_NETWORK_AT_WRITE, 0, expected);
-    printf("%llu writes of a session that ends with\n%s", (unsigned long long)s.writes, expected);
-    uint64_t last = p.to < s.writes ? p.to : s.writes;
-    p.every = argc == 1 ? s.writes / 4 : p.every;
+    printf("%" PRIu64 " writes, %" PRIu64 " pieces of a session that ends with\n%s", s.writes,
+           s.pieces, expected);
     bool is_same = true;
     for (int how = 0; how <= XMTP_NETWORK_POWER_CUT; how++) {
         if (p.is_wanted[how]) {
-            is_same &= try_death(&p, (xmtp_network_death)how, last, expected);
+            uint64_t count = how == XMTP_NETWORK_AT_TORN_WRITE ? s.pieces : s.writes;
+            is_same &= try_death(&p, (xmtp_network_death)how, count, expected);
         }
     }
     return is_same ? 0 : 1;

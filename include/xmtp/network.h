@@ -156,13 +156,14 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_network_restart_node(xmtp_network *net
 
 /* ---- processes that die
  *
- * A write is one change of the database's files by SQLite (write, truncate, delete, sync); a commit
- * is the write with which a transaction becomes visible. A device that is dead writes nothing, reads
- * nothing and reaches nobody; its calls fail. xmtp_network_reopen brings it back. */
+ * A write is one change of the database's files (write, truncate, delete, sync); it has a piece for each
+ * 512 bytes that are written, else one. A commit is the write with which a transaction becomes visible.
+ * A device that is dead writes nothing, reads nothing and reaches nobody; its calls fail.
+ * xmtp_network_reopen brings it back. */
 
 typedef enum xmtp_network_death {
     XMTP_NETWORK_AT_WRITE,      /* that write and everything after it never happen */
-    XMTP_NETWORK_AT_TORN_WRITE, /* half of that write happens */
+    XMTP_NETWORK_AT_TORN_WRITE, /* at that piece: half of it happens, and what is before it */
     XMTP_NETWORK_AT_COMMIT,
     /* at that write; what was written since this was asked for and is not synced is gone as well */
     XMTP_NETWORK_POWER_CUT,
@@ -190,6 +191,7 @@ typedef struct xmtp_network_counts {
     uint64_t writes;
     uint64_t commits;
     uint64_t node_restarts; /* of the network only */
+    uint64_t pieces;
 } xmtp_network_counts;
 
 /* Of one device, or (NULL) of all together. */

@@ -6,7 +6,8 @@
  *     undo -> { offset, old bytes, size before } -> { ... } -> last sync
  *
  * A transaction becomes visible with the write of a frame header of the log that carries a database
- * size (sqlite.org/fileformat2.html, section 4.1: "for all other records, zero").
+ * size (sqlite.org/fileformat2.html, section 4.1: "for all other records, zero"). Frames come here many
+ * at a time (store/log_writes.c).
  */
 #include "network/disk.h"
 
@@ -17,7 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FRAME_HEADER_LEN = 24, DATABASE_SIZE_AT = 4 };
+enum {
+    LOG_HEADER_LEN = 32,
+    LOG_PAGE_LEN_AT = 8,
+    FRAME_HEADER_LEN = 24,
+    DATABASE_SIZE_AT = 4,
+    PAGE_LEN_MAX = 65536,
+    PIECE_LEN = 512
+};
 
 typedef struct undo {
     struct undo *next;
@@ -32,6 +40,7 @@ typedef struct disk_file {
     xmtp_disk *disk;
     undo *undo;
     bool is_log;
+    int page_len;       /* in this log; 0: not known yet */
     sqlite3_file *file; /* the system's, behind this struct */
     struct disk_file *next;
 } disk_file;
@@ -94,23 +103,35 @@ static void cut_power(const xmtp_disk *disk)
     (void)pthread_mutex_unlock(&all.lock);
 }
 
-/* One point. False: the process is dead, and the caller fails. */
-static bool lives(xmtp_disk *disk, bool is_commit)
+static void die(xmtp_disk *disk)
+{
+    disk->whole_pieces = disk->death_in - 1;
+    disk->death_in = 0;
+    disk->is_dead = true;
+    disk->deaths++;
+    if (disk->how == XMTP_NETWORK_POWER_CUT) {
+        cut_power(disk);
+    }
+}
+
+/* False: the process is dead, and the caller fails. */
+static bool lives(xmtp_disk *disk, uint64_t pieces, bool is_commit)
 {
     if (disk->is_dead) {
         return false;
     }
     disk->writes++;
+    disk->pieces += pieces;
     disk->commits += is_commit;
-    bool is_counted = disk->how != XMTP_NETWORK_AT_COMMIT || is_commit;
-    if (disk->death_in != 0 && is_counted && --disk->death_in == 0) {
-        disk->is_dead = true;
-        disk->deaths++;
-        if (disk->how == XMTP_NETWORK_POWER_CUT) {
-            cut_power(disk);
-        }
+    uint64_t points = disk->how == XMTP_NETWORK_AT_TORN_WRITE ? pieces
+                      : disk->how == XMTP_NETWORK_AT_COMMIT   ? is_commit
+                                                              : 1;
+    if (disk->death_in == 0 || disk->death_in > points) {
+        disk->death_in -= disk->death_in == 0 ? 0 : points;
+        return true;
     }
-    return !disk->is_dead;
+    die(disk);
+    return false;
 }
 
 /* ---- files */
@@ -167,20 +188,55 @@ static int file_read(sqlite3_file *file, void *out, int n, sqlite3_int64 offset)
     return f->disk->is_dead ? SQLITE_IOERR_READ : f->file->pMethods->xRead(f->file, out, n, offset);
 }
 
-static bool is_commit_frame(const disk_file *f, const unsigned char *p, int n)
+static int big_endian(const unsigned char p[4])
 {
-    static const unsigned char no_size[4];
-    return f->is_log && n == FRAME_HEADER_LEN &&
-           memcmp(p + DATABASE_SIZE_AT, no_size, sizeof no_size) != 0;
+    return (int)((unsigned)p[0] << 24 | (unsigned)p[1] << 16 | (unsigned)p[2] << 8 | p[3]);
+}
+
+/* Of a log that has frames: its header is written before them. */
+static int page_len(disk_file *f)
+{
+    unsigned char header[LOG_HEADER_LEN];
+    if (f->page_len == 0 &&
+        f->file->pMethods->xRead(f->file, header, LOG_HEADER_LEN, 0) == SQLITE_OK) {
+        int len = big_endian(header + LOG_PAGE_LEN_AT);
+        f->page_len = len > 0 && len <= PAGE_LEN_MAX ? len : 0;
+    }
+    return f->page_len;
+}
+
+/* Whether one of the frames that begin in this write is a commit. */
+static bool has_commit(disk_file *f, const unsigned char *p, int n, sqlite3_int64 offset)
+{
+    if (!f->is_log || offset < LOG_HEADER_LEN || page_len(f) == 0) {
+        return false;
+    }
+    int frame_len = FRAME_HEADER_LEN + page_len(f);
+    int into = (int)((offset - LOG_HEADER_LEN) % frame_len);
+    for (int at = into == 0 ? 0 : frame_len - into; at <= n - FRAME_HEADER_LEN; at += frame_len) {
+        if (big_endian(p + at + DATABASE_SIZE_AT) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of a write in which somebody dies: the pieces before, and half of the one that it is. */
+static int torn_len(const xmtp_disk *disk, int n)
+{
+    int whole = (int)disk->whole_pieces * PIECE_LEN;
+    int rest = n - whole;
+    return whole + (rest < PIECE_LEN ? rest : PIECE_LEN) / 2;
 }
 
 static int file_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset)
 {
     disk_file *f = ours(file);
     bool was_alive = !f->disk->is_dead;
-    if (!lives(f->disk, is_commit_frame(f, p, n))) {
+    uint64_t pieces = ((uint64_t)n + PIECE_LEN - 1) / PIECE_LEN;
+    if (!lives(f->disk, pieces, was_alive && has_commit(f, p, n, offset))) {
         if (was_alive && f->disk->how == XMTP_NETWORK_AT_TORN_WRITE) {
-            (void)f->file->pMethods->xWrite(f->file, p, n / 2, offset);
+            (void)f->file->pMethods->xWrite(f->file, p, torn_len(f->disk, n), offset);
         }
         return SQLITE_IOERR_WRITE;
     }
@@ -193,7 +249,7 @@ static int file_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 of
 static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 {
     disk_file *f = ours(file);
-    if (!lives(f->disk, false)) {
+    if (!lives(f->disk, 1, false)) {
         return SQLITE_IOERR_TRUNCATE;
     }
     if (may_lose_power(f->disk) && !remember(f, size, INT32_MAX)) {
@@ -207,7 +263,7 @@ static int file_sync(sqlite3_file *file, int flags)
 {
     disk_file *f = ours(file);
     (void)flags;
-    if (!lives(f->disk, false)) {
+    if (!lives(f->disk, 1, false)) {
         return SQLITE_IOERR_FSYNC;
     }
     forget_undo(f);
@@ -302,7 +358,7 @@ static int vfs_delete(sqlite3_vfs *vfs, const char *name, int should_sync)
 {
     xmtp_disk *disk = disk_of(name);
     (void)vfs;
-    if (disk != NULL && !lives(disk, false)) {
+    if (disk != NULL && !lives(disk, 1, false)) {
         return SQLITE_IOERR_DELETE;
     }
     return all.system->xDelete(all.system, name, disk == NULL ? should_sync : 0);

@@ -504,6 +504,7 @@ static void add_counts(xmtp_network_counts *sum, const xmtp_network_device *d)
     sum->crashes += d->disk.deaths;
     sum->writes += d->disk.writes;
     sum->commits += d->disk.commits;
+    sum->pieces += d->disk.pieces;
 }
 
 xmtp_network_counts xmtp_network_count(const xmtp_network *net, const xmtp_network_device *device)
