@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < ORDERS; i++) {
         order(ann, &dm, i);
         if (i % 4 == 3) {
-            uint64_t n = 1 + xmtp_network_choose(net, 100);
+            uint64_t n = 1 + xmtp_network_choose(net, 10);
             xmtp_network_crash_at(agent, XMTP_NETWORK_AT_WRITE, n);
         }
         let_work(net, agent);

@@ -337,9 +337,11 @@ static void mishaps(device *d, bool may_die)
         must(d, xmtp_network_restart_node(s.net, &d->error));
     }
     if (may_die && happens(40)) {
+        static const unsigned most[] = {[XMTP_NETWORK_AT_WRITE] = 14,
+                                        [XMTP_NETWORK_AT_TORN_WRITE] = 200,
+                                        [XMTP_NETWORK_AT_COMMIT] = 12};
         xmtp_network_death how = (xmtp_network_death)choose(3);
-        unsigned most = how == XMTP_NETWORK_AT_COMMIT ? 12 : 200;
-        xmtp_network_crash_at(d->at, how, 1 + choose(most));
+        xmtp_network_crash_at(d->at, how, 1 + choose(most[how]));
     }
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "store/log_writes.h"
 #include "store/page_crypto.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ static xmtp_status make_file(const char *path, bool *is_empty, xmtp_error *error
 static xmtp_status open_handle(xmtp_database *db, const char *path)
 {
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-    int code = sqlite3_open_v2(path, &db->handle, flags, NULL);
+    int code = sqlite3_open_v2(path, &db->handle, flags, xmtp_log_writes_vfs());
     if (code != SQLITE_OK) {
         return xmtp_database_fail(db, code, "database cannot be opened");
     }
@@ -374,6 +375,7 @@ void xmtp_database_rest(xmtp_database *db)
     }
     if (db->handle != NULL) {
         (void)sqlite3_db_release_memory(db->handle);
+        xmtp_log_writes_rest(db->handle);
     }
 }
 
