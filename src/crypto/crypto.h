@@ -130,6 +130,13 @@ typedef struct xmtp_kem_derive {
     uint8_t *pk;
 } xmtp_kem_derive;
 
+/* One of many encapsulated keys to one receiver: enc in; ss and status out, ss zeroed on failure. */
+typedef struct xmtp_kem_decap {
+    const uint8_t *enc;
+    uint8_t *ss;
+    xmtp_status status; /* receives what decapsulating this one alone gives */
+} xmtp_kem_decap;
+
 typedef struct xmtp_kem {
     const char *name;
     uint16_t id; /* HPKE KEM identifier */
@@ -156,6 +163,8 @@ typedef struct xmtp_kem {
     size_t expanded_len;
     void (*expand)(const uint8_t *sk, void *expanded);
     xmtp_status (*decap_expanded)(const void *expanded, const uint8_t *enc, uint8_t *ss);
+    /* count times decap_expanded, several at once where the machine can. */
+    void (*decap_many)(const void *expanded, xmtp_kem_decap *jobs, size_t count);
 } xmtp_kem;
 
 /* By the functions above, or one by one where they are NULL. The same bytes either way. */
@@ -288,6 +297,10 @@ xmtp_status xmtp_hpke_setup_receiver(xmtp_hpke *c, const xmtp_suite *suite, cons
 xmtp_status xmtp_hpke_setup_receiver_expanded(xmtp_hpke *c, const xmtp_suite *suite,
                                               const void *expanded, xmtp_bytes enc,
                                               xmtp_bytes info);
+
+/* The same with the secret that decapsulating gave before, kem->ss_len bytes. */
+xmtp_status xmtp_hpke_setup_receiver_shared(xmtp_hpke *c, const xmtp_suite *suite,
+                                            const uint8_t *shared_secret, xmtp_bytes info);
 
 /* One message to one receiver: what xmtp_hpke_seal_many takes and makes. */
 typedef struct xmtp_hpke_letter {

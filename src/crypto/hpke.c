@@ -119,6 +119,13 @@ xmtp_status xmtp_hpke_setup_receiver_expanded(xmtp_hpke *c, const xmtp_suite *su
     return status;
 }
 
+xmtp_status xmtp_hpke_setup_receiver_shared(xmtp_hpke *c, const xmtp_suite *suite,
+                                            const uint8_t *shared_secret, xmtp_bytes info)
+{
+    *c = (xmtp_hpke){0};
+    return key_schedule(c, suite, shared_secret, info);
+}
+
 /* ComputeNonce. XMTP_E_STATE for a context whose setup failed, XMTP_E_LIMIT after 2^64 - 1
  * messages. */
 static xmtp_status next_nonce(const xmtp_hpke *c, uint8_t *nonce)

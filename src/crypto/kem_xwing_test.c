@@ -5,6 +5,7 @@
  * = the halves of the encapsulation seed. The expected digest over all outputs was computed with
  * @noble/post-quantum 0.7.1 (JavaScript).
  */
+#include "crypto/lanes.h"
 #include "crypto/test_hex.h"
 
 enum { CASE_COUNT = 100, PK_LEN = 1216, ENC_LEN = 1120 };
@@ -220,6 +221,145 @@ static void an_expanded_key_opens_as_its_seed_does(void **state)
     free(expanded);
 }
 
+enum { MANY = 19 };
+
+static uint8_t pks[MANY][PK_LEN];
+static uint8_t seeds[MANY][64];
+static uint8_t encs[MANY][ENC_LEN];
+static uint8_t secrets[MANY][32];
+static xmtp_kem_encap encaps[MANY];
+
+static void start_many(void)
+{
+    memset(encs, 0, sizeof encs);
+    memset(secrets, 0, sizeof secrets);
+    for (size_t i = 0; i < MANY; i++) {
+        uint8_t sk[32];
+        number(3, i, sk);
+        number(4, i, seeds[i]);
+        number(5, i, seeds[i] + 32);
+        assert_int_equal(kem->public_key(sk, pks[i]), XMTP_OK);
+        encaps[i] = (xmtp_kem_encap){pks[i], seeds[i], encs[i], secrets[i]};
+    }
+}
+
+static void many_encapsulations_are_those_of_one_by_one(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count <= MANY; count++) {
+        start_many();
+        assert_int_equal(kem->encap_many(encaps, count), XMTP_OK);
+        for (size_t i = 0; i < MANY; i++) {
+            uint8_t enc[ENC_LEN] = {0};
+            uint8_t ss[32] = {0};
+            if (i < count) {
+                assert_int_equal(kem->encap(pks[i], seeds[i], enc, ss), XMTP_OK);
+            }
+            assert_memory_equal(encs[i], enc, sizeof enc);
+            assert_memory_equal(secrets[i], ss, sizeof ss);
+        }
+    }
+}
+
+static void one_bad_key_among_many_is_refused(void **state)
+{
+    (void)state;
+    for (size_t bad = 0; bad < MANY; bad++) {
+        start_many();
+        if (bad % 2 == 0) {
+            memset(pks[bad], 0xff, 3);
+        } else {
+            memset(pks[bad] + PK_LEN - 32, 0, 32);
+        }
+        assert_int_equal(kem->encap_many(encaps, MANY), XMTP_E_KEY);
+    }
+}
+
+/* Good ones, one for another key, one with a point of small order and altered ones, as neighbours. */
+static void many_decapsulations_are_those_of_one_by_one(void **state)
+{
+    (void)state;
+    uint8_t sk[32];
+    void *expanded = malloc(kem->expanded_len);
+    assert_non_null(expanded);
+    start_many();
+    number(3, 0, sk);
+    kem->expand(sk, expanded);
+    for (size_t i = 0; i < MANY; i++) {
+        encaps[i].pk = i == 5 ? pks[5] : pks[0];
+    }
+    assert_int_equal(kem->encap_many(encaps, MANY), XMTP_OK);
+    memset(encs[3] + ENC_LEN - 32, 0, 32);
+    encs[8][100] ^= 1;
+    encs[9][ENC_LEN - 1] ^= 1;
+    for (size_t count = 0; count <= MANY; count++) {
+        xmtp_kem_decap jobs[MANY];
+        uint8_t opened[MANY][32];
+        memset(opened, 0xaa, sizeof opened);
+        for (size_t i = 0; i < MANY; i++) {
+            jobs[i] = (xmtp_kem_decap){encs[i], opened[i], XMTP_E_STATE};
+        }
+        kem->decap_many(expanded, jobs, count);
+        for (size_t i = 0; i < MANY; i++) {
+            uint8_t expected[32];
+            memset(expected, 0xaa, sizeof expected);
+            xmtp_status status = XMTP_E_STATE;
+            if (i < count) {
+                status = kem->decap(sk, NULL, encs[i], expected);
+                const bool is_good = i != 3 && i != 5 && i != 8 && i != 9;
+                assert_int_equal(memcmp(expected, secrets[i], 32) == 0, is_good);
+                assert_int_equal(status, i == 3 ? XMTP_E_KEY : XMTP_OK);
+            }
+            assert_int_equal(jobs[i].status, status);
+            assert_memory_equal(opened[i], expected, 32);
+        }
+    }
+    free(expanded);
+}
+
+static void a_secret_that_is_known_opens_as_its_key_does(void **state)
+{
+    (void)state;
+    const uint8_t sk[32] = {7};
+    const uint8_t seed[64] = {9};
+    const xmtp_bytes text = xmtp_bytes_of_string("text");
+    uint8_t pk[PK_LEN];
+    uint8_t enc[ENC_LEN];
+    uint8_t ss[32];
+    uint8_t sealed[4 + 16];
+    uint8_t opened[4];
+    xmtp_hpke c;
+    assert_int_equal(kem->public_key(sk, pk), XMTP_OK);
+    assert_int_equal(xmtp_hpke_setup_sender(&c, &xmtp_suite_xwing_chacha, pk, text, seed, enc),
+                     XMTP_OK);
+    assert_int_equal(xmtp_hpke_seal(&c, text, text, sealed), XMTP_OK);
+    assert_int_equal(kem->decap(sk, NULL, enc, ss), XMTP_OK);
+    assert_int_equal(xmtp_hpke_setup_receiver_shared(&c, &xmtp_suite_xwing_chacha, ss, text),
+                     XMTP_OK);
+    assert_int_equal(xmtp_hpke_open(&c, text, xmtp_bytes_of(sealed, sizeof sealed), opened),
+                     XMTP_OK);
+    assert_memory_equal(opened, text.p, 4);
+    ss[0] ^= 1;
+    assert_int_equal(xmtp_hpke_setup_receiver_shared(&c, &xmtp_suite_xwing_chacha, ss, text),
+                     XMTP_OK);
+    assert_int_equal(xmtp_hpke_open(&c, text, xmtp_bytes_of(sealed, sizeof sealed), opened),
+                     XMTP_E_AUTH);
+}
+
+static int forbid_lanes(void **state)
+{
+    (void)state;
+    xmtp_lanes_allow(false);
+    return 0;
+}
+
+static int allow_lanes(void **state)
+{
+    (void)state;
+    xmtp_lanes_allow(true);
+    return 0;
+}
+
 static void derived_key_pairs_depend_on_every_byte_of_their_source(void **state)
 {
     (void)state;
@@ -246,6 +386,11 @@ int main(void)
         cmocka_unit_test(bad_halves_of_a_public_key_are_refused),
         cmocka_unit_test(an_expanded_key_opens_as_its_seed_does),
         cmocka_unit_test(derived_key_pairs_depend_on_every_byte_of_their_source),
+        cmocka_unit_test(many_encapsulations_are_those_of_one_by_one),
+        cmocka_unit_test(one_bad_key_among_many_is_refused),
+        cmocka_unit_test(many_decapsulations_are_those_of_one_by_one),
+        cmocka_unit_test(a_secret_that_is_known_opens_as_its_key_does),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
 }

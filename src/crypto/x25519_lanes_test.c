@@ -153,6 +153,38 @@ static void one_bad_point_among_many_is_found(void **state)
     }
 }
 
+/* Points of small order among them, and encodings that are not the shortest. */
+static void many_points_are_multiplied_as_one_by_one(void **state)
+{
+    (void)state;
+    enum { COUNT = 19 };
+    uint8_t sk[32] = {5}, point[COUNT][32], out[COUNT][32];
+    uint8_t chain[32] = {3};
+    const uint8_t *points[COUNT];
+    for (size_t i = 0; i < COUNT; i++) {
+        next(chain);
+        memcpy(point[i], chain, 32);
+        points[i] = point[i];
+    }
+    memset(point[2], 0, 32);
+    memset(point[4], 0xff, 32);
+    point[11][0] = 1;
+    memset(point[11] + 1, 0, 31);
+    for (size_t count = 0; count <= COUNT; count++) {
+        memset(out, 0xaa, sizeof out);
+        xmtp_x25519_points(sk, points, out, count);
+        for (size_t i = 0; i < COUNT; i++) {
+            uint8_t expected[32];
+            memset(expected, 0xaa, sizeof expected);
+            if (i < count) {
+                xmtp_x25519_points(sk, &points[i], &expected, 1);
+            }
+            assert_memory_equal(out[i], expected, 32);
+            assert_int_equal(is_zero(out[i], 32), i < count && (i == 2 || i == 11));
+        }
+    }
+}
+
 /* ---- many letters ---- */
 
 enum { LETTER_COUNT = 37, PLAINTEXT_LEN = 32 };
@@ -264,6 +296,7 @@ int main(void)
         cmocka_unit_test(the_iterated_vector_of_rfc_7748_agrees),
         cmocka_unit_test(pairs_of_both_kinds_agree),
         cmocka_unit_test(one_bad_point_among_many_is_found),
+        cmocka_unit_test(many_points_are_multiplied_as_one_by_one),
         cmocka_unit_test(many_letters_are_the_same_as_one_by_one),
         cmocka_unit_test(one_bad_receiver_fails_all_letters),
         cmocka_unit_test(many_key_pairs_are_the_same_as_one_by_one),

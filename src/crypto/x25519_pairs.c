@@ -21,7 +21,7 @@
 enum {
     STEP = XMTP_X25519_PAIRS_STEP,
     KEY_LEN = 32,
-    BASE_LANES_MIN = 3, /* public keys for which a climb is shorter than one multiplication each */
+    LANES_MIN = 3, /* multiplications for which a climb is shorter than one after the other */
 };
 
 static const uint8_t base_point[KEY_LEN] = {9};
@@ -106,12 +106,45 @@ static void base_in_lanes(const uint8_t *const *sk, uint8_t *const *pk, size_t c
 void xmtp_x25519_base_many(const uint8_t *const *sk, uint8_t *const *pk, size_t count)
 {
     size_t done = 0;
-    while (count - done >= BASE_LANES_MIN && xmtp_has_lanes()) {
+    while (count - done >= LANES_MIN && xmtp_has_lanes()) {
         size_t n = count - done < XMTP_LANES ? count - done : XMTP_LANES;
         base_in_lanes(sk + done, pk + done, n);
         done += n;
     }
     for (; done < count; done++) {
         xmtp_x25519_base(sk[done], pk[done]);
+    }
+}
+
+/* At most eight. Idle lanes repeat the first point. */
+static void points_in_lanes(const uint8_t sk[KEY_LEN], const uint8_t *const *point,
+                            uint8_t (*out)[KEY_LEN], size_t count)
+{
+    const uint8_t *sks[XMTP_LANES];
+    const uint8_t *points[XMTP_LANES];
+    uint8_t products[XMTP_LANES][KEY_LEN];
+    for (size_t i = 0; i < XMTP_LANES; i++) {
+        sks[i] = sk;
+        points[i] = point[i < count ? i : 0];
+    }
+    xmtp_x25519_lanes(sks, points, products);
+    memcpy(out, products, count * KEY_LEN);
+    xmtp_wipe(products, sizeof products);
+}
+
+void xmtp_x25519_points(const uint8_t sk[KEY_LEN], const uint8_t *const *point,
+                        uint8_t (*out)[KEY_LEN], size_t count)
+{
+    size_t done = 0;
+    while (count - done >= LANES_MIN && xmtp_has_lanes()) {
+        size_t n = count - done < XMTP_LANES ? count - done : XMTP_LANES;
+        points_in_lanes(sk, point + done, out + done, n);
+        done += n;
+    }
+    xmtp_sodium_ready();
+    for (; done < count; done++) {
+        if (crypto_scalarmult_curve25519(out[done], sk, point[done]) != 0) {
+            memset(out[done], 0, KEY_LEN);
+        }
     }
 }

@@ -1,5 +1,5 @@
-/* x25519_pairs.h - what a sender computes with X25519, for one or many receivers, and many public
- * keys; private to this room. */
+/* x25519_pairs.h - what a sender computes with X25519, for one or many receivers, many public keys,
+ * and what one receiver computes for many senders; private to this room. */
 #ifndef XMTP_CRYPTO_X25519_PAIRS_H
 #define XMTP_CRYPTO_X25519_PAIRS_H
 
@@ -20,6 +20,11 @@ xmtp_status xmtp_x25519_pairs(const xmtp_x25519_pair *pairs, size_t count) XMTP_
 
 /* pk[i] = X25519(sk[i], 9) for each, eight at once where that pays. Constant time. */
 void xmtp_x25519_base_many(const uint8_t *const *sk, uint8_t *const *pk, size_t count);
+
+/* out[i] = X25519(sk, point[i]) for each, eight at once where that pays; zero for a point of small
+ * order. Constant time. */
+void xmtp_x25519_points(const uint8_t sk[32], const uint8_t *const *point, uint8_t (*out)[32],
+                        size_t count);
 
 /* The two ways pairs are done, for tests; at most XMTP_X25519_PAIRS_STEP pairs. The first needs
  * xmtp_has_lanes. */
