@@ -6,14 +6,16 @@
  *
  * Sent only after the commit was read back, since only then its place in the order is known. A
  * crash in between leaves the intent, and the next round sends them. Above two capable
- * installations the content is stored once, and each of them gets a pointer.
+ * installations the content is stored once, and each of them gets a pointer. Pointers that follow
+ * each other are sealed together, but never across two calls to the node: a receiver whose key is bad
+ * stops the call that it would have been in, and none before.
  */
 #include "client/post_commit.h"
 
 #include "client/round.h"
 #include "identity/welcome.h"
 
-enum { WELCOMES_PER_CALL = 50, CALL_BYTES_MAX = 25 * 1024 * 1024 };
+enum { WELCOMES_PER_CALL = 50, CALL_BYTES_MAX = 25 * 1024 * 1024, SEALED_AT_ONCE = 16 };
 
 typedef struct recipient {
     xmtp_bytes installation;
@@ -166,16 +168,39 @@ static xmtp_status put_pointer(outbox *o, const recipient *to, xmtp_bytes wrappe
     return put(o, item, wrapped.n, error);
 }
 
-static xmtp_status send_pointer(outbox *o, const recipient *to, const xmtp_welcome_pointer *pointer,
-                                xmtp_error *error)
+/* Those who wait for their pointer. */
+typedef struct queue {
+    const xmtp_welcome_pointer *pointer;
+    recipient to[SEALED_AT_ONCE];
+    size_t count;
+} queue;
+
+static xmtp_status send_pointers(outbox *o, queue *q, xmtp_error *error)
 {
-    uint8_t *wrapped;
-    size_t wrapped_len;
-    XMTP_TRY(xmtp_welcome_pointer_seal(&o->client->env, to->wrapper_key, pointer, &wrapped,
-                                       &wrapped_len, error));
-    xmtp_status status = put_pointer(o, to, xmtp_bytes_of(wrapped, wrapped_len), error);
-    xmtp_give_back(o->client, wrapped);
-    return status;
+    const size_t count = q->count;
+    xmtp_bytes keys[SEALED_AT_ONCE];
+    void *memory;
+    q->count = 0;
+    if (count == 0) {
+        return XMTP_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        keys[i] = q->to[i].wrapper_key;
+    }
+    XMTP_TRY(xmtp_arena_take(&o->arena, count * XMTP_WELCOME_POINTER_LEN, &memory));
+    uint8_t(*wrapped)[XMTP_WELCOME_POINTER_LEN] = memory;
+    XMTP_TRY(xmtp_welcome_pointers_seal(&o->client->env, q->pointer, keys, count, wrapped, error));
+    for (size_t i = 0; i < count; i++) { /* the last one may send them, and free the arena */
+        XMTP_TRY(put_pointer(o, &q->to[i], xmtp_bytes_of(wrapped[i], sizeof wrapped[i]), error));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status queue_pointer(outbox *o, queue *q, const recipient *to, xmtp_error *error)
+{
+    const size_t room = (o->count_max == 0 ? WELCOMES_PER_CALL : o->count_max) - o->count;
+    q->to[q->count++] = *to;
+    return q->count == SEALED_AT_ONCE || q->count == room ? send_pointers(o, q, error) : XMTP_OK;
 }
 
 static xmtp_status count_capable(xmtp_reader r, size_t *count)
@@ -189,30 +214,43 @@ static xmtp_status count_capable(xmtp_reader r, size_t *count)
     return XMTP_OK;
 }
 
+/* pointer: what those who can get; NULL: nobody does. */
+static xmtp_status send_to_each(outbox *o, xmtp_reader r, const xmtp_welcome_pointer *pointer,
+                                xmtp_error *error)
+{
+    queue q = {.pointer = pointer};
+    while (r.n > 0) {
+        recipient to;
+        XMTP_TRY(read_recipient(&r, &to));
+        if (pointer != NULL && to.takes_pointers) {
+            XMTP_TRY(queue_pointer(o, &q, &to, error));
+        } else {
+            XMTP_TRY(send_pointers(o, &q, error));
+            XMTP_TRY(send_whole(o, &to, error));
+        }
+    }
+    XMTP_TRY(send_pointers(o, &q, error));
+    return send_chunk(o, error);
+}
+
 static xmtp_status send_all(outbox *o, xmtp_reader r, xmtp_error *error)
 {
     size_t capable;
     XMTP_TRY(count_capable(r, &capable));
-    bool with_pointers = capable > XMTP_WELCOME_POINTERS_ABOVE;
-    xmtp_welcome_pointer pointer = {0};
-    xmtp_status status = XMTP_OK;
-    if (with_pointers) {
-        status = xmtp_welcome_pointer_generate(&o->client->env, &pointer);
-        if (status == XMTP_OK) {
-            status = send_pointee(o, &pointer, error);
-        }
+    if (capable <= XMTP_WELCOME_POINTERS_ABOVE) {
+        return send_to_each(o, r, NULL, error);
     }
-    o->count_max = 0; /* pointers are small: counted anew */
-    while (status == XMTP_OK && r.n > 0) {
-        recipient to;
-        status = read_recipient(&r, &to);
-        if (status == XMTP_OK) {
-            status = with_pointers && to.takes_pointers ? send_pointer(o, &to, &pointer, error)
-                                                        : send_whole(o, &to, error);
-        }
+    xmtp_welcome_pointer pointer = {0};
+    xmtp_status status = xmtp_welcome_pointer_generate(&o->client->env, &pointer);
+    if (status == XMTP_OK) {
+        status = send_pointee(o, &pointer, error);
+    }
+    if (status == XMTP_OK) {
+        o->count_max = 0; /* pointers are small: counted anew */
+        status = send_to_each(o, r, &pointer, error);
     }
     xmtp_welcome_pointer_wipe(&pointer);
-    return status == XMTP_OK ? send_chunk(o, error) : status;
+    return status;
 }
 
 static xmtp_status send_welcomes(xmtp_client *client, const xmtp_intent_row *intent,

@@ -137,11 +137,10 @@ static xmtp_status attempt_pointer(const xmtp_env *env)
     ok(xmtp_kem_xwing_004d.public_key(seed, pk));
     xmtp_welcome_pointer made;
     xmtp_welcome_pointer read;
-    uint8_t *p;
-    size_t n;
+    uint8_t wrapped[1][XMTP_WELCOME_POINTER_LEN];
+    const xmtp_bytes public_key = xmtp_bytes_of(pk, sizeof pk);
     ok(xmtp_welcome_pointer_generate(env, &made));
-    xmtp_status status =
-        xmtp_welcome_pointer_seal(env, xmtp_bytes_of(pk, sizeof pk), &made, &p, &n, NULL);
+    xmtp_status status = xmtp_welcome_pointers_seal(env, &made, &public_key, 1, wrapped, NULL);
     xmtp_expanded_key *expanded = NULL;
     if (status == XMTP_OK) {
         status = xmtp_expanded_key_new(&expanded, &env->alloc, seed);
@@ -149,10 +148,10 @@ static xmtp_status attempt_pointer(const xmtp_env *env)
     if (status == XMTP_OK) {
         const xmtp_unwrap_key key = {
             .algorithm = XMTP_WRAPPER_XWING, .sk = seed, .expanded = expanded};
-        status = xmtp_welcome_pointer_open(&env->alloc, &key, xmtp_bytes_of(p, n), &read, NULL);
+        status = xmtp_welcome_pointer_open(
+            &env->alloc, &key, xmtp_bytes_of(wrapped[0], sizeof wrapped[0]), &read, NULL);
     }
     xmtp_expanded_key_free(expanded);
-    free_bytes(p);
     return status;
 }
 

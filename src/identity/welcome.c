@@ -417,33 +417,71 @@ static xmtp_status decode_pointer(xmtp_bytes in, xmtp_welcome_pointer *out)
     return XMTP_OK;
 }
 
-static xmtp_status seal_pointer(const xmtp_env *env, xmtp_bytes public_key,
-                                const xmtp_welcome_pointer *pointer, xmtp_writer *plaintext,
-                                xmtp_writer *sealed)
+enum {
+    SEALED_AT_ONCE = 16,
+    POINTER_ENC_LEN = 1120,
+    POINTER_CIPHERTEXT_LEN = XMTP_WELCOME_POINTER_LEN - 2 - POINTER_ENC_LEN - 2,
+};
+
+/* A length below 2^14 as RFC 9420 section 2.1.2 writes it. */
+static void put_length(uint8_t out[2], size_t n)
 {
-    xmtp_hpke context = {0};
-    XMTP_TRY(encode_pointer(pointer, plaintext));
-    xmtp_status status = hpke_seal_first(env, &xmtp_suite_xwing_chacha, public_key,
-                                         xmtp_writer_bytes(plaintext), &context, sealed);
-    xmtp_hpke_wipe(&context);
+    out[0] = (uint8_t)(0x40 | n >> 8);
+    out[1] = (uint8_t)n;
+}
+
+/* kem_output<V> || ciphertext<V> around where HPKE will put them. */
+static xmtp_hpke_letter letter_at(uint8_t out[XMTP_WELCOME_POINTER_LEN], xmtp_bytes public_key,
+                                  const uint8_t *seed, xmtp_bytes plaintext)
+{
+    put_length(out, POINTER_ENC_LEN);
+    put_length(out + 2 + POINTER_ENC_LEN, POINTER_CIPHERTEXT_LEN);
+    return (xmtp_hpke_letter){
+        .pk = public_key.p,
+        .seed = seed,
+        .plaintext = plaintext,
+        .enc = out + 2,
+        .ciphertext = out + 2 + POINTER_ENC_LEN + 2,
+    };
+}
+
+/* At most SEALED_AT_ONCE. */
+static xmtp_status seal_pointers(const xmtp_env *env, xmtp_bytes plaintext,
+                                 const xmtp_bytes *public_keys, size_t count,
+                                 uint8_t (*out)[XMTP_WELCOME_POINTER_LEN])
+{
+    const xmtp_suite *suite = &xmtp_suite_xwing_chacha;
+    xmtp_hpke_letter letters[SEALED_AT_ONCE];
+    uint8_t seeds[SEALED_AT_ONCE][XMTP_KEM_SEED_MAX];
+    assert(suite->kem->enc_len == POINTER_ENC_LEN);
+    assert(plaintext.n + suite->aead->tag_len == POINTER_CIPHERTEXT_LEN);
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < count && status == XMTP_OK; i++) {
+        status = public_keys[i].n == suite->kem->pk_len
+                     ? env->random(env->context, seeds[i], suite->kem->seed_len)
+                     : XMTP_E_KEY;
+        letters[i] = letter_at(out[i], public_keys[i], seeds[i], plaintext);
+    }
+    if (status == XMTP_OK) {
+        status =
+            xmtp_hpke_seal_many(suite, xmtp_bytes_of(hpke_info, sizeof hpke_info), letters, count);
+    }
+    xmtp_wipe(seeds, sizeof seeds);
     return status;
 }
 
-xmtp_status xmtp_welcome_pointer_seal(const xmtp_env *env, xmtp_bytes public_key,
-                                      const xmtp_welcome_pointer *pointer, uint8_t **out,
-                                      size_t *out_len, xmtp_error *error)
+xmtp_status xmtp_welcome_pointers_seal(const xmtp_env *env, const xmtp_welcome_pointer *pointer,
+                                       const xmtp_bytes *public_keys, size_t count,
+                                       uint8_t (*out)[XMTP_WELCOME_POINTER_LEN], xmtp_error *error)
 {
-    *out = NULL;
-    *out_len = 0;
     xmtp_writer plaintext;
-    xmtp_writer sealed;
     xmtp_writer_init(&plaintext, &env->alloc, POINTER_PLAINTEXT_MAX);
-    xmtp_writer_init(&sealed, &env->alloc, XMTP_WRITER_MAX);
-    xmtp_status status = seal_pointer(env, public_key, pointer, &plaintext, &sealed);
-    if (status == XMTP_OK) {
-        status = xmtp_writer_detach(&sealed, out, out_len);
+    xmtp_status status = encode_pointer(pointer, &plaintext);
+    for (size_t done = 0; done < count && status == XMTP_OK; done += SEALED_AT_ONCE) {
+        const size_t n = count - done < SEALED_AT_ONCE ? count - done : SEALED_AT_ONCE;
+        status =
+            seal_pointers(env, xmtp_writer_bytes(&plaintext), public_keys + done, n, out + done);
     }
-    xmtp_writer_free(&sealed);
     xmtp_writer_free(&plaintext);
     if (status != XMTP_OK) {
         return xmtp_fail(error, status, "sealing a welcome pointer: %s", xmtp_status_text(status));

@@ -20,6 +20,7 @@
 enum {
     XMTP_WELCOME_POINTERS_ABOVE = 2, /* pointers are used for more capable recipients than this */
     XMTP_WELCOME_DESTINATION_LEN = 32,
+    XMTP_WELCOME_POINTER_LEN = 1240, /* of one that is sealed */
 };
 
 /* Output of sealing. metadata has 16 bytes more than the encoded WelcomeMetadata. */
@@ -85,11 +86,14 @@ XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointer_generate(const xmtp_env *env,
                                                           xmtp_welcome_pointer *out);
 void xmtp_welcome_pointer_wipe(xmtp_welcome_pointer *pointer);
 
-/* The pointer for one recipient; only X-Wing keys take pointers. *out is freed with env->alloc. */
-XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointer_seal(const xmtp_env *env, xmtp_bytes public_key,
-                                                      const xmtp_welcome_pointer *pointer,
-                                                      uint8_t **out, size_t *out_len,
-                                                      xmtp_error *error);
+/* The pointer for each of count recipients, several at once where the machine can; only X-Wing keys take
+ * pointers. XMTP_E_KEY: one of public_keys is not such a key. After a failure no output is to be used.
+ * env gives randomness and memory. */
+XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointers_seal(const xmtp_env *env,
+                                                       const xmtp_welcome_pointer *pointer,
+                                                       const xmtp_bytes *public_keys, size_t count,
+                                                       uint8_t (*out)[XMTP_WELCOME_POINTER_LEN],
+                                                       xmtp_error *error);
 /* XMTP_E_UNSUPPORTED: another kind of pointer or AEAD than the one we know, no X-Wing key. */
 XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointer_open(const xmtp_alloc *alloc,
                                                       const xmtp_unwrap_key *key,

@@ -331,14 +331,13 @@ static void a_pointer_of_ours_leads_to_its_welcome(void **state)
     xmtp_welcome_pointer read;
     xmtp_welcome_sealed pointee;
     xmtp_welcome_opened opened;
-    uint8_t *p;
-    size_t n;
+    uint8_t wrapped[1][XMTP_WELCOME_POINTER_LEN];
+    const xmtp_bytes public_key = public_of(&r);
     ok(xmtp_welcome_pointer_generate(xmtp_env_system(), &made));
     ok(xmtp_welcome_pointee_seal(xmtp_env_system(), &made, welcome, 28, &pointee));
-    ok(xmtp_welcome_pointer_seal(xmtp_env_system(), public_of(&r), &made, &p, &n, NULL));
-    assert_int_equal(n, 1240); /* 100 bytes of plaintext */
-    xmtp_bytes wrapped = adopt(p, n);
-    ok(xmtp_welcome_pointer_open(heap(), &XWING(r.sk), wrapped, &read, NULL));
+    ok(xmtp_welcome_pointers_seal(xmtp_env_system(), &made, &public_key, 1, wrapped, NULL));
+    ok(xmtp_welcome_pointer_open(heap(), &XWING(r.sk), xmtp_bytes_of(wrapped[0], 1240), &read,
+                                 NULL));
     assert_memory_equal(&read, &made, sizeof made);
     ok(xmtp_welcome_pointee_open(heap(), &read, data_of(&pointee), metadata_of(&pointee), &opened,
                                  NULL));
@@ -350,6 +349,65 @@ static void a_pointer_of_ours_leads_to_its_welcome(void **state)
                                                metadata_of(&pointee), &opened, NULL),
                      XMTP_E_AUTH);
     xmtp_welcome_sealed_free(&pointee);
+}
+
+enum { RECEIVERS = 21 };
+
+static void a_pointer_to_many_opens_at_each_of_them(void **state)
+{
+    (void)state;
+    static recipient to[RECEIVERS];
+    xmtp_bytes public_keys[RECEIVERS];
+    uint8_t wrapped[RECEIVERS][XMTP_WELCOME_POINTER_LEN];
+    xmtp_welcome_pointer made;
+    ok(xmtp_welcome_pointer_generate(xmtp_env_system(), &made));
+    for (size_t i = 0; i < RECEIVERS; i++) {
+        to[i] = recipient_of(XMTP_WRAPPER_XWING, (uint8_t)(i + 1));
+        public_keys[i] = public_of(&to[i]);
+    }
+    for (size_t count = 0; count <= RECEIVERS; count += 1 + count / 4) {
+        memset(wrapped, 0, sizeof wrapped);
+        ok(xmtp_welcome_pointers_seal(xmtp_env_system(), &made, public_keys, count, wrapped, NULL));
+        for (size_t i = 0; i < RECEIVERS; i++) {
+            const xmtp_bytes sealed = xmtp_bytes_of(wrapped[i], sizeof wrapped[i]);
+            xmtp_welcome_pointer read;
+            xmtp_status status =
+                xmtp_welcome_pointer_open(heap(), &XWING(to[i].sk), sealed, &read, NULL);
+            assert_int_equal(status == XMTP_OK, i < count);
+            assert_int_equal(memcmp(&read, &made, sizeof made) == 0, i < count);
+            assert_true(i == 0 || i >= count || memcmp(wrapped[0], wrapped[i], 1240) != 0);
+        }
+    }
+}
+
+static void one_bad_key_among_many_receivers_is_refused(void **state)
+{
+    (void)state;
+    const recipient good = recipient_of(XMTP_WRAPPER_XWING, 1);
+    const xmtp_welcome_pointer pointer = {.key = {1}, .metadata_nonce = {2}};
+    for (size_t bad = 0; bad < RECEIVERS; bad++) {
+        recipient changed = good;
+        xmtp_bytes public_keys[RECEIVERS];
+        uint8_t wrapped[RECEIVERS][XMTP_WELCOME_POINTER_LEN];
+        xmtp_error error = {0};
+        for (size_t i = 0; i < RECEIVERS; i++) {
+            public_keys[i] = public_of(i == bad ? &changed : &good);
+        }
+        switch (bad % 3) {
+        case 0: /* too short */
+            public_keys[bad].n--;
+            break;
+        case 1: /* a coefficient of 4095 */
+            memset(changed.pk, 0xff, 3);
+            break;
+        default: /* a point of small order */
+            memset(changed.pk + XMTP_XWING_PK_LEN - 32, 0, 32);
+        }
+        assert_int_equal(xmtp_welcome_pointers_seal(xmtp_env_system(), &pointer, public_keys,
+                                                    RECEIVERS, wrapped, &error),
+                         XMTP_E_KEY);
+        assert_int_equal(error.status, XMTP_E_KEY);
+    }
 }
 
 /* For another seed, or another algorithm, it is left alone. */
@@ -420,6 +478,8 @@ int main(void)
         TEST(keys_of_a_wrong_length_or_algorithm_are_refused),
         TEST(metadata_that_does_not_decode_is_ignored_but_not_in_a_pointee),
         TEST(a_pointer_of_ours_leads_to_its_welcome),
+        TEST(a_pointer_to_many_opens_at_each_of_them),
+        TEST(one_bad_key_among_many_receivers_is_refused),
         TEST(an_expanded_key_serves_its_own_seed_only),
         TEST(pointers_that_we_do_not_know_are_refused),
     };
