@@ -129,8 +129,9 @@ static xmtp_status take_group(entering *e)
     XMTP_TRY(xmtp_group_new(&e->group, e->config, e->suite, e->error));
     xmtp_mls_group *group = e->group;
     const xmtp_mls_signer *signer = &e->options->signer;
-    XMTP_TRY(xmtp_group_take_tree(group, &e->info, e->options->ratchet_tree, e->error));
-    XMTP_TRY(xmtp_group_check_signer(group, &e->info, e->error));
+    xmtp_status verdict = XMTP_E_INTERNAL; /* on the group info's signature */
+    XMTP_TRY(xmtp_group_take_tree(group, &e->info, e->options->ratchet_tree, &verdict, e->error));
+    XMTP_TRY(xmtp_group_check_signer(&e->info, verdict, e->error));
     memcpy(group->signature_sk, signer->signature_sk.p, signer->signature_sk.n);
     memcpy(group->signature_pk, signer->signature_pk.p, signer->signature_pk.n);
     group->context = e->info.group_context;

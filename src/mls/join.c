@@ -209,7 +209,7 @@ static xmtp_status authenticate_members(const xmtp_mls_group *group, xmtp_error 
 }
 
 xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *info,
-                                 xmtp_bytes ratchet_tree, xmtp_error *error)
+                                 xmtp_bytes ratchet_tree, xmtp_status *verdict, xmtp_error *error)
 {
     xmtp_tree *tree = &group->tree;
     xmtp_bytes data = ratchet_tree;
@@ -224,23 +224,27 @@ xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *i
                           info->group_context.tree_hash)) {
         return xmtp_fail(error, XMTP_E_TREE_HASH, "tree is not that of the group context");
     }
-    XMTP_TRY(xmtp_tree_validate(tree, info->group_context.group_id, &info->group_context.extensions,
-                                error));
+    xmtp_signed_beside signed_info = {.leaf = info->signer,
+                                      .label = "GroupInfoTBS",
+                                      .content = info->tbs,
+                                      .signature = info->signature};
+    XMTP_TRY(xmtp_tree_validate_with(tree, info->group_context.group_id,
+                                     &info->group_context.extensions, &signed_info, error));
+    *verdict = signed_info.verdict;
     return authenticate_members(group, error);
 }
 
-xmtp_status xmtp_group_check_signer(const xmtp_mls_group *group, const xmtp_group_info *info,
+xmtp_status xmtp_group_check_signer(const xmtp_group_info *info, xmtp_status verdict,
                                     xmtp_error *error)
 {
-    xmtp_bytes key = xmtp_tree_signature_key(&group->tree, info->signer);
-    if (key.n == 0) {
+    if (verdict == XMTP_E_SENDER) {
         return xmtp_fail(error, XMTP_E_SENDER,
                          "group info is signed by leaf %" PRIu32 " which holds no member",
                          info->signer);
     }
-    xmtp_status status = xmtp_group_info_verify(group->suite, info, key, &group->scratch->label);
-    if (status != XMTP_OK) {
-        return xmtp_fail(error, status, "the signature of the group info is wrong");
+    if (verdict != XMTP_OK) {
+        return xmtp_fail(error, verdict == XMTP_E_SIGNATURE ? XMTP_E_GROUP_INFO_SIGNATURE : verdict,
+                         "the signature of the group info is wrong");
     }
     return XMTP_OK;
 }
@@ -319,16 +323,18 @@ static xmtp_status take_secrets(joining *j)
 
 static xmtp_status join(joining *j, xmtp_mls_writes *writes)
 {
+    xmtp_status verdict = XMTP_E_INTERNAL; /* on the group info's signature */
     XMTP_TRY(read_inputs(j));
     XMTP_TRY(open_welcome(j));
     XMTP_TRY(check_group_info(j));
     XMTP_TRY(check_lineage(j));
     XMTP_TRY(xmtp_group_new(&j->group, j->config, j->suite, j->error));
-    XMTP_TRY(xmtp_group_take_tree(j->group, &j->info, j->options->ratchet_tree, j->error));
+    XMTP_TRY(
+        xmtp_group_take_tree(j->group, &j->info, j->options->ratchet_tree, &verdict, j->error));
     if (j->config->check_lifetimes) {
         XMTP_TRY(check_lifetimes(j));
     }
-    XMTP_TRY(xmtp_group_check_signer(j->group, &j->info, j->error));
+    XMTP_TRY(xmtp_group_check_signer(&j->info, verdict, j->error));
     XMTP_TRY(take_private_keys(j));
     XMTP_TRY(take_secrets(j));
     return xmtp_group_first_epoch(j->group, j->info.group_context.raw, j->info.group_context.epoch,

@@ -241,12 +241,25 @@ xmtp_status xmtp_tree_check_parent_hashes(xmtp_tree *tree, xmtp_error *error) XM
  * XMTP_E_TREE. */
 xmtp_status xmtp_tree_check_unmerged(const xmtp_tree *tree, xmtp_error *error) XMTP_MUST_CHECK;
 
+/* One more signature by a member, verified in one go with those of the leaves: eight cost as much as two. */
+typedef struct xmtp_signed_beside {
+    uint32_t leaf;
+    const char *label;
+    xmtp_bytes content;
+    xmtp_bytes signature;
+    xmtp_status verdict; /* of xmtp_verify_with_label; XMTP_E_SENDER: the leaf holds no member */
+} xmtp_signed_beside;
+
 /* Everything that section 12.4.3.1 asks about a tree received with a Welcome, tree hash excepted
  * (compare xmtp_tree_hash with the GroupContext): all of the above, leaf rules of section 7.3 and
  * all leaf signatures. group_extensions may be NULL. Lifetimes are not looked at. */
 xmtp_status xmtp_tree_validate(xmtp_tree *tree, xmtp_bytes group_id,
                                const xmtp_extensions *group_extensions,
                                xmtp_error *error) XMTP_MUST_CHECK;
+/* The same, and beside->verdict when the tree is right. */
+xmtp_status xmtp_tree_validate_with(xmtp_tree *tree, xmtp_bytes group_id,
+                                    const xmtp_extensions *group_extensions,
+                                    xmtp_signed_beside *beside, xmtp_error *error) XMTP_MUST_CHECK;
 
 /* ---- outside forms (tree_codec.c) ---- */
 

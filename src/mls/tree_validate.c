@@ -6,6 +6,7 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "mls/label.h"
 #include "mls/signature_batch.h"
 #include "mls/tree_store.h"
 
@@ -337,12 +338,12 @@ static xmtp_status check_leaves(xmtp_tree *tree, const xmtp_extensions *group_ex
     return XMTP_OK;
 }
 
-/* leaves: which ones are in the batch. */
-static xmtp_status check_batch(xmtp_signature_batch *batch, const uint32_t *leaves,
+/* leaves: which ones are in the batch, count of them. */
+static xmtp_status check_batch(xmtp_signature_batch *batch, const uint32_t *leaves, size_t count,
                                xmtp_error *error)
 {
     XMTP_TRY(xmtp_signature_batch_verify(batch));
-    for (size_t i = 0; i < batch->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const xmtp_status status = xmtp_leaf_node_verdict(batch->checks[i].verdict);
         if (status != XMTP_OK) {
             return xmtp_fail(error, status, "signature of leaf %" PRIu32 " does not verify",
@@ -352,7 +353,34 @@ static xmtp_status check_batch(xmtp_signature_batch *batch, const uint32_t *leav
     return XMTP_OK;
 }
 
-static xmtp_status check_signatures(xmtp_tree *tree, xmtp_bytes group_id, xmtp_error *error)
+/* The rest of the leaves, and what is beside them. */
+static xmtp_status check_last_batch(const xmtp_tree *tree, xmtp_signature_batch *batch,
+                                    const uint32_t *leaves, xmtp_signed_beside *beside,
+                                    xmtp_error *error)
+{
+    size_t count = batch->count;
+    xmtp_bytes key = {0};
+    if (beside != NULL) {
+        key = xmtp_tree_signature_key(tree, beside->leaf);
+        beside->verdict = XMTP_E_SENDER;
+    }
+    if (key.n == 0) {
+        return check_batch(batch, leaves, count, error);
+    }
+    if (count == XMTP_SIGNATURE_BATCH_MAX) {
+        XMTP_TRY(check_batch(batch, leaves, count, error));
+        xmtp_signature_batch_init(batch, batch->suite, batch->contents);
+        count = 0;
+    }
+    xmtp_labelled_content(batch->contents, beside->label, beside->content);
+    xmtp_signature_batch_put(batch, key, beside->signature);
+    XMTP_TRY(check_batch(batch, leaves, count, error));
+    beside->verdict = batch->checks[count].verdict;
+    return XMTP_OK;
+}
+
+static xmtp_status check_signatures(xmtp_tree *tree, xmtp_bytes group_id,
+                                    xmtp_signed_beside *beside, xmtp_error *error)
 {
     xmtp_signature_batch batch;
     uint32_t leaves[XMTP_SIGNATURE_BATCH_MAX];
@@ -361,19 +389,20 @@ static xmtp_status check_signatures(xmtp_tree *tree, xmtp_bytes group_id, xmtp_e
         xmtp_leaf_node leaf;
         XMTP_TRY(xmtp_tree_leaf(tree, i, &leaf));
         if (batch.count == XMTP_SIGNATURE_BATCH_MAX) {
-            XMTP_TRY(check_batch(&batch, leaves, error));
+            XMTP_TRY(check_batch(&batch, leaves, batch.count, error));
             xmtp_signature_batch_init(&batch, tree->suite, &tree->scratch);
         }
         leaves[batch.count] = i;
         xmtp_leaf_node_sign_content(&tree->scratch, &leaf, group_id, i);
         xmtp_signature_batch_put(&batch, leaf.signature_key, leaf.signature);
     }
-    return check_batch(&batch, leaves, error);
+    return check_last_batch(tree, &batch, leaves, beside, error);
 }
 
 /* Cheap checks first; signatures, which cost most, last and once each. */
-xmtp_status xmtp_tree_validate(xmtp_tree *tree, xmtp_bytes group_id,
-                               const xmtp_extensions *group_extensions, xmtp_error *error)
+xmtp_status xmtp_tree_validate_with(xmtp_tree *tree, xmtp_bytes group_id,
+                                    const xmtp_extensions *group_extensions,
+                                    xmtp_signed_beside *beside, xmtp_error *error)
 {
     XMTP_TRY(check_key_lengths(tree, error));
     XMTP_TRY(check_leaves(tree, group_extensions, error));
@@ -381,5 +410,11 @@ xmtp_status xmtp_tree_validate(xmtp_tree *tree, xmtp_bytes group_id,
     XMTP_TRY(xmtp_tree_check_unmerged(tree, error));
     XMTP_TRY(xmtp_tree_check_keys(tree, error));
     XMTP_TRY(xmtp_tree_check_parent_hashes(tree, error));
-    return check_signatures(tree, group_id, error);
+    return check_signatures(tree, group_id, beside, error);
+}
+
+xmtp_status xmtp_tree_validate(xmtp_tree *tree, xmtp_bytes group_id,
+                               const xmtp_extensions *group_extensions, xmtp_error *error)
+{
+    return xmtp_tree_validate_with(tree, group_id, group_extensions, NULL, error);
 }

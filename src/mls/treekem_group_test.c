@@ -405,11 +405,62 @@ static void every_failing_allocation_is_reported(void **state)
     group_close(&g);
 }
 
+/* ---- a signature beside those of the leaves */
+
+static xmtp_status validate_beside(group *g, const uint8_t *sk, uint32_t leaf,
+                                   xmtp_signed_beside *out)
+{
+    static const uint8_t text[] = "what the member says";
+    static uint8_t signature[XMTP_SIGNATURE_MAX];
+    uint8_t pk[32];
+    size_t n = 0;
+    *out = (xmtp_signed_beside){
+        .leaf = leaf, .label = "Beside", .content = xmtp_bytes_of(text, sizeof text)};
+    assert_int_equal(SUITE->signature->public_key(sk, pk), XMTP_OK);
+    assert_int_equal(
+        xmtp_sign_with_label(SUITE, sk, pk, out->label, out->content, &g->scratch, signature, &n),
+        XMTP_OK);
+    out->signature = xmtp_bytes_of(signature, n);
+    return xmtp_tree_validate_with(&g->tree, g->group_id, NULL, out, NULL);
+}
+
+/* Whether the batches of leaves leave room for it or not. */
+static void what_is_signed_beside_the_leaves_gets_its_own_verdict(void **state)
+{
+    (void)state;
+    static group g;
+    xmtp_signed_beside beside;
+    uint8_t sk[XMTP_KEM_SK_MAX];
+    group_open(&g, 11);
+    for (uint32_t n = 1; n < MEMBERS_MAX; n++) {
+        uint32_t at = 0;
+        assert_int_equal(validate_beside(&g, g.signature_sk[n / 2], n / 2, &beside), XMTP_OK);
+        assert_int_equal(beside.verdict, XMTP_OK);
+        if (n > 1) {
+            assert_int_equal(validate_beside(&g, g.signature_sk[0], n / 2, &beside), XMTP_OK);
+            assert_int_equal(beside.verdict, XMTP_E_SIGNATURE);
+        }
+        assert_int_equal(validate_beside(&g, g.signature_sk[0], n, &beside), XMTP_OK);
+        assert_int_equal(beside.verdict, XMTP_E_SENDER); /* nobody there */
+        make_leaf(&g, XMTP_LEAF_NODE_KEY_PACKAGE, 0, g.signature_sk[n], true, sk);
+        assert_int_equal(xmtp_tree_add_leaf(&g.tree, xmtp_writer_bytes(&g.leaf), &at), XMTP_OK);
+        assert_int_equal(at, n);
+    }
+    g.group_id.n--; /* no matter for leaves of key packages */
+    assert_int_equal(validate_beside(&g, g.signature_sk[0], 0, &beside), XMTP_OK);
+    make_leaf(&g, XMTP_LEAF_NODE_UPDATE, 5, g.signature_sk[5], false, sk);
+    assert_int_equal(xmtp_tree_update_leaf(&g.tree, 5, xmtp_writer_bytes(&g.leaf)), XMTP_OK);
+    g.group_id.n++;
+    assert_int_equal(validate_beside(&g, g.signature_sk[0], 0, &beside), XMTP_E_LEAF_SIGNATURE);
+    group_close(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_agrees_over_many_epochs),
         cmocka_unit_test(every_failing_allocation_is_reported),
+        cmocka_unit_test(what_is_signed_beside_the_leaves_gets_its_own_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

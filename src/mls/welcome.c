@@ -268,11 +268,3 @@ xmtp_status xmtp_welcome_open_group_info(const xmtp_suite *suite, const xmtp_wel
     XMTP_TRY(xmtp_group_info_decode(&r, info));
     return xmtp_reader_end(&r);
 }
-
-xmtp_status xmtp_group_info_verify(const xmtp_suite *suite, const xmtp_group_info *info,
-                                   xmtp_bytes signature_key, xmtp_writer *scratch)
-{
-    xmtp_status status = xmtp_verify_with_label(suite, signature_key, "GroupInfoTBS", info->tbs,
-                                                info->signature, scratch);
-    return status == XMTP_E_SIGNATURE ? XMTP_E_GROUP_INFO_SIGNATURE : status;
-}

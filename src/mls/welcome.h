@@ -28,10 +28,13 @@ xmtp_status xmtp_group_info_make(const xmtp_mls_group *group, const xmtp_new_epo
                                  xmtp_writer *out) XMTP_MUST_CHECK;
 
 /* The tree that comes with a GroupInfo, checked against its context and completely validated
- * (section 12.4.3.1); then the signature of the GroupInfo by a member of that tree. */
+ * (section 12.4.3.1). *verdict: on the signature of the GroupInfo by a member of that tree, which is verified
+ * with those of the leaves; for check_signer. */
 xmtp_status xmtp_group_take_tree(xmtp_mls_group *group, const xmtp_group_info *info,
-                                 xmtp_bytes ratchet_tree, xmtp_error *error) XMTP_MUST_CHECK;
-xmtp_status xmtp_group_check_signer(const xmtp_mls_group *group, const xmtp_group_info *info,
+                                 xmtp_bytes ratchet_tree, xmtp_status *verdict,
+                                 xmtp_error *error) XMTP_MUST_CHECK;
+/* XMTP_E_SENDER, XMTP_E_GROUP_INFO_SIGNATURE, XMTP_E_KEY, with their sentences. */
+xmtp_status xmtp_group_check_signer(const xmtp_group_info *info, xmtp_status verdict,
                                     xmtp_error *error) XMTP_MUST_CHECK;
 
 /* Opens our entry. init_pk: the init_key of the key package, or NULL (derived from init_sk); no entry
@@ -44,13 +47,9 @@ xmtp_status xmtp_welcome_open_secrets(const xmtp_suite *suite, const xmtp_welcom
                                       xmtp_error *error) XMTP_MUST_CHECK;
 
 /* Opens the GroupInfo with the welcome_secret. info: views into the arena. Its signature is not
- * checked: the tree is needed for that (xmtp_group_info_verify). */
+ * checked: the tree is needed for that (xmtp_group_take_tree). */
 xmtp_status xmtp_welcome_open_group_info(const xmtp_suite *suite, const xmtp_welcome *welcome,
                                          const xmtp_secret *welcome_secret, xmtp_arena *arena,
                                          xmtp_group_info *info, xmtp_error *error) XMTP_MUST_CHECK;
-
-/* XMTP_E_GROUP_INFO_SIGNATURE, XMTP_E_KEY. */
-xmtp_status xmtp_group_info_verify(const xmtp_suite *suite, const xmtp_group_info *info,
-                                   xmtp_bytes signature_key, xmtp_writer *scratch) XMTP_MUST_CHECK;
 
 #endif

@@ -60,9 +60,9 @@ static void check_case(const xmtp_suite *suite, const cJSON *one)
     const xmtp_secret no_psk = {.n = suite->hash->len};
     xmtp_writer_init(&scratch, vectors_alloc(), XMTP_WRITER_MAX);
     open_welcome(&o, suite, one);
-    assert_int_equal(
-        xmtp_group_info_verify(suite, &o.info, vectors_bytes(one, "signer_pub"), &scratch),
-        XMTP_OK);
+    assert_int_equal(xmtp_verify_with_label(suite, vectors_bytes(one, "signer_pub"), "GroupInfoTBS",
+                                            o.info.tbs, o.info.signature, &scratch),
+                     XMTP_OK);
     assert_int_equal(
         xmtp_epoch_secrets_derive(suite, &o.joiner, &no_psk, o.info.group_context.raw, &secrets),
         XMTP_OK);
