@@ -68,11 +68,12 @@ uint64_t xmtp_node_archive_newest(xmtp_node_archive *archive, xmtp_node_kind kin
 void xmtp_node_archive_each_newer(xmtp_node_archive *archive, xmtp_node_kind kind, uint64_t cursor,
                                   void *context, void (*visit)(void *context, xmtp_bytes topic));
 
-/* False: the page is known to be empty. Reads nothing. */
-bool xmtp_node_archive_has_page(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
-                                const xmtp_node_page *page);
+/* False: the page is known to be empty, or to be no more than a record that was stored just now, so
+ * that reading it does not wait for the disk. Reads nothing. */
+bool xmtp_node_archive_waits(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
+                             const xmtp_node_page *page);
 
-/* As xmtp_node_index_page; what the newest id tells already is answered without reading. */
+/* As xmtp_node_index_page; an empty page, and one of the newest record alone, are known without reading. */
 xmtp_status xmtp_node_archive_page(xmtp_node_archive *archive, xmtp_node_kind kind,
                                    xmtp_bytes topic, const xmtp_node_page *page,
                                    xmtp_node_place *places, size_t *count);

@@ -8,6 +8,12 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+/* The end of a topic. */
+typedef struct xmtp_node_newest {
+    xmtp_node_place place;
+    uint64_t before_id; /* of the record before it, 0: none; place.id: not known */
+} xmtp_node_newest;
+
 struct xmtp_node_archive {
     const xmtp_env *env;
     int lock_fd; /* holds the lock on the folder; -1 in memory */
@@ -25,7 +31,7 @@ struct xmtp_node_archive {
 
     pthread_rwlock_t lock; /* for all below */
     xmtp_node_index_state state;
-    xmtp_node_table newest;    /* kind and topic -> xmtp_node_place */
+    xmtp_node_table newest;    /* kind and topic -> xmtp_node_newest */
     xmtp_node_table addresses; /* identifier kind and identifier -> xmtp_node_associations */
 };
 
@@ -48,10 +54,9 @@ xmtp_status xmtp_node_archive_begin(xmtp_node_archive *archive, xmtp_node_index_
 /* Makes one stored entry visible in the tables, and notes what it follows. The caller holds the lock. */
 xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, xmtp_node_entry *entry);
 
-/* The parts of it, for filling the tables at start. before_id: what was the newest, 0: nothing. */
-xmtp_status xmtp_node_archive_show_newest(xmtp_node_archive *archive, xmtp_node_kind kind,
-                                          xmtp_bytes topic, const xmtp_node_place *place,
-                                          uint64_t *before_id);
+/* The parts of it, for filling the tables at start. *newest is the entry as it was, to be changed. */
+xmtp_status xmtp_node_archive_newest_entry(xmtp_node_archive *archive, xmtp_node_kind kind,
+                                           xmtp_bytes topic, xmtp_node_newest **newest);
 xmtp_status xmtp_node_archive_show_address(xmtp_node_archive *archive, uint8_t identifier_kind,
                                            xmtp_bytes identifier,
                                            const xmtp_node_association *association);

@@ -180,8 +180,10 @@ static xmtp_status open_log(xmtp_node_archive *archive, const xmtp_node_archive_
 static xmtp_status fill_newest(void *context, xmtp_node_kind kind, xmtp_bytes topic,
                                const xmtp_node_place *newest)
 {
-    uint64_t before_id;
-    return xmtp_node_archive_show_newest(context, kind, topic, newest, &before_id);
+    xmtp_node_newest *entry;
+    XMTP_TRY(xmtp_node_archive_newest_entry(context, kind, topic, &entry));
+    *entry = (xmtp_node_newest){.place = *newest, .before_id = newest->id};
+    return XMTP_OK;
 }
 
 static xmtp_status fill_address(void *context, uint8_t identifier_kind, xmtp_bytes identifier,
@@ -198,7 +200,7 @@ static xmtp_status open_parts(xmtp_node_archive *archive, const xmtp_node_archiv
     char log_dir[PATH_LEN_MAX + 16];
     char index_dir[PATH_LEN_MAX + 16];
     const char *dir = options->dir;
-    XMTP_TRY(xmtp_node_table_init(&archive->newest, options->env, sizeof(xmtp_node_place)));
+    XMTP_TRY(xmtp_node_table_init(&archive->newest, options->env, sizeof(xmtp_node_newest)));
     XMTP_TRY(
         xmtp_node_table_init(&archive->addresses, options->env, sizeof(xmtp_node_associations)));
     if (dir != NULL) {

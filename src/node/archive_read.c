@@ -1,7 +1,8 @@
 /* archive_read.c - the tables in memory, and reading with their help.
  *
  * A reader that asks for what lies behind the newest id of a topic gets "nothing" from the table:
- * the most frequent question of all costs no read.
+ * the most frequent question of all costs no read. One that lacks only the newest record, as whoever
+ * reads back what it has sent, gets its place from there.
  */
 #include "base/bytes.h"
 #include "base/status.h"
@@ -34,17 +35,13 @@ static xmtp_bytes key_bytes(const table_key *key)
 
 /* ---- putting */
 
-xmtp_status xmtp_node_archive_show_newest(xmtp_node_archive *archive, xmtp_node_kind kind,
-                                          xmtp_bytes topic, const xmtp_node_place *place,
-                                          uint64_t *before_id)
+xmtp_status xmtp_node_archive_newest_entry(xmtp_node_archive *archive, xmtp_node_kind kind,
+                                           xmtp_bytes topic, xmtp_node_newest **newest)
 {
     table_key key;
     XMTP_ENSURE(make_key(&key, (uint8_t)kind, topic), XMTP_E_LIMIT);
-    xmtp_node_place *newest = xmtp_node_table_put(&archive->newest, key_bytes(&key));
-    XMTP_ENSURE(newest != NULL, XMTP_E_NOMEM);
-    *before_id = newest->id;
-    *newest = *place;
-    return XMTP_OK;
+    *newest = xmtp_node_table_put(&archive->newest, key_bytes(&key));
+    return *newest == NULL ? XMTP_E_NOMEM : XMTP_OK;
 }
 
 static xmtp_node_association *association_in(const xmtp_node_associations *list,
@@ -102,8 +99,10 @@ static xmtp_status apply_change(xmtp_node_archive *archive, const xmtp_node_entr
 
 xmtp_status xmtp_node_archive_show(xmtp_node_archive *archive, xmtp_node_entry *entry)
 {
-    XMTP_TRY(xmtp_node_archive_show_newest(archive, entry->kind, entry->topic, &entry->place,
-                                           &entry->before_id));
+    xmtp_node_newest *newest;
+    XMTP_TRY(xmtp_node_archive_newest_entry(archive, entry->kind, entry->topic, &newest));
+    entry->before_id = newest->place.id;
+    *newest = (xmtp_node_newest){.place = entry->place, .before_id = entry->before_id};
     if (entry->kind != XMTP_NODE_IDENTITY_UPDATE) {
         return XMTP_OK;
     }
@@ -132,24 +131,30 @@ void xmtp_node_archive_free_addresses(xmtp_node_archive *archive)
 
 /* ---- asking */
 
+/* All zero: there is none. */
+static xmtp_node_newest newest_of_topic(xmtp_node_archive *archive, xmtp_node_kind kind,
+                                        xmtp_bytes topic)
+{
+    table_key key;
+    xmtp_node_newest newest = {.before_id = 0};
+    if (!make_key(&key, (uint8_t)kind, topic)) {
+        return newest;
+    }
+    (void)pthread_rwlock_rdlock(&archive->lock);
+    const xmtp_node_newest *found = xmtp_node_table_find(&archive->newest, key_bytes(&key));
+    newest = found == NULL ? newest : *found;
+    (void)pthread_rwlock_unlock(&archive->lock);
+    return newest;
+}
+
 uint64_t xmtp_node_archive_newest(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
                                   xmtp_node_place *newest)
 {
-    table_key key;
-    uint64_t id = 0;
-    if (!make_key(&key, (uint8_t)kind, topic)) {
-        return 0;
+    xmtp_node_newest found = newest_of_topic(archive, kind, topic);
+    if (newest != NULL && found.place.id > 0) {
+        *newest = found.place;
     }
-    (void)pthread_rwlock_rdlock(&archive->lock);
-    const xmtp_node_place *place = xmtp_node_table_find(&archive->newest, key_bytes(&key));
-    if (place != NULL) {
-        id = place->id;
-        if (newest != NULL) {
-            *newest = *place;
-        }
-    }
-    (void)pthread_rwlock_unlock(&archive->lock);
-    return id;
+    return found.place.id;
 }
 
 typedef struct newer {
@@ -162,8 +167,8 @@ typedef struct newer {
 static void visit_newer(void *context, xmtp_bytes key, void *value)
 {
     const newer *n = context;
-    const xmtp_node_place *place = value;
-    if (key.p[0] == (uint8_t)n->kind && place->id > n->cursor) {
+    const xmtp_node_newest *newest = value;
+    if (key.p[0] == (uint8_t)n->kind && newest->place.id > n->cursor) {
         n->visit(n->context, xmtp_bytes_of(key.p + 1, key.n - 1));
     }
 }
@@ -177,19 +182,42 @@ void xmtp_node_archive_each_newer(xmtp_node_archive *archive, xmtp_node_kind kin
     (void)pthread_rwlock_unlock(&archive->lock);
 }
 
-bool xmtp_node_archive_has_page(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
-                                const xmtp_node_page *page)
+static bool is_empty(const xmtp_node_newest *newest, const xmtp_node_page *page)
 {
-    uint64_t newest = xmtp_node_archive_newest(archive, kind, topic, NULL);
-    return newest > 0 && !(page->is_ascending && page->cursor >= newest);
+    return newest->place.id == 0 || (page->is_ascending && page->cursor >= newest->place.id);
+}
+
+/* Of a page that is not empty: the newest record is all of it. */
+static bool is_newest_only(const xmtp_node_newest *newest, const xmtp_node_page *page)
+{
+    return page->is_ascending && page->cursor >= newest->before_id && page->limit > 0 &&
+           (page->id_limit == 0 || page->id_limit >= newest->place.id);
+}
+
+bool xmtp_node_archive_waits(xmtp_node_archive *archive, xmtp_node_kind kind, xmtp_bytes topic,
+                             const xmtp_node_page *page)
+{
+    static const uint64_t just_now_ns = 1000000000;
+    xmtp_node_newest newest = newest_of_topic(archive, kind, topic);
+    if (is_empty(&newest, page)) {
+        return false;
+    }
+    uint64_t now_ns = archive->env->now_ns(archive->env->context);
+    return !is_newest_only(&newest, page) || newest.place.time_ns + just_now_ns < now_ns;
 }
 
 xmtp_status xmtp_node_archive_page(xmtp_node_archive *archive, xmtp_node_kind kind,
                                    xmtp_bytes topic, const xmtp_node_page *page,
                                    xmtp_node_place *places, size_t *count)
 {
+    xmtp_node_newest newest = newest_of_topic(archive, kind, topic);
     *count = 0;
-    if (!xmtp_node_archive_has_page(archive, kind, topic, page)) {
+    if (is_empty(&newest, page)) {
+        return XMTP_OK;
+    }
+    if (is_newest_only(&newest, page)) {
+        places[0] = newest.place;
+        *count = 1;
         return XMTP_OK;
     }
     (void)atomic_fetch_add(&archive->index_reads, 1);

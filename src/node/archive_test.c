@@ -1,4 +1,5 @@
 /* archive_test.c - a node's data over restarts, crashes, lost indexes and full disks. */
+#include "node/archive_internal.h"
 #include "node/test_vectors.h"
 
 #include <signal.h>
@@ -314,6 +315,138 @@ static void a_killed_node_loses_nothing_that_it_acknowledged(void **state)
     test_folder_remove(folder.path);
 }
 
+/* ---- pages that are known without reading */
+
+static uint64_t held_ns;
+
+static uint64_t held_clock(void *context)
+{
+    (void)context;
+    return held_ns;
+}
+
+static xmtp_node_archive *open_held(xmtp_env *env, const char *dir)
+{
+    xmtp_node_archive *archive;
+    *env = *test_env();
+    env->now_ns = held_clock;
+    held_ns = test_now_ns;
+    xmtp_node_archive_options options = {.env = env, .dir = dir};
+    assert_int_equal(xmtp_node_archive_open(&archive, &options, NULL), XMTP_OK);
+    return archive;
+}
+
+static void append(xmtp_node_archive *archive, const char *topic, uint8_t number)
+{
+    uint8_t hash[XMTP_NODE_HASH_LEN] = {number};
+    xmtp_node_entry entry = {.kind = XMTP_NODE_GROUP_MESSAGE,
+                             .topic = xmtp_bytes_of_string(topic),
+                             .extra = xmtp_bytes_of(hash, sizeof hash),
+                             .body = xmtp_bytes_of(&number, 1)};
+    xmtp_node_batch batch = {.entries = &entry, .count = 1};
+    xmtp_node_batch *batches[] = {&batch};
+    assert_int_equal(xmtp_node_archive_append(archive, batches, 1, NULL), XMTP_OK);
+    assert_int_equal(entry.place.id, number);
+}
+
+/* What the archive says, and whether it had to read for it. */
+static bool check_page(xmtp_node_archive *archive, const char *topic, const xmtp_node_page *page)
+{
+    xmtp_node_place said[3];
+    xmtp_node_place read[3];
+    size_t said_count;
+    size_t read_count;
+    uint64_t reads = xmtp_node_archive_index_reads(archive);
+    xmtp_bytes t = xmtp_bytes_of_string(topic);
+    assert_int_equal(
+        xmtp_node_archive_page(archive, XMTP_NODE_GROUP_MESSAGE, t, page, said, &said_count),
+        XMTP_OK);
+    assert_int_equal(
+        xmtp_node_index_page(archive->index, XMTP_NODE_GROUP_MESSAGE, t, page, read, &read_count),
+        XMTP_OK);
+    assert_int_equal(said_count, read_count);
+    for (size_t i = 0; i < read_count; i++) {
+        assert_int_equal(said[i].id, read[i].id);
+        assert_int_equal(said[i].time_ns, read[i].time_ns);
+        assert_int_equal(said[i].position.offset, read[i].position.offset);
+        assert_int_equal(said[i].len, read[i].len);
+    }
+    return xmtp_node_archive_index_reads(archive) > reads;
+}
+
+/* Every page of up to three rows of topics "a" and "b"; how many were read. */
+static size_t check_pages(xmtp_node_archive *archive, uint64_t last_id)
+{
+    static const char *const topics[] = {"a", "b", "none"};
+    size_t reads = 0;
+    for (size_t t = 0; t < 3; t++) {
+        for (uint64_t cursor = 0; cursor <= last_id + 1; cursor++) {
+            for (uint64_t limit = 1; limit <= 3; limit++) {
+                xmtp_node_page page = {.cursor = cursor, .limit = limit};
+                (void)check_page(archive, topics[t], &page);
+                page.is_ascending = true;
+                reads += check_page(archive, topics[t], &page) ? 1 : 0;
+                for (page.id_limit = 1; page.id_limit <= last_id + 1; page.id_limit++) {
+                    (void)check_page(archive, topics[t], &page);
+                }
+            }
+        }
+    }
+    return reads;
+}
+
+static void pages_that_are_not_read_are_the_same(void **state)
+{
+    (void)state;
+    /* By cursors: a 5 is known behind 4, 5 and beyond; b 6 behind 3, 4, 5, 6 and beyond. */
+    static const char *const topics[] = {"a", "a", "b", "a", "a", "b"};
+    enum { CURSORS_READ_OF_A = 4, CURSORS_READ_OF_B = 3, LIMITS = 3 };
+    test_folder folder = test_folder_make();
+    xmtp_env env;
+    xmtp_node_archive *archive = open_held(&env, folder.path);
+    for (uint8_t i = 1; i <= 6; i++) {
+        append(archive, topics[i - 1], i);
+        (void)check_pages(archive, i);
+    }
+    assert_int_equal(check_pages(archive, 6), (CURSORS_READ_OF_A + CURSORS_READ_OF_B) * LIMITS);
+    xmtp_node_archive_close(archive);
+    archive = open_held(&env, folder.path); /* what the last ones follow is not known */
+    assert_int_equal(check_pages(archive, 6), (5 + 6) * LIMITS);
+    append(archive, "b", 7);
+    assert_int_equal(check_pages(archive, 7), (5 + 6) * LIMITS);
+    xmtp_node_archive_close(archive);
+    test_folder_remove(folder.path);
+}
+
+static bool waits(xmtp_node_archive *archive, uint64_t cursor)
+{
+    xmtp_node_page page = {.is_ascending = true, .cursor = cursor, .limit = 100};
+    return xmtp_node_archive_waits(archive, XMTP_NODE_GROUP_MESSAGE, xmtp_bytes_of_string("a"),
+                                   &page);
+}
+
+static void only_what_was_stored_just_now_is_read_without_waiting(void **state)
+{
+    (void)state;
+    xmtp_env env;
+    xmtp_node_archive *archive = open_held(&env, NULL);
+    assert_false(waits(archive, 0));
+    append(archive, "a", 1);
+    assert_false(waits(archive, 0));
+    held_ns += 1000000001;
+    assert_true(waits(archive, 0));
+    assert_false(waits(archive, 1));
+    append(archive, "a", 2);
+    assert_true(waits(archive, 0));
+    assert_false(waits(archive, 1));
+    held_ns += 1000000000;
+    assert_false(waits(archive, 1));
+    held_ns += 1;
+    assert_true(waits(archive, 1));
+    assert_false(waits(archive, 2));
+    xmtp_node_archive_close(archive);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +461,8 @@ int main(void)
         cmocka_unit_test(a_killed_node_that_has_room_keeps_even_what_nobody_was_told_of),
         cmocka_unit_test(an_index_that_is_not_whole_takes_nothing_back_on_a_full_disk),
         cmocka_unit_test(a_killed_node_loses_nothing_that_it_acknowledged),
+        cmocka_unit_test(pages_that_are_not_read_are_the_same),
+        cmocka_unit_test(only_what_was_stored_just_now_is_read_without_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -266,7 +266,7 @@ xmtp_status xmtp_node_query_run(xmtp_node_call *call, const xmtp_node_query *ask
         .is_ascending = query->is_ascending, .cursor = query->cursor, .limit = query->limit};
     size_t count;
     size_t used = 0;
-    if (xmtp_node_archive_has_page(call->services->archive, query->kind, query->topic, &page)) {
+    if (xmtp_node_archive_waits(call->services->archive, query->kind, query->topic, &page)) {
         XMTP_TRY(xmtp_node_call_block(call));
     }
     XMTP_TRY(xmtp_node_archive_page(call->services->archive, query->kind, query->topic, &page,

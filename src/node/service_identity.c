@@ -38,8 +38,8 @@ static xmtp_status write_log(xmtp_node_call *call,
     xmtp_node_page page = {
         .is_ascending = true, .cursor = request->sequence_id, .limit = XMTP_NODE_PAGE_COUNT_MAX};
     XMTP_TRY(xmtp_node_inbox_id_read(call, request->inbox_id, inbox_id));
-    if (xmtp_node_archive_has_page(call->services->archive, XMTP_NODE_IDENTITY_UPDATE,
-                                   xmtp_bytes_of(inbox_id, sizeof inbox_id), &page)) {
+    if (xmtp_node_archive_waits(call->services->archive, XMTP_NODE_IDENTITY_UPDATE,
+                                xmtp_bytes_of(inbox_id, sizeof inbox_id), &page)) {
         XMTP_TRY(xmtp_node_call_block(call));
     }
     XMTP_TRY(xmtp_node_archive_page(call->services->archive, XMTP_NODE_IDENTITY_UPDATE,

@@ -243,8 +243,8 @@ static void what_was_stored_is_not_read_to_be_answered_unless_more_belongs_to_th
         {{"group", 2, ASCENDING, 100, 1}, 0, 1},    /* 2 */
         {{"group", 3, ASCENDING, 100, 1}, 1, 2},    /* 3, and 2 was not known */
         {{"group", 3, ASCENDING, 100, 3}, 0, 0},    /* stored already, nothing is newer */
-        {{"group", 3, ASCENDING, 100, 2}, 1, 1},    /* stored already */
-        {{"group", 4, ASCENDING, 1, 3}, 1, 1},      /* 4: a full page says so */
+        {{"group", 3, ASCENDING, 100, 2}, 0, 1},    /* stored already */
+        {{"group", 4, ASCENDING, 1, 3}, 0, 1},      /* 4: a full page says so */
         {{"group", 5, DESCENDING, 100, 0}, 1, 5},   /* 5 */
         {{"group", 6, ASCENDING, 100, 6}, 0, 0},    /* 6 is not behind it */
         {{"group", 7, ASCENDING, 100, 1000}, 0, 0}, /* 7 */

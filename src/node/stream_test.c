@@ -81,6 +81,7 @@ static void a_current_stream_of_ten_thousand_topics_opens_without_reading_the_in
     print_message("opened %d current topics in %u us\n", TOPICS, (unsigned)passed_us);
     xmtp_node_feed_free(feed);
 
+    assert_int_equal(test_send(&t, "g00000", TEST_APPLICATION, 2, 1), XMTP_OK);
     xmtp_writer_clear(&filters);
     put_filter(&filters, "g00000", 0); /* the counter counts */
     feed = open_feed(&t, &filters);
