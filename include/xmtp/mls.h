@@ -622,6 +622,10 @@ xmtp_mls_pending_epoch(const xmtp_mls_pending *pending); /* in which it was made
  * which it was made: XMTP_E_EPOCH_OLD otherwise (the commit lost its race). */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending,
                                                              uint8_t **out, size_t *out_len);
+/* Without the message and the welcome, for who keeps these elsewhere: more than half of a commit that adds
+ * many. They are empty once it is decoded, which changes nothing for stage_pending. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_encode_short(const xmtp_mls_pending *pending,
+                                                                   uint8_t **out, size_t *out_len);
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **out,
                                                              const xmtp_mls_group *group,
                                                              xmtp_bytes encoded, xmtp_error *error);

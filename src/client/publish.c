@@ -118,7 +118,7 @@ static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
     uint8_t *staged = NULL;
     size_t staged_len = 0;
     xmtp_client *client = work->client;
-    XMTP_TRY(xmtp_mls_pending_encode(plan->pending, &staged, &staged_len));
+    XMTP_TRY(xmtp_mls_pending_encode_short(plan->pending, &staged, &staged_len));
     uint8_t hash[32];
     xmtp_intent_row row = *intent;
     row.payload = xmtp_mls_pending_message(plan->pending);

@@ -173,6 +173,49 @@ static void a_pending_commit_survives_in_the_store(void **state)
     pair_close(&p);
 }
 
+/* What it is without its message and welcome, which are kept elsewhere. */
+static void a_pending_commit_is_followed_without_its_messages(void **state)
+{
+    (void)state;
+    pair p;
+    member carol;
+    pair_open(&p);
+    member_init(&carol, &p.world, "carol");
+    xmtp_mls_key_package_private private_keys;
+    blob key_package = member_key_package(&carol, &private_keys);
+    const xmtp_bytes add = blob_bytes(key_package);
+    xmtp_mls_pending *pending =
+        member_commit(&p.alice, &(xmtp_mls_commit_options){.add = &add, .add_count = 1});
+    blob message = blob_copy(xmtp_mls_pending_message(pending));
+    blob welcome = blob_copy(xmtp_mls_pending_welcome(pending));
+    uint8_t *whole;
+    uint8_t *encoded;
+    size_t whole_len;
+    size_t encoded_len;
+    assert_int_equal(xmtp_mls_pending_encode(pending, &whole, &whole_len), XMTP_OK);
+    assert_int_equal(xmtp_mls_pending_encode_short(pending, &encoded, &encoded_len), XMTP_OK);
+    assert_true(encoded_len + message.n + welcome.n <= whole_len);
+    xmtp_mls_pending_free(pending);
+    assert_ok(&p.alice, member_load(&p.alice));
+    assert_ok(&p.alice,
+              xmtp_mls_pending_decode(&pending, p.alice.group, xmtp_bytes_of(encoded, encoded_len),
+                                      &p.alice.error));
+    assert_int_equal(xmtp_mls_pending_message(pending).n, 0);
+    assert_int_equal(xmtp_mls_pending_welcome(pending).n, 0);
+    member_confirm(&p.alice, pending);
+    assert_ok(&p.bob, member_take(&p.bob, blob_bytes(message)));
+    assert_ok(&carol, member_join(&carol, blob_bytes(welcome), key_package, &private_keys));
+    members_agree(&p.alice, &p.bob);
+    members_agree(&p.alice, &carol);
+    free(whole);
+    free(encoded);
+    free(message.p);
+    free(welcome.p);
+    free(key_package.p);
+    member_free(&carol);
+    pair_close(&p);
+}
+
 static void making_a_commit_changes_nothing(void **state)
 {
     (void)state;
@@ -719,6 +762,7 @@ int main(void)
         cmocka_unit_test(the_second_commit_of_an_epoch_loses),
         cmocka_unit_test(a_spoiled_pending_commit_is_refused),
         cmocka_unit_test(a_pending_commit_survives_in_the_store),
+        cmocka_unit_test(a_pending_commit_is_followed_without_its_messages),
         cmocka_unit_test(making_a_commit_changes_nothing),
         cmocka_unit_test(a_staged_object_fits_one_state_only),
         cmocka_unit_test(messages_come_out_of_order_within_the_window),

@@ -80,7 +80,8 @@ uint64_t xmtp_mls_pending_epoch(const xmtp_mls_pending *pending)
 
 /* ---- to and from bytes ---- */
 
-xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending, uint8_t **out, size_t *out_len)
+static xmtp_status encode(const xmtp_mls_pending *pending, xmtp_bytes message, xmtp_bytes welcome,
+                          uint8_t **out, size_t *out_len)
 {
     xmtp_writer w;
     *out = NULL;
@@ -94,8 +95,8 @@ xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending, uint8_t **o
     size_t mark = xmtp_writer_vec_open(&w);
     xmtp_tree_private_encode(&pending->private_keys, pending->suite, &w);
     xmtp_writer_vec_close(&w, mark);
-    xmtp_writer_vec(&w, xmtp_buffer_bytes(&pending->message));
-    xmtp_writer_vec(&w, xmtp_buffer_bytes(&pending->welcome));
+    xmtp_writer_vec(&w, message);
+    xmtp_writer_vec(&w, welcome);
     xmtp_writer_vec(&w, xmtp_secret_bytes(&pending->psk_secret));
     xmtp_status status = xmtp_writer_status(&w);
     if (status == XMTP_OK) {
@@ -103,6 +104,18 @@ xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending, uint8_t **o
     }
     xmtp_writer_free(&w);
     return status;
+}
+
+xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending, uint8_t **out, size_t *out_len)
+{
+    return encode(pending, xmtp_mls_pending_message(pending), xmtp_mls_pending_welcome(pending),
+                  out, out_len);
+}
+
+xmtp_status xmtp_mls_pending_encode_short(const xmtp_mls_pending *pending, uint8_t **out,
+                                          size_t *out_len)
+{
+    return encode(pending, (xmtp_bytes){0}, (xmtp_bytes){0}, out, out_len);
 }
 
 static xmtp_status read_buffer(xmtp_reader *r, const xmtp_alloc *alloc, xmtp_buffer *out)
