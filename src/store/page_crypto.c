@@ -7,10 +7,10 @@
 #include "store/page_crypto.h"
 
 #include "base/bytes.h"
+#include "crypto/crypto.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,7 +18,6 @@
 
 enum {
     KEY_LEN = 32,
-    TAG_LEN = 32,
     ALGORITHM_HMAC_SHA256 = 1, /* SQLCIPHER_HMAC_SHA256 */
     RANDOM_LEN = 960,          /* 20 pages, at 48 bytes each */
     DECRYPT = 0,
@@ -63,7 +62,7 @@ typedef struct page_crypto {
     EVP_CIPHER_CTX *cipher[2]; /* by mode */
     uint8_t cipher_key[2][KEY_LEN];
     bool has_cipher_key[2];
-    EVP_MAC_CTX *mac;
+    xmtp_hmac mac; /* has taken mac_key */
     uint8_t mac_key[KEY_LEN];
     bool has_mac_key;
     uint8_t random[RANDOM_LEN]; /* the first random_left of them are unused */
@@ -99,18 +98,15 @@ static bool is_key(const uint8_t kept[KEY_LEN], bool has_kept, const unsigned ch
     return has_kept && CRYPTO_memcmp(kept, key, KEY_LEN) == 0;
 }
 
-/* Without a key the one of before counts again. */
-static bool start_mac(page_crypto *c, const unsigned char *key)
+/* The state of the MAC once it has taken the key. */
+static xmtp_hmac keyed_mac(page_crypto *c, const unsigned char *key)
 {
-    if (is_key(c->mac_key, c->has_mac_key, key)) {
-        return EVP_MAC_init(c->mac, NULL, 0, NULL) == 1;
+    if (!is_key(c->mac_key, c->has_mac_key, key)) {
+        xmtp_hmac_init(&c->mac, &xmtp_hash_sha256, xmtp_bytes_of(key, KEY_LEN));
+        memcpy(c->mac_key, key, KEY_LEN);
+        c->has_mac_key = true;
     }
-    char digest[] = "SHA256";
-    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
-                                 OSSL_PARAM_construct_end()};
-    c->has_mac_key = EVP_MAC_init(c->mac, key, KEY_LEN, params) == 1;
-    memcpy(c->mac_key, key, KEY_LEN);
-    return c->has_mac_key;
+    return c->mac;
 }
 
 static int page_hmac(void *context, int algorithm, unsigned char *key, int key_len,
@@ -121,11 +117,13 @@ static int page_hmac(void *context, int algorithm, unsigned char *key, int key_l
         b_len < 0) {
         return c->own.hmac(c->own_context, algorithm, key, key_len, a, a_len, b, b_len, out);
     }
-    size_t n = 0;
-    bool is_made = start_mac(c, key) && EVP_MAC_update(c->mac, a, (size_t)a_len) == 1 &&
-                   (b == NULL || EVP_MAC_update(c->mac, b, (size_t)b_len) == 1) &&
-                   EVP_MAC_final(c->mac, out, &n, TAG_LEN) == 1;
-    return is_made && n == TAG_LEN ? SQLITE_OK : SQLITE_ERROR;
+    xmtp_hmac mac = keyed_mac(c, key);
+    xmtp_hmac_update(&mac, xmtp_bytes_of(a, (size_t)a_len));
+    if (b != NULL) {
+        xmtp_hmac_update(&mac, xmtp_bytes_of(b, (size_t)b_len));
+    }
+    xmtp_hmac_final(&mac, out);
+    return SQLITE_OK;
 }
 
 static bool start_cipher(page_crypto *c, int mode, const unsigned char *key,
@@ -161,19 +159,15 @@ static void page_crypto_free(page_crypto *c)
 {
     EVP_CIPHER_CTX_free(c->cipher[DECRYPT]);
     EVP_CIPHER_CTX_free(c->cipher[ENCRYPT]);
-    EVP_MAC_CTX_free(c->mac);
     xmtp_wipe(c, sizeof(*c));
     free(c);
 }
 
 static bool make_contexts(page_crypto *c)
 {
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     c->cipher[DECRYPT] = EVP_CIPHER_CTX_new();
     c->cipher[ENCRYPT] = EVP_CIPHER_CTX_new();
-    c->mac = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
-    EVP_MAC_free(hmac); /* its context keeps it */
-    return c->cipher[DECRYPT] != NULL && c->cipher[ENCRYPT] != NULL && c->mac != NULL;
+    return c->cipher[DECRYPT] != NULL && c->cipher[ENCRYPT] != NULL;
 }
 
 /* Called by sqlite3_key, under the lock. */
