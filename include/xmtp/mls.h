@@ -291,6 +291,19 @@ XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_verified_key_package_new(
 XMTP_API void
 xmtp_mls_verified_key_package_free(xmtp_mls_verified_key_package *verified); /* takes NULL */
 
+/* Several at once, which costs less: where the machine can, their signatures are verified eight at a time.
+ * Each is judged as by new; one that is refused has no verified, and says in status why. */
+typedef struct xmtp_mls_key_package_candidate {
+    xmtp_bytes key_package;
+    /* set by admit */
+    xmtp_mls_verified_key_package *verified; /* the caller's to free */
+    xmtp_mls_key_package_info info;          /* views into verified */
+    xmtp_status status;
+} xmtp_mls_key_package_candidate;
+XMTP_API void xmtp_mls_key_packages_admit(const xmtp_env *env,
+                                          xmtp_mls_key_package_candidate *candidates, size_t count,
+                                          uint64_t now_seconds);
+
 /* First extension of that type in the content of an extensions vector; false when there is none. */
 XMTP_API bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmtp_bytes *data);
 

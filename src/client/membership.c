@@ -75,6 +75,8 @@ typedef struct building {
     size_t changed_count; /* inboxes added, removed, or with a higher sequence id */
     size_t new_inbox_count;
     xmtp_installation_diff diff;
+    struct changed_inbox *changed;
+    size_t changed_inbox_count;
     /* result */
     xmtp_mls_verified_key_package **key_packages;
     size_t key_package_count;
@@ -199,11 +201,19 @@ static void drop_present(building *b)
     b->diff.added_count = n;
 }
 
-/* Whose installation it is, among the inboxes whose record changes. */
-static xmtp_status owner_of(building *b, xmtp_bytes installation, const char **inbox_id,
-                            xmtp_error *error)
+/* An inbox whose record changes, and what its log says of it. */
+typedef struct changed_inbox {
+    const char *inbox_id;
+    const xmtp_association *state;
+} changed_inbox;
+
+static xmtp_status collect_changed(building *b, xmtp_error *error)
 {
+    void *items;
+    uint64_t newest;
     xmtp_state_lookup lookup = xmtp_client_states(b->work->client);
+    XMTP_TRY(xmtp_arena_take_array(&b->arena, b->after->n_members, sizeof(changed_inbox), &items));
+    b->changed = items;
     for (size_t i = 0; i < b->after->n_members; i++) {
         const Pb__SequenceEntry *member = b->after->members[i];
         uint64_t before = 0;
@@ -211,13 +221,21 @@ static xmtp_status owner_of(building *b, xmtp_bytes installation, const char **i
         if (is_old && before == member->value) {
             continue;
         }
-        const xmtp_association *state;
-        uint64_t newest;
-        XMTP_TRY(
-            lookup.state_at(lookup.context, member->key, member->value, &state, &newest, error));
+        changed_inbox *inbox = &b->changed[b->changed_inbox_count++];
+        inbox->inbox_id = member->key;
+        XMTP_TRY(lookup.state_at(lookup.context, member->key, member->value, &inbox->state, &newest,
+                                 error));
+    }
+    return XMTP_OK;
+}
+
+static xmtp_status owner_of(const building *b, xmtp_bytes installation, const char **inbox_id,
+                            xmtp_error *error)
+{
+    for (size_t i = 0; i < b->changed_inbox_count; i++) {
         if (installation.n == XMTP_INSTALLATION_LEN &&
-            xmtp_association_has_installation(state, installation.p)) {
-            *inbox_id = member->key;
+            xmtp_association_has_installation(b->changed[i].state, installation.p)) {
+            *inbox_id = b->changed[i].inbox_id;
             return XMTP_OK;
         }
     }
@@ -247,31 +265,49 @@ static xmtp_status fetch_key_packages(building *b, Pb__FetchKeyPackagesResponse 
     return XMTP_OK;
 }
 
-static xmtp_status take_key_package(building *b, xmtp_bytes installation, xmtp_bytes bytes,
-                                    xmtp_error *error)
+/* Judges them together. Those without an answer stay empty and are refused. */
+static xmtp_status judge_key_packages(building *b, const Pb__FetchKeyPackagesResponse *fetched,
+                                      xmtp_inbox_key_package_candidate *candidates,
+                                      xmtp_error *error)
 {
     xmtp_client *client = b->work->client;
-    const char *inbox_id = NULL;
-    XMTP_TRY(owner_of(b, installation, &inbox_id, error));
-    xmtp_inbox_key_package_expected expected = {.installation = installation,
-                                                .inbox_id = xmtp_bytes_of_string(inbox_id)};
-    xmtp_mls_verified_key_package *verified;
-    xmtp_inbox_key_package what;
-    xmtp_error why = {0};
-    uint64_t now_s = xmtp_now_ns(client) / XMTP_SECOND_NS;
-    xmtp_status status = bytes.n == 0
-                             ? XMTP_E_NOT_FOUND
-                             : xmtp_inbox_key_package_admit(&client->env, bytes, now_s, &expected,
-                                                            &verified, &what, &why);
-    if (status == XMTP_OK) {
-        b->key_packages[b->key_package_count++] = verified;
-        xmtp_post_commit_add(&b->recipients, &what);
-        return xmtp_writer_status(&b->recipients);
+    for (size_t i = 0; i < b->diff.added_count; i++) {
+        const char *inbox_id = NULL;
+        xmtp_bytes installation = b->diff.added[i];
+        XMTP_TRY(owner_of(b, installation, &inbox_id, error));
+        candidates[i] = (xmtp_inbox_key_package_candidate){
+            .key_package = xmtp_proto_bytes(fetched->key_packages[i]->key_package_tls_serialized),
+            .expected = {.installation = installation, .inbox_id = xmtp_bytes_of_string(inbox_id)}};
     }
-    if (xmtp_is_our_trouble(status)) {
-        return xmtp_fail(error, status, "%s", why.text);
+    xmtp_status status = xmtp_inbox_key_packages_admit(
+        &client->env, candidates, b->diff.added_count, xmtp_now_ns(client) / XMTP_SECOND_NS);
+    return status == XMTP_OK ? XMTP_OK
+                             : xmtp_fail(error, status, "no memory to judge %zu key packages",
+                                         b->diff.added_count);
+}
+
+/* Each to where it belongs: all that were admitted first, so that none is left over by a failure. */
+static xmtp_status sort_key_packages(building *b,
+                                     const xmtp_inbox_key_package_candidate *candidates,
+                                     xmtp_error *error)
+{
+    for (size_t i = 0; i < b->diff.added_count; i++) {
+        if (candidates[i].status == XMTP_OK) {
+            b->key_packages[b->key_package_count++] = candidates[i].verified;
+            xmtp_post_commit_add(&b->recipients, &candidates[i].what);
+        }
     }
-    return xmtp_membership_add_failed(&b->arena, b->after, installation);
+    XMTP_TRY(xmtp_writer_status(&b->recipients));
+    for (size_t i = 0; i < b->diff.added_count; i++) {
+        xmtp_status status = candidates[i].status;
+        if (xmtp_is_our_trouble(status)) {
+            return xmtp_fail(error, status, "judging a key package: %s", xmtp_status_text(status));
+        }
+        if (status != XMTP_OK) {
+            XMTP_TRY(xmtp_membership_add_failed(&b->arena, b->after, b->diff.added[i]));
+        }
+    }
+    return XMTP_OK;
 }
 
 static xmtp_status collect_key_packages(building *b, xmtp_error *error)
@@ -282,14 +318,16 @@ static xmtp_status collect_key_packages(building *b, xmtp_error *error)
     }
     Pb__FetchKeyPackagesResponse *fetched;
     void *items;
+    void *candidates;
+    size_t count = b->diff.added_count;
+    XMTP_TRY(collect_changed(b, error));
     XMTP_TRY(fetch_key_packages(b, &fetched, error));
-    XMTP_TRY(
-        xmtp_arena_take_array(&b->arena, b->diff.added_count, sizeof(*b->key_packages), &items));
+    XMTP_TRY(xmtp_arena_take_array(&b->arena, count, sizeof(*b->key_packages), &items));
     b->key_packages = items;
-    for (size_t i = 0; i < b->diff.added_count; i++) {
-        xmtp_bytes bytes = xmtp_proto_bytes(fetched->key_packages[i]->key_package_tls_serialized);
-        XMTP_TRY(take_key_package(b, b->diff.added[i], bytes, error));
-    }
+    XMTP_TRY(xmtp_arena_take_array(&b->arena, count, sizeof(xmtp_inbox_key_package_candidate),
+                                   &candidates));
+    XMTP_TRY(judge_key_packages(b, fetched, candidates, error));
+    XMTP_TRY(sort_key_packages(b, candidates, error));
     if (b->key_package_count == 0 && b->new_inbox_count > 0) {
         return xmtp_fail(error, XMTP_E_KEY_PACKAGE,
                          "none of the %zu installations to be added has a usable key package",

@@ -434,26 +434,40 @@ xmtp_status xmtp_inbox_key_package_verify(const xmtp_env *env, xmtp_bytes key_pa
     return XMTP_OK;
 }
 
-xmtp_status xmtp_inbox_key_package_admit(const xmtp_env *env, xmtp_bytes key_package,
-                                         uint64_t now_seconds,
-                                         const xmtp_inbox_key_package_expected *expected,
-                                         xmtp_mls_verified_key_package **verified,
-                                         xmtp_inbox_key_package *out, xmtp_error *error)
+/* What the network asks, after MLS. */
+static xmtp_status take_admitted(const xmtp_mls_key_package_candidate *by_mls, uint64_t now_seconds,
+                                 xmtp_inbox_key_package_candidate *c)
 {
-    *out = (xmtp_inbox_key_package){0};
-    *verified = NULL;
-    xmtp_inbox_key_package p = {0};
-    xmtp_mls_verified_key_package *kept;
-    XMTP_TRY(check_suite(key_package, error));
-    XMTP_TRY(
-        xmtp_mls_verified_key_package_new(&kept, env, key_package, now_seconds, &p.mls, error));
-    xmtp_status status =
-        judge(&p, key_package, now_seconds, XMTP_KEY_PACKAGE_ADDER, expected, error);
-    if (status != XMTP_OK) {
-        xmtp_mls_verified_key_package_free(kept);
-        return status;
+    XMTP_TRY(by_mls->status);
+    c->what = (xmtp_inbox_key_package){.mls = by_mls->info};
+    return judge(&c->what, c->key_package, now_seconds, XMTP_KEY_PACKAGE_ADDER, &c->expected, NULL);
+}
+
+xmtp_status xmtp_inbox_key_packages_admit(const xmtp_env *env,
+                                          xmtp_inbox_key_package_candidate *candidates,
+                                          size_t count, uint64_t now_seconds)
+{
+    xmtp_mls_key_package_candidate *by_mls;
+    XMTP_ENSURE(count < SIZE_MAX / sizeof *by_mls, XMTP_E_LIMIT);
+    by_mls = env->alloc.reallocate(env->alloc.context, NULL, count * sizeof *by_mls + 1);
+    XMTP_ENSURE(by_mls != NULL, XMTP_E_NOMEM);
+    for (size_t i = 0; i < count; i++) {
+        by_mls[i] = (xmtp_mls_key_package_candidate){.key_package = candidates[i].key_package};
     }
-    *verified = kept;
-    *out = p;
+    xmtp_mls_key_packages_admit(env, by_mls, count, now_seconds);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_inbox_key_package_candidate *c = &candidates[i];
+        c->status = check_suite(c->key_package, NULL);
+        if (c->status == XMTP_OK) {
+            c->status = take_admitted(&by_mls[i], now_seconds, c);
+        }
+        c->verified = by_mls[i].verified;
+        if (c->status != XMTP_OK) {
+            xmtp_mls_verified_key_package_free(c->verified);
+            c->verified = NULL;
+            c->what = (xmtp_inbox_key_package){0};
+        }
+    }
+    (void)env->alloc.reallocate(env->alloc.context, by_mls, 0);
     return XMTP_OK;
 }

@@ -116,11 +116,20 @@ XMTP_MUST_CHECK xmtp_status xmtp_inbox_key_package_verify(
     xmtp_inbox_key_package_rules rules, const xmtp_inbox_key_package_expected *expected,
     xmtp_inbox_key_package *out, xmtp_error *error);
 
-/* The same with the rules of ADDER, for who adds it: *verified is what xmtp_mls_group_commit takes,
- * freed by the caller, NULL on failure. Views in *out are into it. */
-XMTP_MUST_CHECK xmtp_status xmtp_inbox_key_package_admit(
-    const xmtp_env *env, xmtp_bytes key_package, uint64_t now_seconds,
-    const xmtp_inbox_key_package_expected *expected, xmtp_mls_verified_key_package **verified,
-    xmtp_inbox_key_package *out, xmtp_error *error);
+/* Several with the rules of ADDER, for who adds them, which costs less than one by one. */
+typedef struct xmtp_inbox_key_package_candidate {
+    xmtp_bytes key_package;
+    xmtp_inbox_key_package_expected expected;
+    /* set by admit */
+    xmtp_mls_verified_key_package
+        *verified;               /* what xmtp_mls_group_commit takes; the caller's to free */
+    xmtp_inbox_key_package what; /* views into verified */
+    xmtp_status status;          /* not XMTP_OK: refused, and verified is NULL */
+} xmtp_inbox_key_package_candidate;
+
+/* Fails for lack of memory only, with nothing to free. */
+XMTP_MUST_CHECK xmtp_status
+xmtp_inbox_key_packages_admit(const xmtp_env *env, xmtp_inbox_key_package_candidate *candidates,
+                              size_t count, uint64_t now_seconds);
 
 #endif

@@ -85,12 +85,11 @@ static xmtp_status attempt_key_package(const xmtp_env *env)
         xmtp_inbox_key_package_create(env, inbox, installation_of(1), &p, &n, &keys, NULL);
     assert_int_equal(p == NULL, status != XMTP_OK);
     if (status == XMTP_OK) {
-        xmtp_inbox_key_package out;
-        xmtp_mls_verified_key_package *verified;
-        status =
-            xmtp_inbox_key_package_admit(env, xmtp_bytes_of(p, n), 0, NULL, &verified, &out, NULL);
-        assert_int_equal(verified == NULL, status != XMTP_OK);
-        xmtp_mls_verified_key_package_free(verified);
+        xmtp_inbox_key_package_candidate one = {.key_package = xmtp_bytes_of(p, n)};
+        status = xmtp_inbox_key_packages_admit(env, &one, 1, 0);
+        status = status == XMTP_OK ? one.status : status;
+        assert_int_equal(one.verified == NULL, status != XMTP_OK);
+        xmtp_mls_verified_key_package_free(one.verified);
     }
     free_bytes(p);
     return status;

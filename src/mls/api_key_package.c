@@ -14,7 +14,7 @@ static_assert(sizeof((xmtp_mls_key_package_private *)0)->leaf_sk >= XMTP_KEM_SK_
 static_assert(sizeof((xmtp_mls_key_package_private *)0)->ref >= XMTP_HASH_MAX, "ref");
 static_assert(sizeof((xmtp_mls_key_package_info *)0)->ref >= XMTP_HASH_MAX, "ref");
 
-enum { KEY_PACKAGE_MEMORY_MAX = 16 << 20 };
+enum { KEY_PACKAGE_MEMORY_MAX = 16 << 20, ADMITTED_AT_ONCE = 16 };
 
 void xmtp_mls_key_package_private_wipe(xmtp_mls_key_package_private *private_keys)
 {
@@ -142,13 +142,36 @@ xmtp_status xmtp_mls_key_package_create(const xmtp_env *env,
 
 /* ---- verifying ---- */
 
-static xmtp_status verify(const xmtp_env *env, const xmtp_key_package *package,
-                          uint64_t now_seconds, const xmtp_suite *suite, xmtp_error *error)
+/* All rules but the signatures. */
+static xmtp_status read_package(xmtp_bytes bytes, uint64_t now_seconds, xmtp_key_package *package,
+                                const xmtp_suite **suite, xmtp_error *error)
 {
+    xmtp_status status = xmtp_key_package_of(bytes, package);
+    if (status != XMTP_OK) {
+        return xmtp_fail_default(error, status, "reading a key package");
+    }
+    if (package->version != XMTP_PROTOCOL_MLS10) {
+        return xmtp_fail(error, XMTP_E_VERSION, "key package has protocol version %u",
+                         (unsigned)package->version);
+    }
+    *suite = xmtp_suite_by_id(package->cipher_suite);
+    if (*suite == NULL) {
+        return xmtp_fail(error, XMTP_E_SUITE, "cipher suite 0x%04x is not supported",
+                         (unsigned)package->cipher_suite);
+    }
     xmtp_leaf_node_rules rules = {
-        .suite = suite, .check_lifetime = now_seconds != 0, .now_s = now_seconds};
-    XMTP_TRY(xmtp_key_package_validate(package, &rules, error));
-    XMTP_TRY(xmtp_key_package_check_extensions(package, error));
+        .suite = *suite, .check_lifetime = now_seconds != 0, .now_s = now_seconds};
+    status = xmtp_key_package_validate(package, &rules, error);
+    if (status == XMTP_OK) {
+        status = xmtp_key_package_check_extensions(package, error);
+    }
+    return status == XMTP_OK ? XMTP_OK
+                             : xmtp_fail_default(error, status, "verifying a key package");
+}
+
+static xmtp_status verify_package(const xmtp_env *env, const xmtp_suite *suite,
+                                  const xmtp_key_package *package, xmtp_error *error)
+{
     xmtp_writer scratch;
     xmtp_writer_init(&scratch, &env->alloc, XMTP_WRITER_MAX);
     xmtp_status status = xmtp_key_package_verify(suite, package, &scratch);
@@ -159,41 +182,49 @@ static xmtp_status verify(const xmtp_env *env, const xmtp_key_package *package,
     return XMTP_OK;
 }
 
+static void describe(const xmtp_suite *suite, const xmtp_key_package *package,
+                     xmtp_mls_key_package_info *info)
+{
+    const xmtp_leaf_node *leaf = &package->leaf_node;
+    *info = (xmtp_mls_key_package_info){.suite = package->cipher_suite,
+                                        .init_key = package->init_key,
+                                        .member = {.credential_type = leaf->credential.type,
+                                                   .identity = leaf->credential.content,
+                                                   .signature_key = leaf->signature_key,
+                                                   .encryption_key = leaf->encryption_key},
+                                        .not_before = leaf->not_before,
+                                        .not_after = leaf->not_after,
+                                        .extensions = package->extensions.raw,
+                                        .ref_len = suite->hash->len};
+    xmtp_key_package_ref(suite, package->raw, info->ref);
+}
+
 xmtp_status xmtp_mls_key_package_verify(const xmtp_env *env, xmtp_bytes key_package,
                                         uint64_t now_seconds, xmtp_mls_key_package_info *info,
                                         xmtp_error *error)
 {
     xmtp_key_package package;
+    const xmtp_suite *suite;
     *info = (xmtp_mls_key_package_info){0};
-    xmtp_status status = xmtp_key_package_of(key_package, &package);
-    if (status != XMTP_OK) {
-        return xmtp_fail_default(error, status, "reading a key package");
-    }
-    if (package.version != XMTP_PROTOCOL_MLS10) {
-        return xmtp_fail(error, XMTP_E_VERSION, "key package has protocol version %u",
-                         (unsigned)package.version);
-    }
-    const xmtp_suite *suite = xmtp_suite_by_id(package.cipher_suite);
-    if (suite == NULL) {
-        return xmtp_fail(error, XMTP_E_SUITE, "cipher suite 0x%04x is not supported",
-                         (unsigned)package.cipher_suite);
-    }
-    status = verify(env, &package, now_seconds, suite, error);
-    if (status != XMTP_OK) {
-        return xmtp_fail_default(error, status, "verifying a key package");
-    }
-    *info =
-        (xmtp_mls_key_package_info){.suite = package.cipher_suite,
-                                    .init_key = package.init_key,
-                                    .member = {.credential_type = package.leaf_node.credential.type,
-                                               .identity = package.leaf_node.credential.content,
-                                               .signature_key = package.leaf_node.signature_key,
-                                               .encryption_key = package.leaf_node.encryption_key},
-                                    .not_before = package.leaf_node.not_before,
-                                    .not_after = package.leaf_node.not_after,
-                                    .extensions = package.extensions.raw,
-                                    .ref_len = suite->hash->len};
-    xmtp_key_package_ref(suite, package.raw, info->ref);
+    XMTP_TRY(read_package(key_package, now_seconds, &package, &suite, error));
+    XMTP_TRY(verify_package(env, suite, &package, error));
+    describe(suite, &package, info);
+    return XMTP_OK;
+}
+
+/* A copy, not verified yet. */
+static xmtp_status copy_package(const xmtp_env *env, xmtp_bytes key_package,
+                                xmtp_mls_verified_key_package **out)
+{
+    size_t size;
+    *out = NULL;
+    XMTP_ENSURE(xmtp_size_add(&size, sizeof **out, key_package.n), XMTP_E_LIMIT);
+    xmtp_mls_verified_key_package *copy = env->alloc.reallocate(env->alloc.context, NULL, size);
+    XMTP_ENSURE(copy != NULL, XMTP_E_NOMEM);
+    copy->alloc = &env->alloc;
+    copy->n = key_package.n;
+    xmtp_copy(copy->p, key_package.p, key_package.n);
+    *out = copy;
     return XMTP_OK;
 }
 
@@ -202,25 +233,18 @@ xmtp_status xmtp_mls_verified_key_package_new(xmtp_mls_verified_key_package **ou
                                               uint64_t now_seconds, xmtp_mls_key_package_info *info,
                                               xmtp_error *error)
 {
-    size_t size;
-    *out = NULL;
     *info = (xmtp_mls_key_package_info){0};
-    XMTP_ENSURE(xmtp_size_add(&size, sizeof **out, key_package.n), XMTP_E_LIMIT);
-    xmtp_mls_verified_key_package *verified = env->alloc.reallocate(env->alloc.context, NULL, size);
-    if (verified == NULL) {
-        return xmtp_fail_default(error, XMTP_E_NOMEM, "keeping a key package");
-    }
-    verified->alloc = &env->alloc;
-    verified->n = key_package.n;
-    xmtp_copy(verified->p, key_package.p, key_package.n);
-    xmtp_status status = xmtp_mls_key_package_verify(env, xmtp_bytes_of(verified->p, verified->n),
-                                                     now_seconds, info, error);
+    xmtp_status status = copy_package(env, key_package, out);
     if (status != XMTP_OK) {
-        xmtp_mls_verified_key_package_free(verified);
-        return status;
+        return xmtp_fail_default(error, status, "keeping a key package");
     }
-    *out = verified;
-    return XMTP_OK;
+    status = xmtp_mls_key_package_verify(env, xmtp_bytes_of((*out)->p, (*out)->n), now_seconds,
+                                         info, error);
+    if (status != XMTP_OK) {
+        xmtp_mls_verified_key_package_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 void xmtp_mls_verified_key_package_free(xmtp_mls_verified_key_package *verified)
@@ -230,6 +254,80 @@ void xmtp_mls_verified_key_package_free(xmtp_mls_verified_key_package *verified)
         (void)alloc->reallocate(alloc->context, verified, 0);
     }
 }
+
+/* ---- several at once ---- */
+
+typedef struct admitting {
+    const xmtp_suite *suite[ADMITTED_AT_ONCE]; /* NULL: refused */
+    xmtp_key_package packages[ADMITTED_AT_ONCE];
+} admitting;
+
+/* Verdicts on the signatures of those of one suite. */
+static void verify_suite(admitting *a, const xmtp_suite *suite,
+                         xmtp_mls_key_package_candidate *candidates, size_t count,
+                         xmtp_writer *scratch)
+{
+    const xmtp_key_package *packages[ADMITTED_AT_ONCE];
+    xmtp_status verdicts[ADMITTED_AT_ONCE];
+    size_t places[ADMITTED_AT_ONCE];
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (a->suite[i] == suite) {
+            places[n] = i;
+            packages[n++] = &a->packages[i];
+        }
+    }
+    const xmtp_status status = xmtp_key_packages_verify(suite, packages, n, verdicts, scratch);
+    for (size_t k = 0; k < n; k++) {
+        const size_t i = places[k];
+        candidates[i].status = status == XMTP_OK ? verdicts[k] : status;
+        a->suite[i] = NULL;
+        if (candidates[i].status == XMTP_OK) {
+            describe(suite, packages[k], &candidates[i].info);
+        }
+    }
+}
+
+/* At most ADMITTED_AT_ONCE. */
+static void admit_some(const xmtp_env *env, xmtp_mls_key_package_candidate *candidates,
+                       size_t count, uint64_t now_seconds)
+{
+    admitting a = {.suite = {NULL}};
+    xmtp_writer scratch;
+    xmtp_writer_init(&scratch, &env->alloc, XMTP_WRITER_MAX);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_mls_key_package_candidate *c = &candidates[i];
+        c->info = (xmtp_mls_key_package_info){0};
+        c->status = copy_package(env, c->key_package, &c->verified);
+        if (c->status == XMTP_OK) {
+            c->status = read_package(xmtp_bytes_of(c->verified->p, c->verified->n), now_seconds,
+                                     &a.packages[i], &a.suite[i], NULL);
+        }
+        a.suite[i] = c->status == XMTP_OK ? a.suite[i] : NULL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (a.suite[i] != NULL) {
+            verify_suite(&a, a.suite[i], candidates, count, &scratch);
+        }
+        if (candidates[i].status != XMTP_OK) {
+            xmtp_mls_verified_key_package_free(candidates[i].verified);
+            candidates[i].verified = NULL;
+        }
+    }
+    xmtp_writer_free(&scratch);
+}
+
+void xmtp_mls_key_packages_admit(const xmtp_env *env, xmtp_mls_key_package_candidate *candidates,
+                                 size_t count, uint64_t now_seconds)
+{
+    for (size_t i = 0; i < count; i += ADMITTED_AT_ONCE) {
+        const size_t left = count - i;
+        admit_some(env, candidates + i, left < ADMITTED_AT_ONCE ? left : ADMITTED_AT_ONCE,
+                   now_seconds);
+    }
+}
+
+/* ---- extensions ---- */
 
 bool xmtp_mls_extensions_find(xmtp_bytes extensions, uint16_t type, xmtp_bytes *data)
 {

@@ -149,6 +149,9 @@ static blob withstand_key_package(member *m, xmtp_mls_key_package_private *keys)
     WITHSTAND(m, xmtp_mls_verified_key_package_new(&verified, &m->world->env, blob_bytes(b), 5,
                                                    &info, &m->error));
     xmtp_mls_verified_key_package_free(verified);
+    xmtp_mls_key_package_candidate one = {.key_package = blob_bytes(b)};
+    WITHSTAND(m, (xmtp_mls_key_packages_admit(&m->world->env, &one, 1, 5), one.status));
+    xmtp_mls_verified_key_package_free(one.verified);
     return b;
 }
 

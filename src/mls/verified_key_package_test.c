@@ -283,6 +283,102 @@ static void what_is_decoded_is_not_verified(void **state)
     scene_close(&s);
 }
 
+/* ---- several at once */
+
+enum { SEVERAL = 40 }; /* more than are verified at a time */
+
+/* What a single one would get, counted apart. */
+static xmtp_status verdict_alone(scene *s, xmtp_bytes package, xmtp_mls_key_package_info *info)
+{
+    xmtp_mls_verified_key_package *verified;
+    const size_t before = verify_count;
+    xmtp_status status = xmtp_mls_verified_key_package_new(&verified, &s->world.env, package, 0,
+                                                           info, &s->alice.error);
+    xmtp_mls_verified_key_package_free(verified);
+    verify_count = before;
+    return status;
+}
+
+/* Every third has a wrong signature of its own, others are cut short, empty or of another suite; the
+ * leaf's signature of one is wrong, and one stands there twice. */
+static blob candidate_of(scene *s, size_t i, const blob *before)
+{
+    const uint16_t suite = i % 8 == 5 ? 1 : 3; /* counted is 3 alone */
+    const xmtp_mls_key_package_options options = {.suite = suite,
+                                                  .signer = member_signer(&s->carol),
+                                                  .capabilities = world_capabilities(),
+                                                  .not_before = 1,
+                                                  .not_after = UINT64_MAX / 2};
+    xmtp_mls_key_package_private keys;
+    blob b;
+    if (i == 9) {
+        return blob_copy(blob_bytes(*before));
+    }
+    assert_ok(&s->carol, xmtp_mls_key_package_create(&s->world.env, &options, &b.p, &b.n, &keys,
+                                                     &s->carol.error));
+    if (i % 3 == 1) {
+        b.p[b.n - 5] ^= 1;
+    } else if (i == 12) {
+        xmtp_key_package decoded;
+        assert_int_equal(xmtp_key_package_of(blob_bytes(b), &decoded), XMTP_OK);
+        b.p[decoded.leaf_node.signature.p - b.p] ^= 1;
+    }
+    b.n -= i == 14 ? 1 : i == 17 ? b.n : 0;
+    return b;
+}
+
+static void of_several_each_gets_the_verdict_that_it_gets_alone(void **state)
+{
+    (void)state;
+    scene s;
+    scene_open(&s);
+    blob packages[SEVERAL];
+    xmtp_mls_key_package_candidate candidates[SEVERAL];
+    size_t good = 0;
+    size_t whole = 0;
+    for (size_t i = 0; i < SEVERAL; i++) {
+        packages[i] = candidate_of(&s, i, &packages[i == 0 ? 0 : i - 1]);
+        candidates[i] = (xmtp_mls_key_package_candidate){.key_package = blob_bytes(packages[i])};
+        whole += i % 8 != 5 && i != 14 && i != 17;
+    }
+    (void)verified_since_last();
+    xmtp_mls_key_packages_admit(&s.world.env, candidates, SEVERAL, 0);
+    assert_int_equal(verified_since_last(), 2 * whole);
+    for (size_t i = 0; i < SEVERAL; i++) {
+        xmtp_mls_key_package_info info;
+        const xmtp_mls_key_package_candidate *c = &candidates[i];
+        assert_int_equal(c->status, verdict_alone(&s, blob_bytes(packages[i]), &info));
+        assert_int_equal(c->verified == NULL, c->status != XMTP_OK);
+        assert_int_equal(c->info.suite, info.suite);
+        assert_memory_equal(c->info.ref, info.ref, sizeof info.ref);
+        assert_true(xmtp_bytes_equal(c->info.init_key, info.init_key));
+        good += c->status == XMTP_OK;
+        xmtp_mls_verified_key_package_free(c->verified);
+        free(packages[i].p);
+    }
+    assert_true(good > 20 && good < whole + SEVERAL / 8);
+    xmtp_mls_key_packages_admit(&s.world.env, NULL, 0, 0);
+    scene_close(&s);
+}
+
+static void several_that_were_admitted_are_added_without_verifying(void **state)
+{
+    (void)state;
+    scene s;
+    scene_open(&s);
+    xmtp_mls_key_package_candidate carol = {.key_package = blob_bytes(s.package)};
+    xmtp_mls_key_packages_admit(&s.world.env, &carol, 1, 0);
+    assert_int_equal(carol.status, XMTP_OK);
+    (void)verified_since_last();
+    xmtp_mls_pending *pending = commit_verified(&s, carol.verified);
+    assert_int_equal(verified_since_last(), 0);
+    xmtp_mls_verified_key_package_free(carol.verified);
+    assert_ok(&s.carol,
+              member_join(&s.carol, xmtp_mls_pending_welcome(pending), s.package, &s.keys));
+    xmtp_mls_pending_free(pending);
+    scene_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +390,8 @@ int main(void)
         cmocka_unit_test(what_becomes_of_the_bytes_afterwards_does_not_matter),
         cmocka_unit_test(all_other_rules_are_judged_in_the_commit),
         cmocka_unit_test(what_is_decoded_is_not_verified),
+        cmocka_unit_test(of_several_each_gets_the_verdict_that_it_gets_alone),
+        cmocka_unit_test(several_that_were_admitted_are_added_without_verifying),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
