@@ -173,7 +173,9 @@ xmtp_status xmtp_flush_intents(xmtp_client *client, xmtp_error *error);
 xmtp_status xmtp_welcome_process(xmtp_client *client, const Pb__WelcomeMessage *message,
                                  xmtp_error *error);
 uint64_t xmtp_welcome_sequence(const Pb__WelcomeMessage *message);
-/* After the last of those that came together: the expanded private key that they shared is wiped. */
+/* Before the first of those that came together: what most of them need first is computed side by side. */
+void xmtp_welcomes_begin(xmtp_client *client, Pb__WelcomeMessage *const *messages, size_t count);
+/* After the last of them: the expanded private key that they shared is wiped. */
 void xmtp_welcomes_end(xmtp_client *client);
 
 /* ---- expire.c */

@@ -52,6 +52,7 @@ static xmtp_status welcome_page(xmtp_client *client, uint64_t cursor, size_t *co
     xmtp_status status = query_welcomes(client, cursor, &arena, &page, error);
     if (status == XMTP_OK) {
         sort_welcomes(page->messages, page->n_messages);
+        xmtp_welcomes_begin(client, page->messages, page->n_messages);
     }
     for (size_t i = 0; status == XMTP_OK && i < page->n_messages; i++) {
         status = xmtp_welcome_process(client, page->messages[i], error);

@@ -82,6 +82,62 @@ void xmtp_welcomes_end(xmtp_client *client)
     client->welcome_key = NULL;
 }
 
+/* Whether a message is sealed to an X-Wing key of ours, and what is. */
+static bool is_to_xwing(const Pb__WelcomeMessage *message, xmtp_bytes *public_key,
+                        xmtp_bytes *sealed)
+{
+    const Pb__WelcomeMessage__V1 *v1 = message->v1;
+    const Pb__WelcomeMessage__WelcomePointer *pointer = message->welcome_pointer;
+    switch (message->version_case) {
+    case PB__WELCOME_MESSAGE__VERSION_V1:
+        *public_key = xmtp_proto_bytes(v1->hpke_public_key);
+        *sealed = xmtp_proto_bytes(v1->data);
+        return v1->wrapper_algorithm == XMTP_WRAPPER_XWING;
+    case PB__WELCOME_MESSAGE__VERSION_WELCOME_POINTER:
+        *public_key = xmtp_proto_bytes(pointer->hpke_public_key);
+        *sealed = xmtp_proto_bytes(pointer->welcome_pointer);
+        return pointer->wrapper_algorithm == XMTP_WRAPPER_XWING;
+    default:
+        return false;
+    }
+}
+
+static xmtp_status go_ahead(joining *j, xmtp_bytes public_key, const xmtp_bytes *sealed,
+                            size_t count)
+{
+    xmtp_error why;
+    XMTP_TRY(
+        xmtp_read_key_package(j->client, public_key, &j->arena, &j->key_package, &j->keys, &why));
+    XMTP_ENSURE(expanded(j) != NULL, XMTP_E_NOMEM);
+    return xmtp_expanded_key_go_ahead(j->client->welcome_key, sealed, count);
+}
+
+/* For the key of the first; others, and whatever fails here, are left to the opening of each. */
+void xmtp_welcomes_begin(xmtp_client *client, Pb__WelcomeMessage *const *messages, size_t count)
+{
+    joining j = {.client = client};
+    xmtp_bytes first = {0};
+    xmtp_bytes sealed[XMTP_PAGE_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < count && n < XMTP_PAGE_MAX; i++) {
+        xmtp_bytes public_key;
+        if (is_to_xwing(messages[i], &public_key, &sealed[n]) &&
+            (n == 0 || xmtp_bytes_equal(public_key, first))) {
+            first = public_key;
+            n++;
+        }
+    }
+    xmtp_welcomes_end(client);
+    if (n > 1) {
+        xmtp_scratch(client, &j.arena);
+        if (go_ahead(&j, first, sealed, n) != XMTP_OK) {
+            xmtp_welcomes_end(client);
+        }
+        xmtp_inbox_key_package_keys_wipe(&j.keys);
+        xmtp_arena_reset(&j.arena);
+    }
+}
+
 static xmtp_status open_whole(joining *j, const Pb__WelcomeMessage__V1 *v1, xmtp_error *error)
 {
     XMTP_TRY(find_keys(j, v1->hpke_public_key, error));

@@ -144,11 +144,14 @@ static xmtp_status attempt_pointer(const xmtp_env *env)
     if (status == XMTP_OK) {
         status = xmtp_expanded_key_new(&expanded, &env->alloc, seed);
     }
+    const xmtp_bytes sealed = xmtp_bytes_of(wrapped[0], sizeof wrapped[0]);
+    if (status == XMTP_OK) {
+        status = xmtp_expanded_key_go_ahead(expanded, &sealed, 1);
+    }
     if (status == XMTP_OK) {
         const xmtp_unwrap_key key = {
             .algorithm = XMTP_WRAPPER_XWING, .sk = seed, .expanded = expanded};
-        status = xmtp_welcome_pointer_open(
-            &env->alloc, &key, xmtp_bytes_of(wrapped[0], sizeof wrapped[0]), &read, NULL);
+        status = xmtp_welcome_pointer_open(&env->alloc, &key, sealed, &read, NULL);
     }
     xmtp_expanded_key_free(expanded);
     return status;

@@ -10,7 +10,15 @@
 
 #include <assert.h>
 
-enum { POINTEE_AEAD_CHACHA20POLY1305 = 3, POINTER_PLAINTEXT_MAX = 128, METADATA_MAX = 16 };
+enum {
+    POINTEE_AEAD_CHACHA20POLY1305 = 3,
+    POINTER_PLAINTEXT_MAX = 128,
+    METADATA_MAX = 16,
+    XWING_ENC_LEN = 1120,
+    SEALED_AT_ONCE = 16,
+    DECAPSULATED_AT_ONCE = 8,
+    POINTER_CIPHERTEXT_LEN = XMTP_WELCOME_POINTER_LEN - 2 - XWING_ENC_LEN - 2,
+};
 
 /* EncryptContext of RFC 9420 section 5.1.3: label<V> "MLS 1.0 MLS_WELCOME", then an empty context.
  */
@@ -67,9 +75,19 @@ void xmtp_welcome_opened_free(xmtp_welcome_opened *opened)
 
 /* ---- expanded keys */
 
+/* What decapsulating one encapsulated key gave. */
+typedef struct known_secret {
+    uint8_t enc[XWING_ENC_LEN];
+    uint8_t ss[32];
+    xmtp_status status;
+} known_secret;
+
 struct xmtp_expanded_key {
     const xmtp_alloc *alloc;
     size_t size;
+    known_secret *known;
+    size_t known_count;
+    size_t known_size; /* in bytes */
     uint8_t seed[XMTP_XWING_SEED_LEN];
     _Alignas(max_align_t) uint8_t expanded[];
 };
@@ -81,8 +99,7 @@ xmtp_status xmtp_expanded_key_new(xmtp_expanded_key **out, const xmtp_alloc *all
     const size_t size = sizeof(xmtp_expanded_key) + kem->expanded_len;
     *out = (void *)take(alloc, size);
     XMTP_ENSURE(*out != NULL, XMTP_E_NOMEM);
-    (*out)->alloc = alloc;
-    (*out)->size = size;
+    **out = (xmtp_expanded_key){.alloc = alloc, .size = size};
     memcpy((*out)->seed, xwing_seed, sizeof(*out)->seed);
     kem->expand(xwing_seed, (*out)->expanded);
     return XMTP_OK;
@@ -97,8 +114,69 @@ bool xmtp_expanded_key_is_of(const xmtp_expanded_key *key,
 void xmtp_expanded_key_free(xmtp_expanded_key *key)
 {
     if (key != NULL) {
+        give_back(key->alloc, (uint8_t *)key->known, key->known_size);
         give_back(key->alloc, (uint8_t *)key, key->size);
     }
+}
+
+/* HPKECiphertext { opaque kem_output<V>; opaque ciphertext<V>; } */
+static xmtp_status split(xmtp_bytes sealed, size_t enc_len, xmtp_bytes *enc, xmtp_bytes *ciphertext)
+{
+    xmtp_reader r = xmtp_reader_of(sealed);
+    XMTP_ENSURE(xmtp_reader_vec(&r, enc) == XMTP_OK, XMTP_E_MALFORMED);
+    XMTP_ENSURE(xmtp_reader_vec(&r, ciphertext) == XMTP_OK, XMTP_E_MALFORMED);
+    XMTP_ENSURE(xmtp_reader_end(&r) == XMTP_OK, XMTP_E_MALFORMED);
+    XMTP_ENSURE(enc->n == enc_len, XMTP_E_MALFORMED);
+    return XMTP_OK;
+}
+
+static void decapsulate_known(xmtp_expanded_key *key)
+{
+    const xmtp_kem *kem = xmtp_suite_xwing_chacha.kem;
+    xmtp_kem_decap jobs[DECAPSULATED_AT_ONCE];
+    for (size_t done = 0; done < key->known_count; done += DECAPSULATED_AT_ONCE) {
+        known_secret *known = key->known + done;
+        const size_t left = key->known_count - done;
+        const size_t n = left < DECAPSULATED_AT_ONCE ? left : DECAPSULATED_AT_ONCE;
+        for (size_t i = 0; i < n; i++) {
+            jobs[i] = (xmtp_kem_decap){.enc = known[i].enc, .ss = known[i].ss};
+        }
+        kem->decap_many(key->expanded, jobs, n);
+        for (size_t i = 0; i < n; i++) {
+            known[i].status = jobs[i].status;
+        }
+    }
+}
+
+xmtp_status xmtp_expanded_key_go_ahead(xmtp_expanded_key *key, const xmtp_bytes *sealed,
+                                       size_t count)
+{
+    assert(key->known == NULL);
+    size_t size;
+    XMTP_ENSURE(xmtp_size_mul(&size, count, sizeof *key->known), XMTP_E_NOMEM);
+    key->known = (void *)take(key->alloc, size);
+    XMTP_ENSURE(key->known != NULL, XMTP_E_NOMEM);
+    key->known_size = size;
+    for (size_t i = 0; i < count; i++) {
+        xmtp_bytes enc;
+        xmtp_bytes ciphertext;
+        if (split(sealed[i], XWING_ENC_LEN, &enc, &ciphertext) == XMTP_OK) {
+            memcpy(key->known[key->known_count++].enc, enc.p, XWING_ENC_LEN);
+        }
+    }
+    decapsulate_known(key);
+    return XMTP_OK;
+}
+
+/* NULL: it was not looked at ahead. */
+static const known_secret *find_known(const xmtp_expanded_key *key, xmtp_bytes enc)
+{
+    for (size_t i = 0; i < key->known_count; i++) {
+        if (xmtp_bytes_equal(xmtp_bytes_of(key->known[i].enc, XWING_ENC_LEN), enc)) {
+            return &key->known[i];
+        }
+    }
+    return NULL;
 }
 
 /* ---- WelcomeMetadata { message_cursor 1 } */
@@ -209,7 +287,7 @@ static xmtp_status open_metadata(const xmtp_alloc *alloc, const aead_context *c,
     return is_lenient ? XMTP_OK : status;
 }
 
-/* ---- HPKECiphertext { opaque kem_output<V>; opaque ciphertext<V>; } */
+/* ---- one HPKECiphertext */
 
 /* Sets up a context to public_key and seals plaintext as its first message. */
 static xmtp_status hpke_seal_first(const xmtp_env *env, const xmtp_suite *suite,
@@ -232,14 +310,24 @@ static xmtp_status hpke_seal_first(const xmtp_env *env, const xmtp_suite *suite,
     return xmtp_hpke_seal(context, no_bytes, plaintext, out);
 }
 
+static xmtp_status set_up_expanded(xmtp_hpke *context, const xmtp_suite *suite,
+                                   const xmtp_expanded_key *key, xmtp_bytes enc, xmtp_bytes info)
+{
+    const known_secret *known = find_known(key, enc);
+    if (known == NULL) {
+        return xmtp_hpke_setup_receiver_expanded(context, suite, key->expanded, enc, info);
+    }
+    XMTP_TRY(known->status);
+    return xmtp_hpke_setup_receiver_shared(context, suite, known->ss, info);
+}
+
 static xmtp_status set_up(xmtp_hpke *context, const xmtp_suite *suite, const xmtp_unwrap_key *key,
                           xmtp_bytes enc)
 {
     const xmtp_bytes info = xmtp_bytes_of(hpke_info, sizeof hpke_info);
     const bool is_expanded = key->algorithm == XMTP_WRAPPER_XWING && key->expanded != NULL &&
                              xmtp_expanded_key_is_of(key->expanded, key->sk);
-    return is_expanded ? xmtp_hpke_setup_receiver_expanded(context, suite, key->expanded->expanded,
-                                                           enc, info)
+    return is_expanded ? set_up_expanded(context, suite, key->expanded, enc, info)
                        : xmtp_hpke_setup_receiver(context, suite, key->sk, NULL, enc, info);
 }
 
@@ -249,13 +337,9 @@ static xmtp_status hpke_open_first(const xmtp_alloc *alloc, const xmtp_unwrap_ke
 {
     const xmtp_suite *suite = suite_of(key->algorithm);
     XMTP_ENSURE(suite != NULL, XMTP_E_UNSUPPORTED);
-    xmtp_reader r = xmtp_reader_of(data);
     xmtp_bytes enc;
     xmtp_bytes ciphertext;
-    XMTP_ENSURE(xmtp_reader_vec(&r, &enc) == XMTP_OK, XMTP_E_MALFORMED);
-    XMTP_ENSURE(xmtp_reader_vec(&r, &ciphertext) == XMTP_OK, XMTP_E_MALFORMED);
-    XMTP_ENSURE(xmtp_reader_end(&r) == XMTP_OK, XMTP_E_MALFORMED);
-    XMTP_ENSURE(enc.n == suite->kem->enc_len, XMTP_E_MALFORMED);
+    XMTP_TRY(split(data, suite->kem->enc_len, &enc, &ciphertext));
     XMTP_TRY(set_up(context, suite, key, enc));
     const aead_context aead = {.hpke = context};
     return open_new(alloc, &aead, ciphertext, out, out_len);
@@ -417,12 +501,6 @@ static xmtp_status decode_pointer(xmtp_bytes in, xmtp_welcome_pointer *out)
     return XMTP_OK;
 }
 
-enum {
-    SEALED_AT_ONCE = 16,
-    POINTER_ENC_LEN = 1120,
-    POINTER_CIPHERTEXT_LEN = XMTP_WELCOME_POINTER_LEN - 2 - POINTER_ENC_LEN - 2,
-};
-
 /* A length below 2^14 as RFC 9420 section 2.1.2 writes it. */
 static void put_length(uint8_t out[2], size_t n)
 {
@@ -434,14 +512,14 @@ static void put_length(uint8_t out[2], size_t n)
 static xmtp_hpke_letter letter_at(uint8_t out[XMTP_WELCOME_POINTER_LEN], xmtp_bytes public_key,
                                   const uint8_t *seed, xmtp_bytes plaintext)
 {
-    put_length(out, POINTER_ENC_LEN);
-    put_length(out + 2 + POINTER_ENC_LEN, POINTER_CIPHERTEXT_LEN);
+    put_length(out, XWING_ENC_LEN);
+    put_length(out + 2 + XWING_ENC_LEN, POINTER_CIPHERTEXT_LEN);
     return (xmtp_hpke_letter){
         .pk = public_key.p,
         .seed = seed,
         .plaintext = plaintext,
         .enc = out + 2,
-        .ciphertext = out + 2 + POINTER_ENC_LEN + 2,
+        .ciphertext = out + 2 + XWING_ENC_LEN + 2,
     };
 }
 
@@ -453,7 +531,7 @@ static xmtp_status seal_pointers(const xmtp_env *env, xmtp_bytes plaintext,
     const xmtp_suite *suite = &xmtp_suite_xwing_chacha;
     xmtp_hpke_letter letters[SEALED_AT_ONCE];
     uint8_t seeds[SEALED_AT_ONCE][XMTP_KEM_SEED_MAX];
-    assert(suite->kem->enc_len == POINTER_ENC_LEN);
+    assert(suite->kem->enc_len == XWING_ENC_LEN);
     assert(plaintext.n + suite->aead->tag_len == POINTER_CIPHERTEXT_LEN);
     xmtp_status status = XMTP_OK;
     for (size_t i = 0; i < count && status == XMTP_OK; i++) {

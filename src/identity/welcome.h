@@ -52,6 +52,12 @@ bool xmtp_expanded_key_is_of(const xmtp_expanded_key *key,
                              const uint8_t xwing_seed[XMTP_XWING_SEED_LEN]);
 void xmtp_expanded_key_free(xmtp_expanded_key *key);
 
+/* Decapsulates count HPKECiphertexts to this key ahead, several at once where the machine can: opening
+ * the same bytes with this key finds what came of it, and so gives what it gives without. What is
+ * malformed is left to the opening. Once for a key. XMTP_E_NOMEM: nothing is ahead. */
+XMTP_MUST_CHECK xmtp_status xmtp_expanded_key_go_ahead(xmtp_expanded_key *key,
+                                                       const xmtp_bytes *sealed, size_t count);
+
 /* Our private half of a wrapper key: the X-Wing seed or the init key, 32 bytes each. */
 typedef struct xmtp_unwrap_key {
     xmtp_wrapper_algorithm algorithm;

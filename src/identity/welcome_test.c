@@ -440,6 +440,76 @@ static void an_expanded_key_serves_its_own_seed_only(void **state)
     xmtp_expanded_key_free(NULL);
 }
 
+enum { WELCOMES = 19 };
+
+/* Whole, altered in each part, and for somebody else, as neighbours. */
+static void damage(size_t i, uint8_t *data, size_t n)
+{
+    const size_t enc = 2;
+    switch (i) {
+    case 2: /* the ciphertext of ML-KEM */
+        data[enc + 7] ^= 1;
+        break;
+    case 5: /* a point of small order */
+        memset(data + enc + 1120 - 32, 0, 32);
+        break;
+    case 6:
+        data[enc + 1119] ^= 1;
+        break;
+    case 9: /* no HPKECiphertext */
+        data[0] ^= 0x20;
+        break;
+    case 11: /* the plaintext */
+        data[n - 1] ^= 1;
+        break;
+    }
+}
+
+/* All but the last three of them were looked at ahead. */
+static void what_was_decapsulated_ahead_opens_as_without(void **state)
+{
+    (void)state;
+    const recipient mine = recipient_of(XMTP_WRAPPER_XWING, 9);
+    const recipient other = recipient_of(XMTP_WRAPPER_XWING, 8);
+    xmtp_welcome_sealed sealed[WELCOMES];
+    xmtp_bytes data[WELCOMES];
+    xmtp_expanded_key *expanded;
+    size_t good = 0;
+    for (size_t i = 0; i < WELCOMES; i++) {
+        sealed[i] = sealed_to(i == 3 ? &other : &mine, hex("000100030003"), i);
+        data[i] = data_of(&sealed[i]);
+        damage(i, sealed[i].data, sealed[i].data_len);
+    }
+    ok(xmtp_expanded_key_new(&expanded, heap(), mine.sk));
+    ok(xmtp_expanded_key_go_ahead(expanded, data, WELCOMES - 3));
+    for (size_t i = WELCOMES; i-- > 0;) {
+        const xmtp_unwrap_key ahead = {
+            .algorithm = XMTP_WRAPPER_XWING, .sk = mine.sk, .expanded = expanded};
+        xmtp_welcome_opened one;
+        xmtp_welcome_opened two;
+        xmtp_error errors[2] = {0};
+        const xmtp_status status = xmtp_welcome_open(heap(), &XWING(mine.sk), data[i],
+                                                     metadata_of(&sealed[i]), &one, &errors[0]);
+        assert_int_equal(
+            xmtp_welcome_open(heap(), &ahead, data[i], metadata_of(&sealed[i]), &two, &errors[1]),
+            status);
+        assert_memory_equal(&errors[0], &errors[1], sizeof errors[0]);
+        if (status == XMTP_OK) {
+            assert_bytes(xmtp_bytes_of(one.welcome, one.welcome_len),
+                         xmtp_bytes_of(two.welcome, two.welcome_len));
+            assert_int_equal(two.message_cursor, i);
+            good++;
+        }
+        assert_int_equal(status == XMTP_E_KEY, i == 5);
+        assert_int_equal(status == XMTP_E_MALFORMED, i == 9);
+        xmtp_welcome_opened_free(&one);
+        xmtp_welcome_opened_free(&two);
+        xmtp_welcome_sealed_free(&sealed[i]);
+    }
+    assert_int_equal(good, WELCOMES - 6);
+    xmtp_expanded_key_free(expanded);
+}
+
 /* Seals any plaintext as a pointer. */
 static xmtp_status opens_pointer_with(const char *plaintext)
 {
@@ -480,6 +550,7 @@ int main(void)
         TEST(a_pointer_of_ours_leads_to_its_welcome),
         TEST(a_pointer_to_many_opens_at_each_of_them),
         TEST(one_bad_key_among_many_receivers_is_refused),
+        TEST(what_was_decapsulated_ahead_opens_as_without),
         TEST(an_expanded_key_serves_its_own_seed_only),
         TEST(pointers_that_we_do_not_know_are_refused),
     };
