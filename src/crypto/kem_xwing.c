@@ -104,7 +104,7 @@ static xmtp_status xwing_derive_key_pair(xmtp_bytes ikm, uint8_t *sk, uint8_t *p
 /* EncapsulateDerand: the seed is m || e. At most eight; nothing is written when a key is bad. */
 static xmtp_status encap_step(const xmtp_kem_encap *jobs, size_t count)
 {
-    shares s;
+    shares s = {0};
     uint8_t ct_x[STEP][X_LEN];
     xmtp_x25519_pair pairs[STEP];
     xmtp_mlkem768_encap encaps[STEP];
@@ -165,7 +165,7 @@ static void judge(xmtp_kem_decap *job, const uint8_t ss_x[X_LEN])
 /* At most eight. */
 static void decap_step(const xwing_key *key, xmtp_kem_decap *jobs, size_t count)
 {
-    shares s;
+    shares s = {0};
     xmtp_mlkem768_decap decaps[STEP];
     uint8_t *ss[STEP];
     for (size_t i = 0; i < count; i++) {

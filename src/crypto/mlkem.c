@@ -135,7 +135,7 @@ typedef struct encryption {
 
 static void sample_noise(encryption *e, size_t count)
 {
-    xmtp_poly_sample samples[STEP * NOISE];
+    xmtp_poly_sample samples[STEP * NOISE] = {0};
     for (size_t i = 0; i < count * NOISE; i++) {
         encryption *of = &e[i / NOISE];
         const uint8_t counter = (uint8_t)(i % NOISE);
@@ -185,7 +185,7 @@ static void encrypt_v(const encryption *e)
 static void sample_rows(const encryption *e, size_t count, size_t first, size_t rows,
                         xmtp_poly entries[ENTRIES_MAX])
 {
-    xmtp_poly_sample samples[ENTRIES_MAX];
+    xmtp_poly_sample samples[ENTRIES_MAX] = {0};
     const size_t n = rows * count * K;
     for (size_t i = 0; i < n; i++) {
         const size_t row = first + i / (count * K);

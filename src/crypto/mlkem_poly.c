@@ -196,6 +196,43 @@ static size_t accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n)
     return i;
 }
 
+/* Compress_d(x) = round(2^d x / q) mod 2^d; the half is added before the division. */
+static void compress(const xmtp_poly *a, unsigned d, uint8_t *out)
+{
+    uint16_t values[MLKEM_N];
+    for (size_t i = 0; i < MLKEM_N; i++) {
+        uint32_t scaled = ((uint32_t)a->c[i] << d) + MLKEM_Q / 2;
+        values[i] = (uint16_t)(divide(scaled) & ((1U << d) - 1));
+    }
+    pack(values, d, out);
+    xmtp_wipe(values, sizeof values);
+}
+
+/* Decompress_d(y) = round(q y / 2^d). */
+static void decompress(xmtp_poly *a, unsigned d, const uint8_t *in)
+{
+    unpack(a->c, d, in);
+    for (size_t i = 0; i < MLKEM_N; i++) {
+        a->c[i] = (uint16_t)(((uint32_t)a->c[i] * MLKEM_Q + (1U << (d - 1))) >> d);
+    }
+}
+
+/* Four bits give (b0 + b1) - (b2 + b3) mod q. */
+static inline uint16_t centered_binomial(unsigned bits)
+{
+    unsigned plus = (bits & 1) + ((bits >> 1) & 1);
+    unsigned minus = ((bits >> 2) & 1) + ((bits >> 3) & 1);
+    return subtract((uint16_t)plus, (uint16_t)minus);
+}
+
+static void binomial(xmtp_poly *a, const uint8_t b[MLKEM_N / 2])
+{
+    for (size_t i = 0; i < MLKEM_N / 2; i++) {
+        a->c[2 * i] = centered_binomial(b[i] & 15);
+        a->c[2 * i + 1] = centered_binomial(b[i] >> 4);
+    }
+}
+
 /* ---- this way, or wide where the machine can ---- */
 
 static const xmtp_mlkem_ring plain = {
@@ -205,6 +242,9 @@ static const xmtp_mlkem_ring plain = {
     .ntt_inverse = ntt_inverse,
     .multiply_add = multiply_add,
     .decode = decode,
+    .compress = compress,
+    .decompress = decompress,
+    .binomial = binomial,
     .accept = accept,
 };
 
@@ -243,6 +283,21 @@ bool xmtp_poly_decode(xmtp_poly *a, const uint8_t in[384])
     return ring()->decode(a, in);
 }
 
+void xmtp_poly_compress(const xmtp_poly *a, unsigned d, uint8_t *out)
+{
+    ring()->compress(a, d, out);
+}
+
+void xmtp_poly_decompress(xmtp_poly *a, unsigned d, const uint8_t *in)
+{
+    ring()->decompress(a, d, in);
+}
+
+void xmtp_poly_binomial(xmtp_poly *a, const uint8_t b[128])
+{
+    ring()->binomial(a, b);
+}
+
 void xmtp_poly_accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n)
 {
     size_t i = ring()->accept(a, filled, in, n);
@@ -255,28 +310,5 @@ void xmtp_poly_accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n)
         if (d2 < MLKEM_Q && *filled < MLKEM_N) {
             a->c[(*filled)++] = d2;
         }
-    }
-}
-
-/* ---- packing ---- */
-
-/* Compress_d(x) = round(2^d x / q) mod 2^d; the half is added before the division. */
-void xmtp_poly_compress(const xmtp_poly *a, unsigned d, uint8_t *out)
-{
-    uint16_t values[MLKEM_N];
-    for (size_t i = 0; i < MLKEM_N; i++) {
-        uint32_t scaled = ((uint32_t)a->c[i] << d) + MLKEM_Q / 2;
-        values[i] = (uint16_t)(divide(scaled) & ((1U << d) - 1));
-    }
-    pack(values, d, out);
-    xmtp_wipe(values, sizeof values);
-}
-
-/* Decompress_d(y) = round(q y / 2^d). */
-void xmtp_poly_decompress(xmtp_poly *a, unsigned d, const uint8_t *in)
-{
-    unpack(a->c, d, in);
-    for (size_t i = 0; i < MLKEM_N; i++) {
-        a->c[i] = (uint16_t)(((uint32_t)a->c[i] * MLKEM_Q + (1U << (d - 1))) >> d);
     }
 }

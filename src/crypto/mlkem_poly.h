@@ -44,6 +44,9 @@ void xmtp_poly_sample_cbd(const xmtp_poly_sample *samples, size_t count);
  * *filled coefficients of a, at most up to MLKEM_N. */
 void xmtp_poly_accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n);
 
+/* The part of algorithm 8 behind PRF. */
+void xmtp_poly_binomial(xmtp_poly *a, const uint8_t b[128]);
+
 /* ByteEncode_12 and ByteDecode_12 (algorithms 5 and 6), 384 bytes. decode says whether every
  * coefficient was below q, which only public keys are asked. */
 void xmtp_poly_encode(const xmtp_poly *a, uint8_t out[384]);

@@ -13,6 +13,9 @@ typedef struct xmtp_mlkem_ring {
     void (*ntt_inverse)(xmtp_poly *a);
     void (*multiply_add)(xmtp_poly *sum, const xmtp_poly *a, const xmtp_poly *b);
     bool (*decode)(xmtp_poly *a, const uint8_t in[384]);
+    void (*compress)(const xmtp_poly *a, unsigned d, uint8_t *out);
+    void (*decompress)(xmtp_poly *a, unsigned d, const uint8_t *in);
+    void (*binomial)(xmtp_poly *a, const uint8_t b[128]);
     /* Candidates of 12 bits that are below q, appended to the *filled coefficients of a until there
      * are at least 241, or n bytes (a multiple of 24) are read. Says how many bytes were. */
     size_t (*accept)(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n);

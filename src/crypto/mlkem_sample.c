@@ -64,23 +64,6 @@ void xmtp_poly_sample_ntt(const xmtp_poly_sample *samples, size_t count)
     }
 }
 
-/* Four bits give (b0 + b1) - (b2 + b3) mod q. */
-static inline uint16_t centered_binomial(unsigned bits)
-{
-    const unsigned plus = (bits & 1) + ((bits >> 1) & 1);
-    const unsigned minus = ((bits >> 2) & 1) + ((bits >> 3) & 1);
-    const unsigned difference = plus - minus;
-    return (uint16_t)(difference + (MLKEM_Q & (0U - (difference >> 31))));
-}
-
-static void binomial(xmtp_poly *a, const uint8_t b[CBD_LEN])
-{
-    for (size_t i = 0; i < CBD_LEN; i++) {
-        a->c[2 * i] = centered_binomial(b[i] & 15);
-        a->c[2 * i + 1] = centered_binomial(b[i] >> 4);
-    }
-}
-
 /* At most eight. */
 static void sample_cbd_step(const xmtp_poly_sample *samples, size_t count)
 {
@@ -94,7 +77,7 @@ static void sample_cbd_step(const xmtp_poly_sample *samples, size_t count)
     absorb(&prf, samples, 1);
     xmtp_keccak_many_squeeze(&prf, out, CBD_LEN);
     for (size_t i = 0; i < count; i++) {
-        binomial(samples[i].out, b[i]);
+        xmtp_poly_binomial(samples[i].out, b[i]);
     }
     xmtp_keccak_many_wipe(&prf);
     xmtp_wipe(b, sizeof b);

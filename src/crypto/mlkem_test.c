@@ -267,6 +267,8 @@ typedef struct ring_results {
     xmtp_poly sum, difference, ntt, inverse, product, decoded;
     uint8_t packed[3][320];
     xmtp_poly unpacked[3];
+    xmtp_poly any_unpacked[3];
+    xmtp_poly small;
     bool is_reduced;
 } ring_results;
 
@@ -288,6 +290,12 @@ static void use_ring(size_t round, ring_results *r)
     for (size_t i = 0; i < 3; i++) {
         xmtp_poly_compress(&a, depths[i], r->packed[i]);
         xmtp_poly_decompress(&r->unpacked[i], depths[i], r->packed[i]);
+    }
+    number(22, round, bytes);
+    xmtp_shake256(xmtp_bytes_of(bytes, 32), bytes, sizeof bytes);
+    xmtp_poly_binomial(&r->small, bytes);
+    for (size_t i = 0; i < 3; i++) {
+        xmtp_poly_decompress(&r->any_unpacked[i], depths[i], bytes);
     }
     xmtp_poly_encode(&a, bytes);
     if (round % 2 == 0) { /* out of range somewhere, or everywhere */

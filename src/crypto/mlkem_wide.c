@@ -15,6 +15,8 @@
  */
 #include "crypto/mlkem_ring.h"
 
+#include <string.h>
+
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -299,6 +301,130 @@ WIDE static bool decode(xmtp_poly *a, const uint8_t in[384])
     return is_large == 0;
 }
 
+/* Sixteen bytes as 32 values of four bits. */
+WIDE static inline coefficients unpack_4(const uint8_t *in)
+{
+    const __m512i bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)in));
+    const __m512i low = _mm512_and_si512(bytes, _mm512_set1_epi32(0xf));
+    const __m512i high = _mm512_and_si512(_mm512_slli_epi32(bytes, 12), _mm512_set1_epi32(0xf0000));
+    return _mm512_or_si512(low, high);
+}
+
+/* 40 bytes as 32 values of ten bits: ten bytes, which are eight values, to each quarter, and there the
+ * two bytes that a value begins and ends in to each place. */
+WIDE static inline coefficients unpack_10(const uint8_t *in)
+{
+    static const uint16_t spread[COUNT] = {0, 1,  2,  3,  4,  0,  0, 0, 5, 6,  7,  8,  9,  0, 0,
+                                           0, 10, 11, 12, 13, 14, 0, 0, 0, 15, 16, 17, 18, 19};
+    static const uint16_t shifts[COUNT] = {0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6,
+                                           0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6, 0, 2, 4, 6};
+    const __m512i pairs = _mm512_set4_epi32(0x09080807, 0x07060605, 0x04030302, 0x02010100);
+    const __m512i bytes = _mm512_maskz_loadu_epi32(0x3ff, in);
+    const coefficients both =
+        _mm512_shuffle_epi8(_mm512_permutexvar_epi16(load(spread), bytes), pairs);
+    return _mm512_and_si512(_mm512_srlv_epi16(both, load(shifts)), all(0x3ff));
+}
+
+WIDE static inline coefficients unpack_1(const uint8_t *in)
+{
+    __mmask32 bits;
+    memcpy(&bits, in, sizeof bits);
+    return _mm512_maskz_mov_epi16(bits, all(1));
+}
+
+/* (q y + 2^(d-1)) / 2^d */
+WIDE static void decompress(xmtp_poly *a, unsigned d, const uint8_t *in)
+{
+    for (size_t i = 0; i < REGISTERS; i++, in += 4 * d) {
+        coefficients x;
+        if (d == 10) { /* the instruction gives (a b + 2^14) / 2^15 */
+            x = _mm512_mulhrs_epi16(_mm512_slli_epi16(unpack_10(in), 4), all(2 * MLKEM_Q));
+        } else if (d == 4) {
+            x = _mm512_mullo_epi16(unpack_4(in), all(MLKEM_Q));
+            x = _mm512_srli_epi16(_mm512_add_epi16(x, all(8)), 4);
+        } else {
+            x = _mm512_mullo_epi16(unpack_1(in), all((MLKEM_Q + 1) / 2));
+        }
+        _mm512_storeu_si512(a->c + COUNT * i, x);
+    }
+}
+
+/* scaled / q, where the estimate is right or one too small; both mod 2^16. */
+WIDE static inline coefficients quotient_of(coefficients scaled, coefficients estimate)
+{
+    const coefficients q = all(MLKEM_Q);
+    const coefficients rest = _mm512_sub_epi16(scaled, _mm512_mullo_epi16(estimate, q));
+    return _mm512_mask_add_epi16(estimate, _mm512_cmpge_epu16_mask(rest, q), estimate, all(1));
+}
+
+/* (2^10 x + q / 2) / q. Of the dividend, which is 64 (16 x + 26), the estimate takes the 64th part:
+ * 1259 / 2^16 is 64 / q less at most 0.9 / 2^16. */
+WIDE static inline coefficients scale_10(coefficients x)
+{
+    const coefficients part = _mm512_add_epi16(_mm512_slli_epi16(x, 4), all(26));
+    const coefficients estimate = _mm512_mulhi_epu16(part, all(1259));
+    return quotient_of(_mm512_slli_epi16(part, 6), estimate);
+}
+
+/* (2^d x + q / 2) / q for d up to 4: 19 / 2^16 is 1 / q less at most 0.7 / 2^16. */
+WIDE static inline coefficients scale(coefficients x, unsigned d)
+{
+    const coefficients scaled =
+        _mm512_add_epi16(_mm512_sllv_epi16(x, all((uint16_t)d)), all(MLKEM_Q / 2));
+    return quotient_of(scaled, _mm512_mulhi_epu16(scaled, all(19)));
+}
+
+/* 32 values of ten bits: two in 20 bits, four in 40, and the fives of bytes together. */
+WIDE static inline void pack_10(coefficients values, uint8_t *out)
+{
+    static const uint16_t gather[COUNT] = {0,  1,  2,  3,  4,  8,  9,  10, 11, 12,
+                                           16, 17, 18, 19, 20, 24, 25, 26, 27, 28};
+    const __m512i up = _mm512_set1_epi64(12);
+    const __m512i fives = _mm512_set4_epi32(-1, (int)0xffff0c0b, 0x0a090804, 0x03020100);
+    const __m512i twos = _mm512_madd_epi16(values, _mm512_set1_epi32(1 | 1024 << 16));
+    const __m512i fours = _mm512_srli_epi64(_mm512_sllv_epi32(twos, up), 12);
+    const __m512i bytes = _mm512_shuffle_epi8(fours, fives);
+    _mm512_mask_storeu_epi32(out, 0x3ff, _mm512_permutexvar_epi16(load(gather), bytes));
+}
+
+WIDE static inline void pack_4(coefficients values, uint8_t *out)
+{
+    const __m512i bytes = _mm512_madd_epi16(values, _mm512_set1_epi32(1 | 16 << 16));
+    _mm_storeu_si128((void *)out, _mm512_cvtepi32_epi8(bytes));
+}
+
+WIDE static inline void pack_1(coefficients values, uint8_t *out)
+{
+    const __mmask32 bits = _mm512_test_epi16_mask(values, all(1));
+    memcpy(out, &bits, sizeof bits);
+}
+
+WIDE static void compress(const xmtp_poly *a, unsigned d, uint8_t *out)
+{
+    for (size_t i = 0; i < REGISTERS; i++, out += 4 * d) {
+        const coefficients x = load(a->c + COUNT * i);
+        if (d == 10) {
+            pack_10(_mm512_and_si512(scale_10(x), all(0x3ff)), out);
+        } else if (d == 4) {
+            pack_4(_mm512_and_si512(scale(x, 4), all(0xf)), out);
+        } else {
+            pack_1(scale(x, 1), out);
+        }
+    }
+}
+
+/* Four bits are looked up in a register, which takes the same time for all. */
+WIDE static void binomial(xmtp_poly *a, const uint8_t b[MLKEM_N / 2])
+{
+    enum { MINUS_1 = MLKEM_Q - 1, MINUS_2 = MLKEM_Q - 2 };
+    static const uint16_t values[COUNT] = {0,       1, 1, 2, MINUS_1, 0,       0,       1,
+                                           MINUS_1, 0, 0, 1, MINUS_2, MINUS_1, MINUS_1, 0};
+    for (size_t i = 0; i < REGISTERS; i++) {
+        const coefficients x = _mm512_permutexvar_epi16(unpack_4(b + 16 * i), load(values));
+        _mm512_storeu_si512(a->c + COUNT * i, x);
+    }
+}
+
 WIDE static size_t accept(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n)
 {
     size_t at = 0;
@@ -320,6 +446,9 @@ const xmtp_mlkem_ring xmtp_mlkem_wide = {
     .ntt_inverse = ntt_inverse,
     .multiply_add = multiply_add,
     .decode = decode,
+    .compress = compress,
+    .decompress = decompress,
+    .binomial = binomial,
     .accept = accept,
 };
 
