@@ -29,7 +29,14 @@
 #include <sys/wait.h>
 #include <time.h>
 
-enum { WRITERS_MAX = 50, SUBSCRIBERS_MAX = 20, BATCH_MAX = 16, GROUP_LEN = 16, PATIENCE_S = 120 };
+enum {
+    WRITERS_MAX = 50,
+    SUBSCRIBERS_MAX = 20,
+    BATCH_MAX = 16,
+    GROUP_LEN = 16,
+    PATIENCE_S = 120,
+    LOOK_MS = 2
+};
 
 typedef struct plan {
     size_t messages;
@@ -480,8 +487,8 @@ static void wait_for_writers(soak *s, time_t started)
     uint64_t done_ms = 0;
     size_t done_at = 0;
     while (atomic_load(&s->acknowledged) < s->plan.messages && !atomic_load(&s->has_failed)) {
-        sleep_ms(20);
-        ms += 20;
+        sleep_ms(LOOK_MS);
+        ms += LOOK_MS;
         size_t acknowledged = atomic_load(&s->acknowledged);
         if (every_ms > 0 && ms - done_ms >= every_ms && acknowledged - done_at >= p->after) {
             (p->fill_every_ms > 0 ? fill_disk : kill_node)(s);
@@ -581,8 +588,9 @@ static void nothing_acknowledged_is_lost_when_the_disk_is_full_now_and_then(void
 {
     (void)state;
     plan p = plan_of();
-    p.fill_every_ms = p.messages < 100000 ? 20 : 1000;
-    p.after = p.messages < 100000 ? p.messages / 4 : 0;
+    p.fill_every_ms = p.messages < 100000 ? LOOK_MS : 1000;
+    p.after =
+        p.messages < 100000 ? p.messages / 6 : 0; /* five times, three of which must be seen */
     run_soak(&p);
 }
 
