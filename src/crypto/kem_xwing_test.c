@@ -5,8 +5,8 @@
  * = the halves of the encapsulation seed. The expected digest over all outputs was computed with
  * @noble/post-quantum 0.7.1 (JavaScript).
  */
-#include "crypto/lanes.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 
 enum { CASE_COUNT = 100, PK_LEN = 1216, ENC_LEN = 1120 };
 
@@ -344,20 +344,6 @@ static void a_secret_that_is_known_opens_as_its_key_does(void **state)
                      XMTP_OK);
     assert_int_equal(xmtp_hpke_open(&c, text, xmtp_bytes_of(sealed, sizeof sealed), opened),
                      XMTP_E_AUTH);
-}
-
-static int forbid_lanes(void **state)
-{
-    (void)state;
-    xmtp_lanes_allow(false);
-    return 0;
-}
-
-static int allow_lanes(void **state)
-{
-    (void)state;
-    xmtp_lanes_allow(true);
-    return 0;
 }
 
 static void derived_key_pairs_depend_on_every_byte_of_their_source(void **state)

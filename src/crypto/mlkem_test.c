@@ -6,9 +6,9 @@
  * expected digest over all outputs was computed with @noble/post-quantum 0.7.1 (JavaScript).
  */
 #include "crypto/keccak.h"
-#include "crypto/lanes.h"
 #include "crypto/mlkem.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 
 enum { CASE_COUNT = 100 };
 
@@ -405,20 +405,6 @@ static void many_decapsulations_are_those_of_one_by_one(void **state)
     }
 }
 
-static int forbid_lanes(void **state)
-{
-    (void)state;
-    xmtp_lanes_allow(false);
-    return 0;
-}
-
-static int allow_lanes(void **state)
-{
-    (void)state;
-    xmtp_lanes_allow(true);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -430,11 +416,14 @@ int main(void)
         cmocka_unit_test(uniform_polynomials_are_those_of_the_standard),
         cmocka_unit_test(small_polynomials_are_those_of_the_standard),
         cmocka_unit_test(candidates_are_judged_at_every_place),
-        cmocka_unit_test(wide_arithmetic_gives_what_the_plain_one_gives),
         cmocka_unit_test(many_encapsulations_are_those_of_one_by_one),
         cmocka_unit_test(one_bad_key_among_many_leaves_all_outputs_alone),
         cmocka_unit_test(many_decapsulations_are_those_of_one_by_one),
     };
-    return cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
+    const struct CMUnitTest both[] = {
+        cmocka_unit_test(wide_arithmetic_gives_what_the_plain_one_gives),
+    };
+    return cmocka_run_group_tests_name("both ways", both, NULL, NULL) +
+           cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
            cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
 }

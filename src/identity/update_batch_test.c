@@ -3,49 +3,17 @@
 #include "identity/update_batch.h"
 
 #include "crypto/lanes.h"
+#include "crypto/test_counted.h"
 #include "identity/test_scene.h"
 
 #include <sodium.h>
-
-/* ---- counting, and a machine without lanes */
-
-static struct {
-    size_t lanes;
-    size_t singly;
-    bool are_lanes_hidden;
-} machine;
-
-unsigned __real_xmtp_ed25519_lanes(const void *equations);
-unsigned __wrap_xmtp_ed25519_lanes(const void *equations);
-unsigned __wrap_xmtp_ed25519_lanes(const void *equations)
-{
-    machine.lanes++;
-    return __real_xmtp_ed25519_lanes(equations);
-}
-
-xmtp_status __real_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context,
-                                         xmtp_bytes message, const uint8_t signature[64]);
-xmtp_status __wrap_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context,
-                                         xmtp_bytes message, const uint8_t signature[64]);
-xmtp_status __wrap_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context,
-                                         xmtp_bytes message, const uint8_t signature[64])
-{
-    machine.singly++;
-    return __real_xmtp_ed25519ph_verify(pk, context, message, signature);
-}
-
-bool __real_xmtp_has_lanes(void);
-bool __wrap_xmtp_has_lanes(void);
-bool __wrap_xmtp_has_lanes(void)
-{
-    return !machine.are_lanes_hidden && __real_xmtp_has_lanes();
-}
 
 static xmtp_update_batch batch;
 
 static int set_up_batch(void **state)
 {
-    memset(&machine, 0, sizeof machine);
+    memset(&counted, 0, sizeof counted);
+    xmtp_lanes_allow(true);
     xmtp_update_batch_init(&batch, heap());
     return set_up(state);
 }
@@ -355,12 +323,12 @@ static void another_key_text_or_signature_is_verified_by_the_fold(void **state)
     assert_true(xmtp_update_batch_put(&batch, update));
     assert_true(xmtp_update_batch_put(&batch, registration(8)));
     xmtp_update_batch_verify(&batch);
-    machine.singly = 0;
+    counted.singly = 0;
     for (size_t i = 0; i < 200; i++) {
         const xmtp_bytes other = damaged(update, changes[i % COUNT(changes)]);
         assert_int_not_equal(assert_folds_alike(other), XMTP_OK);
     }
-    assert_int_equal(machine.singly, 2 * 200);
+    assert_int_equal(counted.singly, 2 * 200);
     assert_int_equal(assert_folds_alike(update), XMTP_OK);
 }
 
@@ -494,14 +462,14 @@ static void a_machine_without_lanes_collects_nothing(void **state)
 {
     (void)state;
     dice = 9;
-    machine.are_lanes_hidden = true;
+    xmtp_lanes_allow(false);
     const xmtp_bytes update = registration(1);
     assert_true(xmtp_update_batch_put(&batch, update));
     assert_int_equal(batch.count, 0);
     assert_null(batch.arena.blocks);
     xmtp_update_batch_verify(&batch);
     assert_int_equal(assert_folds_alike(update), XMTP_OK);
-    assert_int_equal(machine.lanes, 0);
+    assert_int_equal(counted.lanes, 0);
 }
 
 /* ---- what it costs */
@@ -524,8 +492,8 @@ static void eight_signatures_cost_one_round_of_lanes(void **state)
         ok(xmtp_association_apply(s, updates[i], &verifier, 0, NULL));
         xmtp_association_free(s);
     }
-    assert_int_equal(machine.lanes, (UPDATES + 7) / 8);
-    assert_int_equal(machine.singly, 0);
+    assert_int_equal(counted.lanes, (UPDATES + 7) / 8);
+    assert_int_equal(counted.singly, 0);
 }
 
 int main(void)

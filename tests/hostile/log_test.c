@@ -2,6 +2,7 @@
  * in another order, unasked. Each log is judged for itself; good ones are verified together. */
 #include "client/state.h"
 #include "crypto/lanes.h"
+#include "crypto/test_counted.h"
 #include "identity/update.h"
 #include "liar.h"
 
@@ -10,32 +11,6 @@ enum { LOGS = 150, UPDATES_MAX = 100 };
 static network net;
 static person bob; /* who is lied to */
 static xmtp_arena arena;
-
-/* ---- counting */
-
-static struct {
-    size_t lanes;
-    size_t singly;
-} verified;
-
-unsigned __real_xmtp_ed25519_lanes(const void *equations);
-unsigned __wrap_xmtp_ed25519_lanes(const void *equations);
-unsigned __wrap_xmtp_ed25519_lanes(const void *equations)
-{
-    verified.lanes++;
-    return __real_xmtp_ed25519_lanes(equations);
-}
-
-xmtp_status __real_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context,
-                                         xmtp_bytes message, const uint8_t signature[64]);
-xmtp_status __wrap_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context,
-                                         xmtp_bytes message, const uint8_t signature[64]);
-xmtp_status __wrap_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context,
-                                         xmtp_bytes message, const uint8_t signature[64])
-{
-    verified.singly++;
-    return __real_xmtp_ed25519ph_verify(pk, context, message, signature);
-}
 
 static int set_up(void **state)
 {
@@ -200,10 +175,10 @@ static void of_many_logs_only_the_forged_one_is_refused(void **state)
         answer[i] = (part){&logs[i], 0, 1};
     }
     forge(&logs[LOGS / 2], 0);
-    verified.lanes = verified.singly = 0;
+    counted.lanes = counted.singly = 0;
     ask((const char *const[]){logs[0].inbox_id}, 1, answer, LOGS);
-    assert_int_equal(verified.lanes, xmtp_has_lanes() ? (LOGS + 7) / 8 : 0);
-    assert_int_equal(verified.singly, xmtp_has_lanes() ? 0 : LOGS);
+    assert_int_equal(counted.lanes, xmtp_has_lanes() ? (LOGS + 7) / 8 : 0);
+    assert_int_equal(counted.singly, xmtp_has_lanes() ? 0 : LOGS);
     for (size_t i = 0; i < LOGS; i++) {
         if (i == LOGS / 2) {
             assert_unknown(&logs[i]);
@@ -211,7 +186,7 @@ static void of_many_logs_only_the_forged_one_is_refused(void **state)
             assert_known_up_to(&logs[i], 1);
         }
     }
-    assert_int_equal(verified.singly, xmtp_has_lanes() ? 0 : LOGS);
+    assert_int_equal(counted.singly, xmtp_has_lanes() ? 0 : LOGS);
 }
 
 static void a_long_log_is_taken_up_to_what_is_forged(void **state)
