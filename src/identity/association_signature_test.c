@@ -243,6 +243,19 @@ static void malformed_accounts_are_refused(void **state)
     end(&c);
 }
 
+/* Found by fuzzing: the field is not there at all, which is no pointer to count from. */
+static void an_account_that_is_not_there_is_refused(void **state)
+{
+    (void)state;
+    const xmtp_bytes update =
+        hex("0a3d3d3d5d5d0d5d4545884545454545454512250a001a020a000a101a0e1200120460106010120060"
+            "10120050505050505050505050505050505050508a7d");
+    scene c = without_contract_inbox();
+    refuses_with(c.s, update, NULL, 0, XMTP_E_MALFORMED,
+                 "type account_id has invalid length. expected 3 got 1");
+    end(&c);
+}
+
 /* ---- wallet signatures (identity.md 3.3) */
 
 /* The first signature of the update, to be spoiled in place. */
@@ -499,6 +512,7 @@ int main(void)
         TEST(contract_wallets_without_a_verifier_are_unsupported),
         TEST(accepted_updates_are_folded_without_asking_a_chain),
         TEST(malformed_accounts_are_refused),
+        TEST(an_account_that_is_not_there_is_refused),
         TEST(recovery_values_of_all_conventions_fold_alike),
         TEST(other_recovery_values_are_refused),
         TEST(a_high_s_with_the_original_v_folds_and_is_remembered_low),

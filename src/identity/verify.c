@@ -242,11 +242,14 @@ static bool matches(xmtp_bytes part, size_t min, size_t max, bool (*is_allowed)(
     return part.n >= min && part.n <= max;
 }
 
-/* Splits at every colon; counts all parts, stores the first three. */
+/* Splits at every colon; counts all parts, stores the first three. One without text is an empty part. */
 static size_t split(xmtp_bytes text, xmtp_bytes parts[3])
 {
     size_t count = 1;
     size_t start = 0;
+    if (text.n == 0) {
+        return count;
+    }
     for (size_t i = 0; i <= text.n; i++) {
         if (i < text.n && text.p[i] != ':') {
             continue;
