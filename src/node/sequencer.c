@@ -162,6 +162,8 @@ xmtp_status xmtp_node_sequencer_submit(xmtp_node_sequencer *s, xmtp_node_job *jo
         s->len += job->len;
     }
     (void)pthread_mutex_unlock(&s->lock);
-    (void)pthread_cond_signal(&s->changed); /* not under the lock, which the woken thread takes */
+    /* Not under the lock, which the woken thread takes. Who submits is gone before the sequencer is freed:
+     * loops and workers, see xmtp_node_close. */
+    (void)pthread_cond_signal(&s->changed);
     return status;
 }

@@ -83,6 +83,8 @@ void xmtp_node_workers_submit(xmtp_node_workers *w, xmtp_node_work *work)
     (void)pthread_mutex_lock(&w->lock);
     *w->last = work;
     w->last = &work->next;
+    /* Under the lock: after it the work may be done, the last call answered, and the workers freed while
+     * the sequencer's thread is still here. */
+    (void)pthread_cond_signal(&w->changed);
     (void)pthread_mutex_unlock(&w->lock);
-    (void)pthread_cond_signal(&w->changed); /* not under the lock, which the woken thread takes */
 }
