@@ -452,12 +452,16 @@ xmtp_status xmtp_inbox_key_packages_admit(const xmtp_env *env,
     by_mls = env->alloc.reallocate(env->alloc.context, NULL, count * sizeof *by_mls + 1);
     XMTP_ENSURE(by_mls != NULL, XMTP_E_NOMEM);
     for (size_t i = 0; i < count; i++) {
-        by_mls[i] = (xmtp_mls_key_package_candidate){.key_package = candidates[i].key_package};
+        xmtp_inbox_key_package_candidate *c = &candidates[i];
+        c->status = check_suite(c->key_package, NULL);
+        by_mls[i] = (xmtp_mls_key_package_candidate){0};
+        if (c->status == XMTP_OK) { /* signatures of other suites are not worth verifying */
+            by_mls[i].key_package = c->key_package;
+        }
     }
     xmtp_mls_key_packages_admit(env, by_mls, count, now_seconds);
     for (size_t i = 0; i < count; i++) {
         xmtp_inbox_key_package_candidate *c = &candidates[i];
-        c->status = check_suite(c->key_package, NULL);
         if (c->status == XMTP_OK) {
             c->status = take_admitted(&by_mls[i], now_seconds, c);
         }
