@@ -20,10 +20,12 @@
 #include "store/log_writes.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     LOG_HEADER_LEN = 32,
@@ -31,6 +33,7 @@ enum {
     DATABASE_SIZE_AT = 4,
     PAGE_LEN_MIN = 512,
     GATHERED_MAX = 64 * 1024, /* the largest page, too */
+    UNSYNCED_MAX = 1024 * 1024,
     NOWHERE = -1,
 };
 
@@ -43,6 +46,8 @@ typedef struct log_file {
     sqlite3_int64 frame_at;  /* end of the frame written last; or NOWHERE */
     sqlite3_int64 page_at;   /* end of a header written last; or NOWHERE */
     bool is_commit;          /* that header's frame commits */
+    const char *name;        /* of the file, SQLite's */
+    int unsynced; /* bytes written since the last sync, or since the disk was asked to begin */
 } log_file;
 
 static log_file *ours(sqlite3_file *file)
@@ -50,12 +55,38 @@ static log_file *ours(sqlite3_file *file)
     return (log_file *)(void *)file;
 }
 
+/* Most commits wait for no disk, so what they wrote would wait in memory for the one that does: an own
+ * commit behind 1,000 messages waited 10 ms instead of 1. The disk is asked to begin, and not waited for. */
+static void begin_writeback(const log_file *f)
+{
+#ifdef __linux__
+    int fd = open(f->name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd >= 0) {
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+        (void)close(fd); /* SQLite locks the database's file, never this one */
+    }
+#else
+    (void)f;
+#endif
+}
+
+static int write_below(log_file *f, const void *p, int n, sqlite3_int64 offset)
+{
+    int code = f->below->pMethods->xWrite(f->below, p, n, offset);
+    f->unsynced += n;
+    if (code == SQLITE_OK && f->unsynced >= UNSYNCED_MAX) {
+        begin_writeback(f);
+        f->unsynced = 0;
+    }
+    return code;
+}
+
 static int write_out(log_file *f)
 {
     if (f->n == 0) {
         return SQLITE_OK;
     }
-    int code = f->below->pMethods->xWrite(f->below, f->gathered, f->n, f->start);
+    int code = write_below(f, f->gathered, f->n, f->start);
     f->n = code == SQLITE_OK ? 0 : f->n;
     return code;
 }
@@ -109,7 +140,7 @@ static int gather(log_file *f, const void *p, int n, sqlite3_int64 offset)
 static int write_through(log_file *f, const void *p, int n, sqlite3_int64 offset)
 {
     int code = write_out(f);
-    return code == SQLITE_OK ? f->below->pMethods->xWrite(f->below, p, n, offset) : code;
+    return code == SQLITE_OK ? write_below(f, p, n, offset) : code;
 }
 
 static int log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset)
@@ -154,6 +185,7 @@ static int log_sync(sqlite3_file *file, int flags)
 {
     log_file *f = ours(file);
     int code = write_out(f);
+    f->unsynced = 0;
     return code == SQLITE_OK ? f->below->pMethods->xSync(f->below, flags) : code;
 }
 
@@ -243,7 +275,7 @@ static int vfs_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int 
         return below->xOpen(below, name, file, flags, out);
     }
     log_file *f = ours(file);
-    *f = (log_file){.frame_at = NOWHERE, .page_at = NOWHERE};
+    *f = (log_file){.frame_at = NOWHERE, .page_at = NOWHERE, .name = name};
     f->below = (sqlite3_file *)(void *)(f + 1);
     f->below->pMethods = NULL;
     int code = below->xOpen(below, name, f->below, flags, out);
