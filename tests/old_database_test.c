@@ -1,8 +1,7 @@
-/* old_database_test.c - a database written by the first layout opens, and knows what the present one
- * keeps.
+/* old_database_test.c - databases written by earlier layouts open, and know what the present one keeps.
  *
- * data/database_v1.db holds a DM ("hello", "again", a reply to it, "last") and a group made by the
- * other one ("from b"). Its wallet is used nowhere else.
+ * data/database_v1.db and v2 hold a DM ("hello", "again", a reply, "last") and a group made by the
+ * other one ("from b"). Their wallets are used nowhere else.
  */
 #include "test_network.h"
 
@@ -23,15 +22,19 @@ static void copy_file(const char *from, const char *to)
     assert_int_equal(fclose(out), 0);
 }
 
-static void open_old(person *p)
+typedef struct old_file {
+    const char *path;
+    const char *key;
+} old_file;
+
+static void open_old(person *p, const old_file *old)
 {
     memset(p, 0, sizeof(*p));
     p->net = &net;
     p->has_file = true;
-    (void)snprintf(p->key, sizeof(p->key), "%s",
-                   "1101010101010101010101010101010101010101010101010101010101010101");
+    (void)snprintf(p->key, sizeof(p->key), "%s", old->key);
     (void)snprintf(p->path, sizeof(p->path), "%s/%u.db", net.folder, ++net.people);
-    copy_file(XMTP_TEST_DATA "/database_v1.db", p->path);
+    copy_file(old->path, p->path);
     wire_open(&p->wire, &net);
     assert_ok(p, person_try_open(p));
 }
@@ -43,13 +46,27 @@ static xmtp_status note_kind(void *context, const xmtp_conversation *conversatio
     return XMTP_OK;
 }
 
-static int set_up(void **state)
+static int set_up(void **state, const old_file *old)
 {
     static person p;
     network_open(&net);
-    open_old(&p);
+    open_old(&p, old);
     *state = &p;
     return 0;
+}
+
+static int first_layout(void **state)
+{
+    return set_up(state,
+                  &(old_file){XMTP_TEST_DATA "/database_v1.db",
+                              "1101010101010101010101010101010101010101010101010101010101010101"});
+}
+
+static int second_layout(void **state)
+{
+    return set_up(state,
+                  &(old_file){XMTP_TEST_DATA "/database_v2.db",
+                              "2202020202020202020202020202020202020202020202020202020202020202"});
 }
 
 static int tear_down(void **state)
@@ -94,6 +111,22 @@ static void what_was_made_or_answered_before_consent_was_kept_is_allowed(void **
     assert_int_equal(conversation_of(p, &ids[0]).consent, XMTP_CONSENT_UNKNOWN);
 }
 
+static xmtp_status has_address(void *context, const xmtp_member *member)
+{
+    *(size_t *)context += strlen(member->address) == XMTP_ADDRESS_LEN;
+    return XMTP_OK;
+}
+
+static void members_are_shown_by_their_wallets(void **state)
+{
+    person *p = *state;
+    xmtp_conversation_id ids[2] = {0};
+    size_t count = 0;
+    assert_ok(p, xmtp_client_conversations(p->client, note_kind, ids, &p->error));
+    assert_ok(p, xmtp_client_members(p->client, &ids[1], has_address, &count, &p->error));
+    assert_int_equal(count, 2);
+}
+
 static void it_opens_again_after_that(void **state)
 {
     person *p = *state;
@@ -107,7 +140,9 @@ int main(void)
         cmocka_unit_test(conversations_and_messages_are_there),
         cmocka_unit_test(content_types_and_times_of_arrival_are_known),
         cmocka_unit_test(what_was_made_or_answered_before_consent_was_kept_is_allowed),
+        cmocka_unit_test(members_are_shown_by_their_wallets),
         cmocka_unit_test(it_opens_again_after_that),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    int failed = cmocka_run_group_tests_name("first layout", tests, first_layout, tear_down);
+    return failed + cmocka_run_group_tests_name("second layout", tests, second_layout, tear_down);
 }

@@ -186,7 +186,8 @@ static void check_secret(const secret *r)
     static const char *const places[] = {
         "SELECT count(*) FROM mls_records WHERE instr(value, ?1) > 0 AND ?2 + length(?3) > 0",
         "SELECT count(*) FROM intents WHERE instr(data, ?1) + instr(payload, ?1) +"
-        " instr(staged, ?1) + instr(post_commit, ?1) > 0 AND ?2 + length(?3) > 0",
+        " instr(staged, ?1) > 0 AND ?2 + length(?3) > 0",
+        "SELECT count(*) FROM commit_parts WHERE instr(bytes, ?1) > 0 AND ?2 + length(?3) > 0",
         "SELECT count(*) FROM settings WHERE instr(value, ?1) > 0 AND ?2 + length(?3) > 0",
         "SELECT count(*) FROM key_packages WHERE instr(private_keys, ?1) > 0"
         " AND ?2 + length(?3) > 0",

@@ -635,13 +635,23 @@ xmtp_mls_pending_epoch(const xmtp_mls_pending *pending); /* in which it was made
  * which it was made: XMTP_E_EPOCH_OLD otherwise (the commit lost its race). */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending,
                                                              uint8_t **out, size_t *out_len);
-/* Without the message and the welcome, for who keeps these elsewhere: more than half of a commit that adds
- * many. They are empty once it is decoded, which changes nothing for stage_pending. */
+/* The short form, without content, message and welcome, for who keeps these elsewhere: some hundred bytes,
+ * with everything that is secret. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_encode_short(const xmtp_mls_pending *pending,
                                                                    uint8_t **out, size_t *out_len);
+/* The signed content that the message carries (RFC 9420, AuthenticatedContent, 6.1); long when many are added. A
+ * view, as those above. */
+XMTP_API xmtp_bytes xmtp_mls_pending_content(const xmtp_mls_pending *pending);
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **out,
                                                              const xmtp_mls_group *group,
                                                              xmtp_bytes encoded, xmtp_error *error);
+/* The same from the short form and the content, which is copied; message and welcome are empty then, which
+ * changes nothing for stage_pending. Of an encoding that has a content of its own that one is taken. */
+XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_pending_decode_short(xmtp_mls_pending **out,
+                                                                   const xmtp_mls_group *group,
+                                                                   xmtp_bytes encoded,
+                                                                   xmtp_bytes content,
+                                                                   xmtp_error *error);
 
 /* ---- receiving */
 

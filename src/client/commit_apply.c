@@ -89,10 +89,8 @@ static xmtp_status store_consequences(group_work *work, const xmtp_commit_facts 
     XMTP_TRY(xmtp_row_refresh(arena, work->group, &row, error));
     if (own != NULL) {
         row.rotated_ns = xmtp_now_ns(client);
-        xmtp_status status = own->post_commit.n > 0
-                                 ? xmtp_intent_set_committed(client->db, own->id, message->id)
-                                 : xmtp_intent_delete(client->db, own->id);
-        XMTP_TRY(xmtp_stored(client, status, error));
+        XMTP_TRY(
+            xmtp_stored(client, xmtp_commit_set_applied(client->db, own->id, message->id), error));
     }
     XMTP_TRY(xmtp_stored(client, xmtp_group_row_update(client->db, &row), error));
     if (facts->makes_transcript) {
@@ -213,16 +211,42 @@ xmtp_status xmtp_apply_foreign_commit(group_work *work, const Pb__GroupMessage__
     return finish(work, status, &arena, error);
 }
 
-/* What was made during this work is still here; MLS sees whether the group has changed since. Else it
- * is read from the intent, and its signatures are verified again. */
-static xmtp_status stage_own(group_work *work, const xmtp_intent_row *intent, xmtp_mls_staged **out,
+/* What is stored of an own commit. */
+typedef struct own_commit {
+    bool is_made; /* during this work, and still here: nothing was read */
+    xmtp_bytes staged;
+    xmtp_bytes content;
+} own_commit;
+
+static xmtp_status read_own(group_work *work, const Pb__GroupMessage__V1 *message,
+                            const xmtp_intent_row *intent, xmtp_arena *arena, own_commit *out)
+{
+    xmtp_database *db = work->client->db;
+    xmtp_intent_row full;
+    *out =
+        (own_commit){.is_made = work->made != NULL &&
+                                xmtp_mls_pending_is(work->made, xmtp_proto_bytes(message->data))};
+    if (out->is_made) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_intent_read(db, intent->id, arena, &full));
+    out->staged = full.staged;
+    xmtp_status status =
+        xmtp_commit_part_read(db, intent->id, XMTP_COMMIT_CONTENT, arena, &out->content);
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : status; /* in staged, from an earlier version */
+}
+
+/* MLS sees whether the group has changed since it was made. The signatures of one that was read are verified
+ * again. */
+static xmtp_status stage_own(group_work *work, const own_commit *own, xmtp_mls_staged **out,
                              xmtp_error *error)
 {
     xmtp_mls_pending *pending;
-    if (work->made != NULL && xmtp_mls_pending_is(work->made, intent->payload)) {
+    if (own->is_made) {
         return xmtp_mls_group_stage_pending(work->group, work->made, out, error);
     }
-    XMTP_TRY(xmtp_mls_pending_decode(&pending, work->group, intent->staged, error));
+    XMTP_TRY(
+        xmtp_mls_pending_decode_short(&pending, work->group, own->staged, own->content, error));
     xmtp_status status = xmtp_mls_group_stage_pending(work->group, pending, out, error);
     xmtp_mls_pending_free(pending);
     return status;
@@ -231,19 +255,18 @@ static xmtp_status stage_own(group_work *work, const xmtp_intent_row *intent, xm
 static xmtp_status apply_own(group_work *work, const Pb__GroupMessage__V1 *message, uint64_t epoch,
                              xmtp_intent_row *intent, xmtp_arena *arena, xmtp_error *error)
 {
-    xmtp_client *client = work->client;
-    xmtp_intent_row full;
+    own_commit own;
     xmtp_mls_staged *staged = NULL;
     if (epoch != xmtp_mls_group_epoch(work->group)) {
         return skip_commit(work, message->id, XMTP_COMMIT_WRONG_EPOCH, intent, error);
     }
-    XMTP_TRY(xmtp_stored(client, xmtp_intent_read(client->db, intent->id, arena, &full), error));
-    xmtp_status status = stage_own(work, &full, &staged, error);
+    XMTP_TRY(xmtp_stored(work->client, read_own(work, message, intent, arena, &own), error));
+    xmtp_status status = stage_own(work, &own, &staged, error);
     if (status != XMTP_OK && !xmtp_is_our_trouble(status)) {
         return skip_commit(work, message->id, XMTP_COMMIT_INVALID, intent, error);
     }
     XMTP_TRY(status);
-    return judge_and_merge(work, staged, message, &full, arena, error);
+    return judge_and_merge(work, staged, message, intent, arena, error);
 }
 
 xmtp_status xmtp_apply_own_commit(group_work *work, const Pb__GroupMessage__V1 *message,

@@ -325,17 +325,16 @@ static xmtp_status keep_folded(xmtp_client *client, const char *inbox_id, const 
 {
     uint8_t *record;
     size_t record_len;
-    XMTP_TRY(xmtp_association_encode(f->state, &record, &record_len));
-    xmtp_status status = xmtp_association_state_write(client->db, inbox_id, f->last,
-                                                      xmtp_bytes_of(record, record_len));
-    xmtp_give_back(client, record);
-    XMTP_TRY(status);
-    xmtp_bytes wallet = first_wallet(f->state);
     char address[XMTP_ADDRESS_LEN + 1] = "";
+    xmtp_bytes wallet = first_wallet(f->state);
     if (wallet.n == XMTP_ADDRESS_LEN) {
         memcpy(address, wallet.p, wallet.n);
     }
-    return xmtp_inbox_address_write(client->db, inbox_id, address);
+    XMTP_TRY(xmtp_association_encode(f->state, &record, &record_len));
+    xmtp_status status = xmtp_association_state_write(client->db, inbox_id, f->last,
+                                                      xmtp_bytes_of(record, record_len), address);
+    xmtp_give_back(client, record);
+    return status;
 }
 
 static xmtp_status fold(xmtp_client *client, const char *inbox_id, uint64_t sequence_id, folding *f)

@@ -82,7 +82,7 @@ typedef struct building {
     size_t key_package_count;
     uint32_t *removed_leaves;
     size_t removed_leaf_count;
-    xmtp_writer recipients;
+    const xmtp_inbox_key_package **invited; /* of key_packages */
 } building;
 
 xmtp_status xmtp_member_inboxes(xmtp_arena *arena, const xmtp_mls_group *group,
@@ -293,11 +293,10 @@ static xmtp_status sort_key_packages(building *b,
 {
     for (size_t i = 0; i < b->diff.added_count; i++) {
         if (candidates[i].status == XMTP_OK) {
+            b->invited[b->key_package_count] = &candidates[i].what;
             b->key_packages[b->key_package_count++] = candidates[i].verified;
-            xmtp_post_commit_add(&b->recipients, &candidates[i].what);
         }
     }
-    XMTP_TRY(xmtp_writer_status(&b->recipients));
     for (size_t i = 0; i < b->diff.added_count; i++) {
         xmtp_status status = candidates[i].status;
         if (xmtp_is_our_trouble(status)) {
@@ -324,6 +323,8 @@ static xmtp_status collect_key_packages(building *b, xmtp_error *error)
     XMTP_TRY(fetch_key_packages(b, &fetched, error));
     XMTP_TRY(xmtp_arena_take_array(&b->arena, count, sizeof(*b->key_packages), &items));
     b->key_packages = items;
+    XMTP_TRY(xmtp_arena_take_array(&b->arena, count, sizeof(*b->invited), &items));
+    b->invited = items;
     XMTP_TRY(xmtp_arena_take_array(&b->arena, count, sizeof(xmtp_inbox_key_package_candidate),
                                    &candidates));
     XMTP_TRY(judge_key_packages(b, fetched, candidates, error));
@@ -379,12 +380,21 @@ static xmtp_status make_commit(building *b, commit_plan *plan, xmtp_error *error
         status = xmtp_mls_group_commit(b->work->group, &options, &plan->pending, error);
     }
     xmtp_writer_free(&w);
-    if (status == XMTP_OK && b->key_package_count > 0) {
-        xmtp_writer_vec(&plan->post_commit, xmtp_mls_pending_welcome(plan->pending));
-        xmtp_writer_put(&plan->post_commit, xmtp_writer_bytes(&b->recipients));
-        status = xmtp_writer_status(&plan->post_commit);
-    }
     return status;
+}
+
+/* Those who are added get a welcome once the commit is in. */
+static xmtp_status note_invited(const building *b, commit_plan *plan)
+{
+    size_t at = 0;
+    if (b->key_package_count > 0) {
+        xmtp_writer_vec(&plan->post_commit, xmtp_mls_pending_welcome(plan->pending));
+    }
+    for (size_t i = 0; i < b->key_package_count; i++) {
+        XMTP_TRY(xmtp_post_commit_add(&plan->post_commit, b->invited[i],
+                                      xmtp_mls_pending_content(plan->pending), &at));
+    }
+    return xmtp_writer_status(&plan->post_commit);
 }
 
 static xmtp_status build(building *b, const xmtp_intent_row *intent, commit_plan *plan,
@@ -403,7 +413,11 @@ static xmtp_status build(building *b, const xmtp_intent_row *intent, commit_plan
     XMTP_TRY(xmtp_membership_diff(b->before, b->after, &lookup, &b->arena, &b->diff, error));
     XMTP_TRY(collect_key_packages(b, error));
     XMTP_TRY(collect_removed(b, &removes_us));
-    return removes_us ? XMTP_OK : make_commit(b, plan, error);
+    if (removes_us) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(make_commit(b, plan, error));
+    return note_invited(b, plan);
 }
 
 xmtp_status xmtp_membership_build(group_work *work, const xmtp_intent_row *intent,
@@ -411,12 +425,10 @@ xmtp_status xmtp_membership_build(group_work *work, const xmtp_intent_row *inten
 {
     building b = {.work = work};
     xmtp_scratch(work->client, &b.arena);
-    xmtp_writer_init(&b.recipients, &work->client->env.alloc, XMTP_WRITER_MAX);
     xmtp_status status = build(&b, intent, plan, error);
     for (size_t i = 0; i < b.key_package_count; i++) {
         xmtp_mls_verified_key_package_free(b.key_packages[i]);
     }
-    xmtp_writer_free(&b.recipients);
     xmtp_arena_reset(&b.arena);
     return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, "membership commit");
 }

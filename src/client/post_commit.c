@@ -1,8 +1,9 @@
 /* post_commit.c - welcomes for those whom our commit added (groups.md 4.1 to 4.5).
  *
- *     intent's record:  vector<V> welcome, then for each installation
- *                       { vector<V> installation, vector<V> wrapper key, u8 algorithm, u8
- * takes_pointers }
+ *     record:  vector<V> welcome, then for each installation
+ *              { vector<V> installation, vector<V> key, u8 algorithm, u8 takes_pointers }
+ *     key:     where the wrapper key is in the commit's content, { u32 offset, u32 length }; in records of
+ *              earlier versions the wrapper key itself, which is longer
  *
  * Sent only after the commit was read back, since only then its place in the order is known. A
  * crash in between leaves the intent, and the next round sends them. Above two capable
@@ -24,22 +25,58 @@ typedef struct recipient {
     bool takes_pointers;
 } recipient;
 
-void xmtp_post_commit_add(xmtp_writer *w, const xmtp_inbox_key_package *key_package)
+enum { PLACE_LEN = 8 };
+
+xmtp_status xmtp_post_commit_add(xmtp_writer *w, const xmtp_inbox_key_package *key_package,
+                                 xmtp_bytes content, size_t *at)
 {
+    const xmtp_bytes key = key_package->wrapper_key;
+    const uint8_t *found = memmem(content.p + *at, content.n - *at, key.p, key.n);
+    XMTP_ENSURE(found != NULL, XMTP_E_INTERNAL);
+    const size_t offset = (size_t)(found - content.p);
+    *at = offset + key.n;
     xmtp_writer_vec(w, key_package->installation);
-    xmtp_writer_vec(w, key_package->wrapper_key);
+    const size_t mark = xmtp_writer_vec_open(w);
+    xmtp_writer_u32(w, (uint32_t)offset);
+    xmtp_writer_u32(w, (uint32_t)key.n);
+    xmtp_writer_vec_close(w, mark);
     xmtp_writer_u8(w, (uint8_t)key_package->wrapper_algorithm);
     xmtp_writer_u8(w, key_package->takes_pointers);
+    return xmtp_writer_status(w);
 }
 
-static xmtp_status read_recipient(xmtp_reader *r, recipient *out)
+/* What is stored of those who are to be welcomed. */
+typedef struct record {
+    xmtp_reader recipients;
+    xmtp_bytes content;
+} record;
+
+static xmtp_status read_key(xmtp_bytes key, xmtp_bytes content, xmtp_bytes *out)
+{
+    uint32_t offset;
+    uint32_t n;
+    *out = key;
+    if (key.n != PLACE_LEN) {
+        return XMTP_OK;
+    }
+    xmtp_reader r = xmtp_reader_of(key);
+    XMTP_TRY(xmtp_reader_u32(&r, &offset));
+    XMTP_TRY(xmtp_reader_u32(&r, &n));
+    XMTP_ENSURE(offset <= content.n && n <= content.n - offset, XMTP_E_CORRUPT);
+    *out = xmtp_bytes_of(content.p + offset, n);
+    return XMTP_OK;
+}
+
+static xmtp_status read_recipient(record *r, recipient *out)
 {
     uint8_t algorithm;
     uint8_t takes_pointers;
-    XMTP_TRY(xmtp_reader_vec(r, &out->installation));
-    XMTP_TRY(xmtp_reader_vec(r, &out->wrapper_key));
-    XMTP_TRY(xmtp_reader_u8(r, &algorithm));
-    XMTP_TRY(xmtp_reader_u8(r, &takes_pointers));
+    xmtp_bytes key;
+    XMTP_TRY(xmtp_reader_vec(&r->recipients, &out->installation));
+    XMTP_TRY(xmtp_reader_vec(&r->recipients, &key));
+    XMTP_TRY(read_key(key, r->content, &out->wrapper_key));
+    XMTP_TRY(xmtp_reader_u8(&r->recipients, &algorithm));
+    XMTP_TRY(xmtp_reader_u8(&r->recipients, &takes_pointers));
     out->algorithm = (xmtp_wrapper_algorithm)algorithm;
     out->takes_pointers = takes_pointers != 0;
     return XMTP_OK;
@@ -203,10 +240,10 @@ static xmtp_status queue_pointer(outbox *o, queue *q, const recipient *to, xmtp_
     return q->count == SEALED_AT_ONCE || q->count == room ? send_pointers(o, q, error) : XMTP_OK;
 }
 
-static xmtp_status count_capable(xmtp_reader r, size_t *count)
+static xmtp_status count_capable(record r, size_t *count)
 {
     *count = 0;
-    while (r.n > 0) {
+    while (r.recipients.n > 0) {
         recipient to;
         XMTP_TRY(read_recipient(&r, &to));
         *count += to.takes_pointers;
@@ -215,11 +252,11 @@ static xmtp_status count_capable(xmtp_reader r, size_t *count)
 }
 
 /* pointer: what those who can get; NULL: nobody does. */
-static xmtp_status send_to_each(outbox *o, xmtp_reader r, const xmtp_welcome_pointer *pointer,
+static xmtp_status send_to_each(outbox *o, record r, const xmtp_welcome_pointer *pointer,
                                 xmtp_error *error)
 {
     queue q = {.pointer = pointer};
-    while (r.n > 0) {
+    while (r.recipients.n > 0) {
         recipient to;
         XMTP_TRY(read_recipient(&r, &to));
         if (pointer != NULL && to.takes_pointers) {
@@ -233,7 +270,7 @@ static xmtp_status send_to_each(outbox *o, xmtp_reader r, const xmtp_welcome_poi
     return send_chunk(o, error);
 }
 
-static xmtp_status send_all(outbox *o, xmtp_reader r, xmtp_error *error)
+static xmtp_status send_all(outbox *o, record r, xmtp_error *error)
 {
     size_t capable;
     XMTP_TRY(count_capable(r, &capable));
@@ -254,36 +291,61 @@ static xmtp_status send_all(outbox *o, xmtp_reader r, xmtp_error *error)
 }
 
 static xmtp_status send_welcomes(xmtp_client *client, const xmtp_intent_row *intent,
-                                 xmtp_error *error)
+                                 xmtp_bytes welcomes, xmtp_bytes content, xmtp_error *error)
 {
-    xmtp_reader r = xmtp_reader_of(intent->post_commit);
+    record r = {.recipients = xmtp_reader_of(welcomes), .content = content};
     outbox o = {.client = client, .cursor = intent->sequence};
-    XMTP_TRY(xmtp_reader_vec(&r, &o.welcome));
+    XMTP_TRY(xmtp_reader_vec(&r.recipients, &o.welcome));
     xmtp_scratch(client, &o.arena);
     xmtp_status status = send_all(&o, r, error);
     xmtp_arena_reset(&o.arena);
     return status;
 }
 
+static xmtp_status read_parts(xmtp_client *client, int64_t id, xmtp_arena *arena,
+                              xmtp_bytes *welcomes, xmtp_bytes *content, xmtp_error *error)
+{
+    *content = (xmtp_bytes){0};
+    xmtp_status status =
+        xmtp_commit_part_read(client->db, id, XMTP_COMMIT_WELCOMES, arena, welcomes);
+    XMTP_TRY(xmtp_stored(client, status, error));
+    status = xmtp_commit_part_read(client->db, id, XMTP_COMMIT_CONTENT, arena, content);
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : xmtp_stored(client, status, error);
+}
+
+static xmtp_status forget_commit(xmtp_client *client, int64_t id, xmtp_error *error)
+{
+    XMTP_TRY(xmtp_begin(client, error));
+    xmtp_status status = xmtp_commit_delete(client->db, id);
+    if (status == XMTP_OK) {
+        status = xmtp_database_commit(client->db);
+    }
+    xmtp_database_rollback(client->db); /* if it is not committed */
+    return xmtp_stored(client, status, error);
+}
+
+static xmtp_status finish_commit(xmtp_client *client, const xmtp_intent_row *intent,
+                                 xmtp_error *error)
+{
+    xmtp_arena arena;
+    xmtp_bytes welcomes;
+    xmtp_bytes content;
+    xmtp_scratch(client, &arena);
+    xmtp_status status = read_parts(client, intent->id, &arena, &welcomes, &content, error);
+    if (status == XMTP_OK) {
+        status = send_welcomes(client, intent, welcomes, content, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status == XMTP_OK ? forget_commit(client, intent->id, error) : status;
+}
+
 xmtp_status xmtp_post_commit(group_work *work, xmtp_error *error)
 {
-    xmtp_client *client = work->client;
     for (size_t i = 0; i < work->intents.count; i++) {
-        int64_t id = work->intents.items[i].id;
-        if (work->intents.items[i].state != XMTP_INTENT_COMMITTED) {
-            continue;
+        const xmtp_intent_row *intent = &work->intents.items[i];
+        if (intent->state == XMTP_INTENT_COMMITTED) {
+            XMTP_TRY(finish_commit(work->client, intent, error));
         }
-        xmtp_arena arena;
-        xmtp_scratch(client, &arena);
-        xmtp_intent_row row;
-        xmtp_status status =
-            xmtp_stored(client, xmtp_intent_read(client->db, id, &arena, &row), error);
-        if (status == XMTP_OK) {
-            status = send_welcomes(client, &row, error);
-        }
-        xmtp_arena_reset(&arena);
-        XMTP_TRY(status);
-        XMTP_TRY(xmtp_stored(client, xmtp_intent_delete(client->db, id), error));
     }
     return XMTP_OK;
 }

@@ -103,12 +103,19 @@ static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp
 /* Others go into the epoch of a commit as soon as they see it, and only who has it stored can follow:
  * not even a power cut may take it. */
 static xmtp_status store_for_good(xmtp_client *client, const xmtp_intent_row *row,
-                                  xmtp_error *error)
+                                  const xmtp_commit_parts *parts, xmtp_error *error)
 {
     xmtp_status status = xmtp_database_durable_begin(client->db);
     if (status == XMTP_OK) {
-        status = xmtp_intent_set_published(client->db, row);
+        status = xmtp_database_begin(client->db);
     }
+    if (status == XMTP_OK) {
+        status = xmtp_commit_set_published(client->db, row, parts);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_database_commit(client->db);
+    }
+    xmtp_database_rollback(client->db); /* if it is not committed */
     return xmtp_stored(client, xmtp_database_durable_end(client->db, status), error);
 }
 
@@ -120,14 +127,15 @@ static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
     xmtp_client *client = work->client;
     XMTP_TRY(xmtp_mls_pending_encode_short(plan->pending, &staged, &staged_len));
     uint8_t hash[32];
+    const xmtp_commit_parts parts = {.message = xmtp_mls_pending_message(plan->pending),
+                                     .content = xmtp_mls_pending_content(plan->pending),
+                                     .welcomes = xmtp_writer_bytes(&plan->post_commit)};
     xmtp_intent_row row = *intent;
-    row.payload = xmtp_mls_pending_message(plan->pending);
-    xmtp_hash_of(&xmtp_hash_sha256, row.payload, hash);
+    xmtp_hash_of(&xmtp_hash_sha256, parts.message, hash);
     row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
     row.staged = xmtp_bytes_of(staged, staged_len);
-    row.post_commit = xmtp_writer_bytes(&plan->post_commit);
     row.epoch = xmtp_mls_pending_epoch(plan->pending);
-    xmtp_status status = store_for_good(client, &row, error);
+    xmtp_status status = store_for_good(client, &row, &parts, error);
     xmtp_wipe(staged, staged_len);
     xmtp_give_back(client, staged);
     return status;
@@ -261,35 +269,47 @@ static xmtp_status send_now(group_work *work, send_batch *batch, xmtp_error *err
     return status;
 }
 
-static xmtp_status add_to_batch(group_work *work, int64_t intent_id, send_batch *batch,
+/* The bytes to be sent. */
+static xmtp_status read_payload(xmtp_client *client, const xmtp_intent_row *intent,
+                                xmtp_arena *arena, xmtp_bytes *payload)
+{
+    if (is_commit(intent)) {
+        return xmtp_commit_part_read(client->db, intent->id, XMTP_COMMIT_MESSAGE, arena, payload);
+    }
+    xmtp_intent_row row;
+    XMTP_TRY(xmtp_intent_read(client->db, intent->id, arena, &row));
+    *payload = row.payload;
+    return XMTP_OK;
+}
+
+static xmtp_status add_to_batch(group_work *work, const xmtp_intent_row *intent, send_batch *batch,
                                 xmtp_error *error)
 {
     xmtp_client *client = work->client;
+    xmtp_bytes payload;
     if (batch->count == SEND_COUNT_MAX || batch->bytes > SEND_BYTES_MAX) {
         XMTP_TRY(send_now(work, batch, error));
     }
-    xmtp_intent_row row;
-    XMTP_TRY(
-        xmtp_stored(client, xmtp_intent_read(client->db, intent_id, &batch->arena, &row), error));
+    XMTP_TRY(xmtp_stored(client, read_payload(client, intent, &batch->arena, &payload), error));
     size_t i = batch->count;
     XMTP_TRY(xmtp_hmac_root(client, error));
-    XMTP_TRY(xmtp_sender_hmac(client->hmac_root, work->row.group_id, xmtp_now_ns(client),
-                              row.payload, batch->hmacs[i]));
+    XMTP_TRY(xmtp_sender_hmac(client->hmac_root, work->row.group_id, xmtp_now_ns(client), payload,
+                              batch->hmacs[i]));
     Pb__GroupMessageInput__V1 *body = &batch->bodies[i];
     *body = (Pb__GroupMessageInput__V1)PB__GROUP_MESSAGE_INPUT__V1__INIT;
     body->has_data = 1;
-    body->data = xmtp_proto_data(row.payload);
+    body->data = xmtp_proto_data(payload);
     body->has_sender_hmac = 1;
     body->sender_hmac = (ProtobufCBinaryData){.len = XMTP_SENDER_HMAC_LEN, .data = batch->hmacs[i]};
-    body->has_should_push = row.should_push;
-    body->should_push = row.should_push;
+    body->has_should_push = intent->should_push;
+    body->should_push = intent->should_push;
     batch->inputs[i] = (Pb__GroupMessageInput)PB__GROUP_MESSAGE_INPUT__INIT;
     batch->inputs[i].version_case = PB__GROUP_MESSAGE_INPUT__VERSION_V1;
     batch->inputs[i].v1 = body;
     batch->pointers[i] = &batch->inputs[i];
-    batch->intents[i] = intent_id;
+    batch->intents[i] = intent->id;
     batch->count++;
-    batch->bytes += row.payload.n;
+    batch->bytes += payload.n;
     return XMTP_OK;
 }
 
@@ -395,7 +415,7 @@ static xmtp_status advance(group_work *work, xmtp_intent_row *intent, send_batch
         XMTP_TRY(build_one_message(work, intent, &is_ready, error));
     }
     *stop = is_ready && is_commit(intent);
-    return is_ready ? add_to_batch(work, intent->id, batch, error) : XMTP_OK;
+    return is_ready ? add_to_batch(work, intent, batch, error) : XMTP_OK;
 }
 
 static xmtp_status publish_all(group_work *work, send_batch *batch, xmtp_error *error)

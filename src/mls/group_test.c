@@ -173,7 +173,7 @@ static void a_pending_commit_survives_in_the_store(void **state)
     pair_close(&p);
 }
 
-/* What it is without its message and welcome, which are kept elsewhere. */
+/* Its message, welcome and content are kept elsewhere; of another content it is not made up. */
 static void a_pending_commit_is_followed_without_its_messages(void **state)
 {
     (void)state;
@@ -188,18 +188,29 @@ static void a_pending_commit_is_followed_without_its_messages(void **state)
         member_commit(&p.alice, &(xmtp_mls_commit_options){.add = &add, .add_count = 1});
     blob message = blob_copy(xmtp_mls_pending_message(pending));
     blob welcome = blob_copy(xmtp_mls_pending_welcome(pending));
+    blob content = blob_copy(xmtp_mls_pending_content(pending));
     uint8_t *whole;
     uint8_t *encoded;
     size_t whole_len;
     size_t encoded_len;
     assert_int_equal(xmtp_mls_pending_encode(pending, &whole, &whole_len), XMTP_OK);
     assert_int_equal(xmtp_mls_pending_encode_short(pending, &encoded, &encoded_len), XMTP_OK);
-    assert_true(encoded_len + message.n + welcome.n <= whole_len);
+    assert_true(encoded_len + message.n + welcome.n + content.n <= whole_len);
     xmtp_mls_pending_free(pending);
     assert_ok(&p.alice, member_load(&p.alice));
-    assert_ok(&p.alice,
-              xmtp_mls_pending_decode(&pending, p.alice.group, xmtp_bytes_of(encoded, encoded_len),
-                                      &p.alice.error));
+    const xmtp_bytes parts[] = {{0}, blob_bytes(message), xmtp_bytes_of(content.p, content.n - 1)};
+    for (size_t i = 0; i < 3; i++) {
+        xmtp_mls_staged *staged;
+        assert_ok(&p.alice, xmtp_mls_pending_decode_short(&pending, p.alice.group,
+                                                          xmtp_bytes_of(encoded, encoded_len),
+                                                          parts[i], &p.alice.error));
+        assert_int_not_equal(
+            xmtp_mls_group_stage_pending(p.alice.group, pending, &staged, &p.alice.error), XMTP_OK);
+        xmtp_mls_pending_free(pending);
+    }
+    assert_ok(&p.alice, xmtp_mls_pending_decode_short(&pending, p.alice.group,
+                                                      xmtp_bytes_of(encoded, encoded_len),
+                                                      blob_bytes(content), &p.alice.error));
     assert_int_equal(xmtp_mls_pending_message(pending).n, 0);
     assert_int_equal(xmtp_mls_pending_welcome(pending).n, 0);
     member_confirm(&p.alice, pending);
@@ -211,6 +222,7 @@ static void a_pending_commit_is_followed_without_its_messages(void **state)
     free(encoded);
     free(message.p);
     free(welcome.p);
+    free(content.p);
     free(key_package.p);
     member_free(&carol);
     pair_close(&p);

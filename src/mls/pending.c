@@ -3,6 +3,8 @@
  *     encoded = version, suite, epoch, AuthenticatedContent<V>, commit_secret<V>, private keys<V>,
  *               message<V>, welcome<V>, psk_secret<V>
  *
+ * In the short form content, message and welcome are empty: all that is long and none of it a secret.
+ *
  * Not the state after the commit is stored but what it takes to compute it again, so that a commit
  * that lost its race costs nothing but these bytes.
  */
@@ -68,6 +70,11 @@ xmtp_bytes xmtp_mls_pending_welcome(const xmtp_mls_pending *pending)
     return xmtp_buffer_bytes(&pending->welcome);
 }
 
+xmtp_bytes xmtp_mls_pending_content(const xmtp_mls_pending *pending)
+{
+    return xmtp_buffer_bytes(&pending->authenticated_content);
+}
+
 bool xmtp_mls_pending_is(const xmtp_mls_pending *pending, xmtp_bytes message)
 {
     return xmtp_bytes_equal(xmtp_buffer_bytes(&pending->message), message);
@@ -80,8 +87,15 @@ uint64_t xmtp_mls_pending_epoch(const xmtp_mls_pending *pending)
 
 /* ---- to and from bytes ---- */
 
-static xmtp_status encode(const xmtp_mls_pending *pending, xmtp_bytes message, xmtp_bytes welcome,
-                          uint8_t **out, size_t *out_len)
+/* What of it is kept in the same place; the rest is empty there. */
+typedef struct kept_along {
+    xmtp_bytes content;
+    xmtp_bytes message;
+    xmtp_bytes welcome;
+} kept_along;
+
+static xmtp_status encode(const xmtp_mls_pending *pending, const kept_along *along, uint8_t **out,
+                          size_t *out_len)
 {
     xmtp_writer w;
     *out = NULL;
@@ -90,13 +104,13 @@ static xmtp_status encode(const xmtp_mls_pending *pending, xmtp_bytes message, x
     xmtp_writer_u8(&w, PENDING_VERSION);
     xmtp_writer_u16(&w, pending->suite->id);
     xmtp_writer_u64(&w, pending->epoch);
-    xmtp_writer_vec(&w, xmtp_buffer_bytes(&pending->authenticated_content));
+    xmtp_writer_vec(&w, along->content);
     xmtp_writer_vec(&w, xmtp_secret_bytes(&pending->commit_secret));
     size_t mark = xmtp_writer_vec_open(&w);
     xmtp_tree_private_encode(&pending->private_keys, pending->suite, &w);
     xmtp_writer_vec_close(&w, mark);
-    xmtp_writer_vec(&w, message);
-    xmtp_writer_vec(&w, welcome);
+    xmtp_writer_vec(&w, along->message);
+    xmtp_writer_vec(&w, along->welcome);
     xmtp_writer_vec(&w, xmtp_secret_bytes(&pending->psk_secret));
     xmtp_status status = xmtp_writer_status(&w);
     if (status == XMTP_OK) {
@@ -108,14 +122,17 @@ static xmtp_status encode(const xmtp_mls_pending *pending, xmtp_bytes message, x
 
 xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending, uint8_t **out, size_t *out_len)
 {
-    return encode(pending, xmtp_mls_pending_message(pending), xmtp_mls_pending_welcome(pending),
-                  out, out_len);
+    const kept_along all = {.content = xmtp_mls_pending_content(pending),
+                            .message = xmtp_mls_pending_message(pending),
+                            .welcome = xmtp_mls_pending_welcome(pending)};
+    return encode(pending, &all, out, out_len);
 }
 
 xmtp_status xmtp_mls_pending_encode_short(const xmtp_mls_pending *pending, uint8_t **out,
                                           size_t *out_len)
 {
-    return encode(pending, (xmtp_bytes){0}, (xmtp_bytes){0}, out, out_len);
+    static const kept_along nothing;
+    return encode(pending, &nothing, out, out_len);
 }
 
 static xmtp_status read_buffer(xmtp_reader *r, const xmtp_alloc *alloc, xmtp_buffer *out)
@@ -136,10 +153,14 @@ static xmtp_status check_epoch(const xmtp_mls_group *group, uint64_t epoch, xmtp
     return XMTP_OK;
 }
 
-static xmtp_status read_body(xmtp_mls_pending *pending, uint8_t version, xmtp_reader *r)
+static xmtp_status read_body(xmtp_mls_pending *pending, uint8_t version, xmtp_bytes kept_apart,
+                             xmtp_reader *r)
 {
     xmtp_bytes private_keys;
-    XMTP_TRY(read_buffer(r, pending->alloc, &pending->authenticated_content));
+    xmtp_bytes content;
+    XMTP_TRY(xmtp_reader_vec(r, &content));
+    XMTP_TRY(xmtp_buffer_copy(pending->alloc, content.n > 0 ? content : kept_apart,
+                              &pending->authenticated_content));
     pending->commit_secret.n = pending->suite->hash->len;
     XMTP_TRY(xmtp_reader_vec_exact(r, pending->commit_secret.p, pending->commit_secret.n));
     XMTP_TRY(xmtp_reader_vec(r, &private_keys));
@@ -154,7 +175,7 @@ static xmtp_status read_body(xmtp_mls_pending *pending, uint8_t version, xmtp_re
 }
 
 static xmtp_status decode(xmtp_mls_pending **out, const xmtp_mls_group *group, xmtp_bytes encoded,
-                          xmtp_error *error)
+                          xmtp_bytes content, xmtp_error *error)
 {
     xmtp_reader r = xmtp_reader_of(encoded);
     uint8_t version;
@@ -168,7 +189,7 @@ static xmtp_status decode(xmtp_mls_pending **out, const xmtp_mls_group *group, x
     XMTP_ENSURE(suite_id == group->suite->id, XMTP_E_CORRUPT);
     XMTP_TRY(check_epoch(group, epoch, error));
     XMTP_TRY(xmtp_pending_new(out, group));
-    return read_body(*out, version, &r);
+    return read_body(*out, version, content, &r);
 }
 
 static xmtp_status as_corrupt(xmtp_status status)
@@ -178,18 +199,24 @@ static xmtp_status as_corrupt(xmtp_status status)
     return is_damage ? XMTP_E_CORRUPT : status;
 }
 
-xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **out, const xmtp_mls_group *group,
-                                    xmtp_bytes encoded, xmtp_error *error)
+xmtp_status xmtp_mls_pending_decode_short(xmtp_mls_pending **out, const xmtp_mls_group *group,
+                                          xmtp_bytes encoded, xmtp_bytes content, xmtp_error *error)
 {
     xmtp_mls_pending *pending = NULL;
     *out = NULL;
-    xmtp_status status = as_corrupt(decode(&pending, group, encoded, error));
+    xmtp_status status = as_corrupt(decode(&pending, group, encoded, content, error));
     if (status != XMTP_OK) {
         xmtp_mls_pending_free(pending);
         return xmtp_fail_default(error, status, "reading a pending commit");
     }
     *out = pending;
     return XMTP_OK;
+}
+
+xmtp_status xmtp_mls_pending_decode(xmtp_mls_pending **out, const xmtp_mls_group *group,
+                                    xmtp_bytes encoded, xmtp_error *error)
+{
+    return xmtp_mls_pending_decode_short(out, group, encoded, (xmtp_bytes){0}, error);
 }
 
 /* ---- coming back ---- */

@@ -80,6 +80,12 @@ xmtp_status xmtp_database_exec(xmtp_database *db, const char *sql)
     return code == SQLITE_OK ? XMTP_OK : xmtp_database_fail(db, code, "database");
 }
 
+xmtp_status xmtp_database_overwrites(xmtp_database *db, bool does)
+{
+    return xmtp_database_exec(db,
+                              does ? "PRAGMA secure_delete = ON" : "PRAGMA secure_delete = FAST");
+}
+
 int xmtp_database_changes(xmtp_database *db)
 {
     return sqlite3_changes(db->handle);

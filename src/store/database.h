@@ -16,7 +16,7 @@
 
 enum {
     XMTP_DATABASE_KEY_LEN = 32,
-    XMTP_DATABASE_VERSION = 2, /* of the schema; see schema.c */
+    XMTP_DATABASE_VERSION = 3, /* of the schema; see schema.c */
 };
 
 typedef struct xmtp_database xmtp_database;

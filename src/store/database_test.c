@@ -170,7 +170,11 @@ static void a_whole_database_passes_the_check(void **state)
 static void a_flipped_bit_in_the_last_page_is_found(void **state)
 {
     (void)state;
-    xmtp_database_close(open_file());
+    static const uint8_t long_value[8000];
+    xmtp_database *made = open_file();
+    assert_int_equal(
+        xmtp_setting_write(made, "long", xmtp_bytes_of(long_value, sizeof(long_value))), XMTP_OK);
+    xmtp_database_close(made);
     FILE *file = fopen(path, "r+b");
     assert_non_null(file);
     assert_int_equal(fseek(file, -2000, SEEK_END), 0);
@@ -334,6 +338,102 @@ static void a_new_database_has_the_layout_of_one_that_went_through_all_migration
     xmtp_database_close(db);
 }
 
+static const char layout_2_of_3[] =
+    "DROP TABLE commit_parts; DROP TABLE association_states;"
+    "CREATE TABLE association_states(inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL,"
+    " record BLOB NOT NULL, PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
+    "CREATE TABLE inboxes(inbox_id TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;"
+    "ALTER TABLE intents ADD COLUMN post_commit BLOB NOT NULL DEFAULT x'';"
+    "INSERT INTO association_states VALUES('known', 5, x'05'), ('known', 7, x'07'), ('new', 1, "
+    "x'01');"
+    "INSERT INTO inboxes VALUES('known', '0xabc');"
+    "INSERT INTO groups(id, group_id, kind, stage, created_ns, last_message_ns, name, peer_inbox,"
+    " added_by, welcome_id, epoch, member_count, is_active, paused_for, checked_ns, rotated_ns,"
+    " cursor, is_forked) VALUES(1, x'11', 1, 1, 1, 1, '', '', '', 0, 1, 1, 1, '', 1, 1, 1, 0);"
+    "INSERT INTO intents(id, group_ref, kind, state, data, message_id, should_push, payload,"
+    " payload_hash, staged, post_commit, epoch, attempts, sequence) VALUES"
+    " (1, 1, 1, 2, x'aa', x'bb', 1, x'cc', x'dd', x'', x'', 3, 0, 0),"     /* a message */
+    " (2, 1, 4, 2, x'', x'', 0, x'0102', x'ee', x'03', x'0405', 3, 0, 0)," /* a commit under way */
+    " (3, 1, 4, 3, x'', x'', 0, x'', x'ee', x'', x'06', 3, 0, 9)"; /* one with welcomes due */
+
+static void assert_part(xmtp_database *db, xmtp_arena *arena, int64_t intent, xmtp_commit_part part,
+                        const char *expected)
+{
+    xmtp_bytes bytes;
+    assert_int_equal(xmtp_commit_part_read(db, intent, part, arena, &bytes), XMTP_OK);
+    assert_true(xmtp_bytes_equal(bytes, xmtp_bytes_of_string(expected)));
+}
+
+static void what_layout_2_had_is_found_in_layout_3(void **state)
+{
+    (void)state;
+    xmtp_database *db;
+    xmtp_arena arena;
+    xmtp_bytes bytes;
+    xmtp_intent_row row;
+    uint64_t found;
+    char address[16];
+    assert_int_equal(xmtp_database_open(&db, xmtp_env_system(), NULL, NULL, NULL), XMTP_OK);
+    assert_int_equal(xmtp_database_exec(db, layout_2_of_3), XMTP_OK);
+    assert_int_equal(xmtp_schema_go_on(db, 2), XMTP_OK);
+    xmtp_arena_init(&arena, &xmtp_env_system()->alloc, 1 << 20);
+    assert_int_equal(xmtp_inbox_address_read(db, "known", address, sizeof(address)), XMTP_OK);
+    assert_string_equal(address, "0xabc");
+    assert_int_equal(xmtp_inbox_address_read(db, "new", address, sizeof(address)), XMTP_OK);
+    assert_string_equal(address, "");
+    assert_int_equal(xmtp_association_state_read(db, "known", 6, &found, &arena, &bytes), XMTP_OK);
+    assert_true(found == 5 && bytes.n == 1 && bytes.p[0] == 5);
+    assert_int_equal(xmtp_intent_read(db, 1, &arena, &row), XMTP_OK);
+    assert_true(xmtp_bytes_equal(row.payload, xmtp_bytes_of_string("\xcc")));
+    assert_int_equal(xmtp_intent_read(db, 2, &arena, &row), XMTP_OK);
+    assert_true(row.payload.n == 0 && row.state == XMTP_INTENT_PUBLISHED);
+    assert_true(xmtp_bytes_equal(row.staged, xmtp_bytes_of_string("\x03")));
+    assert_part(db, &arena, 2, XMTP_COMMIT_MESSAGE, "\x01\x02");
+    assert_part(db, &arena, 2, XMTP_COMMIT_WELCOMES, "\x04\x05");
+    assert_int_equal(xmtp_commit_part_read(db, 2, XMTP_COMMIT_CONTENT, &arena, &bytes),
+                     XMTP_E_NOT_FOUND);
+    assert_part(db, &arena, 3, XMTP_COMMIT_WELCOMES, "\x06");
+    assert_int_equal(xmtp_commit_part_read(db, 3, XMTP_COMMIT_MESSAGE, &arena, &bytes),
+                     XMTP_E_NOT_FOUND);
+    xmtp_arena_reset(&arena);
+    xmtp_database_close(db);
+}
+
+static int64_t log_len(void)
+{
+    char name[sizeof(path) + 8];
+    struct stat info;
+    (void)snprintf(name, sizeof(name), "%s-wal", path);
+    assert_int_equal(stat(name, &info), 0);
+    return info.st_size;
+}
+
+/* Of the parts of a commit only the pages that hold others are written again; all else is overwritten. */
+static void what_is_deleted_is_overwritten_but_for_parts_of_commits(void **state)
+{
+    (void)state;
+    enum { LONG = 500000 };
+    static uint8_t bytes[LONG];
+    xmtp_database *db = open_file();
+    xmtp_group_row group = {.group_id = xmtp_bytes_of_string("g"), .name = "", .added_by = ""};
+    assert_int_equal(xmtp_group_row_insert(db, &group), XMTP_OK);
+    xmtp_intent_row commit = {.group_ref = group.ref, .kind = XMTP_INTENT_MEMBERSHIP};
+    xmtp_intent_row message = {.group_ref = group.ref,
+                               .kind = XMTP_INTENT_SEND_MESSAGE,
+                               .data = xmtp_bytes_of(bytes, LONG)};
+    const xmtp_commit_parts parts = {.message = xmtp_bytes_of(bytes, LONG)};
+    assert_int_equal(xmtp_intent_insert(db, &message), XMTP_OK);
+    assert_int_equal(xmtp_intent_insert(db, &commit), XMTP_OK);
+    assert_int_equal(xmtp_commit_set_published(db, &commit, &parts), XMTP_OK);
+    int64_t before = log_len();
+    assert_int_equal(xmtp_commit_delete(db, commit.id), XMTP_OK);
+    assert_in_range(log_len() - before, 1000, LONG / 10);
+    before = log_len();
+    assert_int_equal(xmtp_intent_delete(db, message.id), XMTP_OK);
+    assert_in_range(log_len() - before, LONG, 2 * LONG);
+    xmtp_database_close(db);
+}
+
 static void a_failing_insert_rolls_back_as_a_whole(void **state)
 {
     (void)state;
@@ -369,6 +469,8 @@ int main(void)
         WITH_FOLDER(a_newer_version_is_refused),
         WITH_FOLDER(an_empty_database_is_brought_to_the_present_version),
         WITH_FOLDER(a_new_database_has_the_layout_of_one_that_went_through_all_migrations),
+        cmocka_unit_test(what_layout_2_had_is_found_in_layout_3),
+        WITH_FOLDER(what_is_deleted_is_overwritten_but_for_parts_of_commits),
         cmocka_unit_test(a_failing_insert_rolls_back_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -233,13 +233,15 @@ xmtp_status xmtp_identity_update_each(xmtp_database *db, const char *inbox_id, u
 /* ---- caches */
 
 xmtp_status xmtp_association_state_write(xmtp_database *db, const char *inbox_id,
-                                         uint64_t sequence_id, xmtp_bytes record)
+                                         uint64_t sequence_id, xmtp_bytes record,
+                                         const char *address)
 {
     xmtp_query q = xmtp_query_start(db, "INSERT OR REPLACE INTO association_states(inbox_id,"
-                                        " sequence_id, record) VALUES(?, ?, ?)");
+                                        " sequence_id, record, address) VALUES(?, ?, ?, ?)");
     xmtp_query_bind_text(&q, inbox_id);
     xmtp_query_bind_u64(&q, sequence_id);
     xmtp_query_bind_bytes(&q, record);
+    xmtp_query_bind_text(&q, address);
     return xmtp_query_run(&q);
 }
 
@@ -261,20 +263,12 @@ xmtp_status xmtp_association_state_read(xmtp_database *db, const char *inbox_id,
     return status;
 }
 
-xmtp_status xmtp_inbox_address_write(xmtp_database *db, const char *inbox_id, const char *address)
-{
-    xmtp_query q =
-        xmtp_query_start(db, "INSERT OR REPLACE INTO inboxes(inbox_id, address) VALUES(?, ?)");
-    xmtp_query_bind_text(&q, inbox_id);
-    xmtp_query_bind_text(&q, address);
-    return xmtp_query_run(&q);
-}
-
 xmtp_status xmtp_inbox_address_read(xmtp_database *db, const char *inbox_id, char *out,
                                     size_t capacity)
 {
     out[0] = '\0';
-    xmtp_query q = xmtp_query_start(db, "SELECT address FROM inboxes WHERE inbox_id = ?");
+    xmtp_query q = xmtp_query_start(db, "SELECT address FROM association_states WHERE inbox_id = ?"
+                                        " ORDER BY sequence_id DESC LIMIT 1");
     xmtp_query_bind_text(&q, inbox_id);
     xmtp_status status = xmtp_query_one(&q);
     if (status == XMTP_OK) {

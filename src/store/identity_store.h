@@ -60,14 +60,15 @@ xmtp_status xmtp_identity_update_each(xmtp_database *db, const char *inbox_id, u
                                                            xmtp_bytes data));
 
 /* ---- caches */
+/* address: the inbox's first wallet at that time, for display; "": none. */
 xmtp_status xmtp_association_state_write(xmtp_database *db, const char *inbox_id,
-                                         uint64_t sequence_id, xmtp_bytes record);
+                                         uint64_t sequence_id, xmtp_bytes record,
+                                         const char *address);
 /* The newest kept state at or before sequence_id. */
 xmtp_status xmtp_association_state_read(xmtp_database *db, const char *inbox_id,
                                         uint64_t sequence_id, uint64_t *found_id, xmtp_arena *arena,
                                         xmtp_bytes *record);
-xmtp_status xmtp_inbox_address_write(xmtp_database *db, const char *inbox_id, const char *address);
-/* out receives at most capacity - 1 characters; "" when unknown. */
+/* In the newest kept state. out receives at most capacity - 1 characters; "" when unknown. */
 xmtp_status xmtp_inbox_address_read(xmtp_database *db, const char *inbox_id, char *out,
                                     size_t capacity);
 xmtp_status xmtp_identifier_write(xmtp_database *db, const char *address, const char *inbox_id);

@@ -1,4 +1,9 @@
-/* intent_store.c - the table intents. */
+/* intent_store.c - the tables intents and commit_parts.
+ *
+ * What is deleted is overwritten in this database, since it may be a key (database.c). Parts of commits are not:
+ * they are what the network has seen, or what it sees sealed, up to a megabyte of it, and a commit would be
+ * written twice. Nothing else is deleted that way.
+ */
 #include "store/intent_store.h"
 
 #include "base/bytes.h"
@@ -11,9 +16,9 @@ xmtp_status xmtp_intent_insert(xmtp_database *db, xmtp_intent_row *row)
 {
     xmtp_query q = xmtp_query_start(
         db, "INSERT INTO intents(id, group_ref, kind, state, data, message_id, should_push,"
-            " payload, payload_hash, staged, post_commit, epoch, attempts, sequence)"
+            " payload, payload_hash, staged, epoch, attempts, sequence)"
             " VALUES((SELECT max(?, coalesce(max(id), 0)) + 1 FROM intents),"
-            " ?, ?, 1, ?, ?, ?, x'', x'', x'', x'', 0, 0, 0)");
+            " ?, ?, 1, ?, ?, ?, x'', x'', x'', 0, 0, 0)");
     xmtp_query_bind_u64(&q, (uint64_t)db->last_intent);
     xmtp_query_bind_u64(&q, (uint64_t)row->group_ref);
     xmtp_query_bind_u64(&q, row->kind);
@@ -55,13 +60,12 @@ static xmtp_status read_full(xmtp_query *q, xmtp_arena *arena, xmtp_intent_row *
     XMTP_TRY(xmtp_query_one(q));
     XMTP_TRY(read_short(q, arena, out));
     XMTP_TRY(xmtp_query_bytes(q, 11, arena, &out->payload));
-    XMTP_TRY(xmtp_query_bytes(q, 12, arena, &out->staged));
-    return xmtp_query_bytes(q, 13, arena, &out->post_commit);
+    return xmtp_query_bytes(q, 12, arena, &out->staged);
 }
 
 xmtp_status xmtp_intent_read(xmtp_database *db, int64_t id, xmtp_arena *arena, xmtp_intent_row *out)
 {
-    xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS ", payload, staged, post_commit"
+    xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS ", payload, staged"
                                         " FROM intents WHERE id = ?");
     xmtp_query_bind_u64(&q, (uint64_t)id);
     xmtp_status status = read_full(&q, arena, out);
@@ -114,34 +118,114 @@ xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit,
 xmtp_status xmtp_intent_set_published(xmtp_database *db, const xmtp_intent_row *row)
 {
     xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 2, payload = ?,"
-                                        " payload_hash = ?, staged = ?, post_commit = ?, epoch = ?"
-                                        " WHERE id = ?");
+                                        " payload_hash = ?, staged = ?, epoch = ? WHERE id = ?");
     xmtp_query_bind_bytes(&q, row->payload);
     xmtp_query_bind_bytes(&q, row->payload_hash);
     xmtp_query_bind_bytes(&q, row->staged);
-    xmtp_query_bind_bytes(&q, row->post_commit);
     xmtp_query_bind_u64(&q, row->epoch);
     xmtp_query_bind_u64(&q, (uint64_t)row->id);
     return xmtp_query_run(&q);
 }
 
-#define FORGET_PAYLOAD                                                                             \
-    "state = 1, payload = x'', payload_hash = x'', staged = x'', post_commit = x''"
+/* ---- parts of commits */
+
+static xmtp_status part_put(xmtp_database *db, int64_t id, xmtp_commit_part part, xmtp_bytes bytes)
+{
+    if (bytes.n == 0) {
+        return XMTP_OK;
+    }
+    xmtp_query q =
+        xmtp_query_start(db, "INSERT INTO commit_parts(intent, part, bytes) VALUES(?, ?, ?)");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    xmtp_query_bind_u64(&q, part);
+    xmtp_query_bind_bytes(&q, bytes);
+    return xmtp_query_run(&q);
+}
+
+/* Up to this one, not overwritten. */
+static xmtp_status parts_delete(xmtp_database *db, int64_t id, xmtp_commit_part last)
+{
+    XMTP_TRY(xmtp_database_overwrites(db, false));
+    xmtp_query q = xmtp_query_start(db, "DELETE FROM commit_parts WHERE intent = ? AND part <= ?");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    xmtp_query_bind_u64(&q, last);
+    xmtp_status status = xmtp_query_run(&q);
+    xmtp_status after = xmtp_database_overwrites(db, true);
+    return status == XMTP_OK ? after : status;
+}
+
+xmtp_status xmtp_commit_set_published(xmtp_database *db, const xmtp_intent_row *row,
+                                      const xmtp_commit_parts *parts)
+{
+    XMTP_TRY(xmtp_intent_set_published(db, row));
+    XMTP_TRY(parts_delete(db, row->id, XMTP_COMMIT_WELCOMES)); /* left behind by set_to_publish */
+    XMTP_TRY(part_put(db, row->id, XMTP_COMMIT_MESSAGE, parts->message));
+    XMTP_TRY(part_put(db, row->id, XMTP_COMMIT_CONTENT, parts->content));
+    return part_put(db, row->id, XMTP_COMMIT_WELCOMES, parts->welcomes);
+}
+
+static xmtp_status one_bytes(xmtp_query *q, xmtp_arena *arena, xmtp_bytes *out)
+{
+    xmtp_status status = xmtp_query_one(q);
+    if (status == XMTP_OK) {
+        status = xmtp_query_bytes(q, 0, arena, out);
+    }
+    xmtp_query_end(q);
+    return status;
+}
+
+xmtp_status xmtp_commit_part_read(xmtp_database *db, int64_t id, xmtp_commit_part part,
+                                  xmtp_arena *arena, xmtp_bytes *out)
+{
+    xmtp_query q =
+        xmtp_query_start(db, "SELECT bytes FROM commit_parts WHERE intent = ? AND part = ?");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    xmtp_query_bind_u64(&q, part);
+    return one_bytes(&q, arena, out);
+}
+
+xmtp_status xmtp_commit_delete(xmtp_database *db, int64_t id)
+{
+    XMTP_TRY(parts_delete(db, id, XMTP_COMMIT_WELCOMES));
+    return xmtp_intent_delete(db, id);
+}
+
+static xmtp_status has_welcomes(xmtp_database *db, int64_t id, bool *out)
+{
+    size_t count;
+    xmtp_query q =
+        xmtp_query_start(db, "SELECT count(*) FROM commit_parts WHERE intent = ? AND part = 3");
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    XMTP_TRY(count_rows(q, &count));
+    *out = count > 0;
+    return XMTP_OK;
+}
+
+xmtp_status xmtp_commit_set_applied(xmtp_database *db, int64_t id, uint64_t sequence)
+{
+    bool goes_on;
+    XMTP_TRY(has_welcomes(db, id, &goes_on));
+    if (!goes_on) {
+        return xmtp_commit_delete(db, id);
+    }
+    XMTP_TRY(parts_delete(db, id, XMTP_COMMIT_MESSAGE));
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 3, staged = x'', sequence = ?"
+                                        " WHERE id = ?");
+    xmtp_query_bind_u64(&q, sequence);
+    xmtp_query_bind_u64(&q, (uint64_t)id);
+    return xmtp_query_run(&q);
+}
+
+/* ---- back and away */
+
+#define FORGET_PAYLOAD "state = 1, payload = x'', payload_hash = x'', staged = x''"
 
 xmtp_status xmtp_intent_set_to_publish(xmtp_database *db, int64_t id)
 {
     xmtp_query q = xmtp_query_start(db, "UPDATE intents SET " FORGET_PAYLOAD " WHERE id = ?");
     xmtp_query_bind_u64(&q, (uint64_t)id);
-    return xmtp_query_run(&q);
-}
-
-xmtp_status xmtp_intent_set_committed(xmtp_database *db, int64_t id, uint64_t sequence)
-{
-    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 3, payload = x'', staged = x'',"
-                                        " sequence = ? WHERE id = ?");
-    xmtp_query_bind_u64(&q, sequence);
-    xmtp_query_bind_u64(&q, (uint64_t)id);
-    return xmtp_query_run(&q);
+    XMTP_TRY(xmtp_query_run(&q));
+    return parts_delete(db, id, XMTP_COMMIT_WELCOMES);
 }
 
 xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts)
@@ -155,8 +239,7 @@ xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t att
 xmtp_status xmtp_intent_set_held(xmtp_database *db, int64_t id)
 {
     xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 0, payload = x'',"
-                                        " payload_hash = x'', staged = x'', post_commit = x''"
-                                        " WHERE id = ?");
+                                        " payload_hash = x'', staged = x'' WHERE id = ?");
     xmtp_query_bind_u64(&q, (uint64_t)id);
     return xmtp_query_run(&q);
 }

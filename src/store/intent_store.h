@@ -6,7 +6,8 @@
  *         +-------lost the race---------+
  *
  * The exact bytes that are sent are stored before they are sent, so that after a crash the same
- * ones go out again and the outcome is recognised by their hash.
+ * ones go out again and the outcome is recognised by their hash. Those of a commit, which can be long, are in
+ * rows of their own, its parts; so is what else of it is long and no secret.
  */
 #ifndef XMTP_STORE_INTENT_STORE_H
 #define XMTP_STORE_INTENT_STORE_H
@@ -38,14 +39,26 @@ typedef struct xmtp_intent_row {
     xmtp_bytes data;
     xmtp_bytes message_id; /* of the message row; empty for commits */
     bool should_push;
-    xmtp_bytes payload; /* MLSMessage as sent */
+    xmtp_bytes payload; /* MLSMessage as sent; of a commit empty */
     xmtp_bytes payload_hash;
-    xmtp_bytes staged;      /* encoded pending commit: holds private keys */
-    xmtp_bytes post_commit; /* welcomes to be sent, see client/post_commit.c */
-    uint64_t epoch;         /* in which the payload was made */
-    uint32_t attempts;      /* failed ones to build it */
-    uint64_t sequence;      /* of the payload on the network; 0: not seen */
+    xmtp_bytes staged; /* encoded pending commit in its short form: holds private keys */
+    uint64_t epoch;    /* in which the payload was made */
+    uint32_t attempts; /* failed ones to build it */
+    uint64_t sequence; /* of the payload on the network; 0: not seen */
 } xmtp_intent_row;
+
+typedef enum xmtp_commit_part {
+    XMTP_COMMIT_MESSAGE = 1,  /* MLSMessage as sent; until the commit is applied */
+    XMTP_COMMIT_CONTENT = 2,  /* of the pending commit; absent: it is in staged, as it once was */
+    XMTP_COMMIT_WELCOMES = 3, /* to be sent, see client/post_commit.c; absent: none */
+} xmtp_commit_part;
+
+/* The parts of one commit; an empty one is absent. */
+typedef struct xmtp_commit_parts {
+    xmtp_bytes message;
+    xmtp_bytes content;
+    xmtp_bytes welcomes;
+} xmtp_commit_parts;
 
 typedef struct xmtp_intent_rows {
     xmtp_intent_row *items;
@@ -56,12 +69,23 @@ typedef struct xmtp_intent_rows {
 xmtp_status xmtp_intent_insert(xmtp_database *db, xmtp_intent_row *row);
 xmtp_status xmtp_intent_read(xmtp_database *db, int64_t id, xmtp_arena *arena,
                              xmtp_intent_row *out);
-/* All of a group in order but those that are held; at most limit. Without payloads, staged commits and post_commit. */
+/* All of a group in order but those that are held; at most limit. Without payloads and staged commits. */
 xmtp_status xmtp_intent_list(xmtp_database *db, int64_t group_ref, size_t limit, xmtp_arena *arena,
                              xmtp_intent_rows *out);
 xmtp_status xmtp_intent_set_published(xmtp_database *db, const xmtp_intent_row *row);
+/* The same of a commit, whose payload is empty, with its parts. In the caller's transaction. */
+xmtp_status xmtp_commit_set_published(xmtp_database *db, const xmtp_intent_row *row,
+                                      const xmtp_commit_parts *parts);
+/* A view of the arena. XMTP_E_NOT_FOUND: absent. */
+xmtp_status xmtp_commit_part_read(xmtp_database *db, int64_t id, xmtp_commit_part part,
+                                  xmtp_arena *arena, xmtp_bytes *out);
+/* Payload and parts are forgotten. */
 xmtp_status xmtp_intent_set_to_publish(xmtp_database *db, int64_t id);
-xmtp_status xmtp_intent_set_committed(xmtp_database *db, int64_t id, uint64_t sequence);
+/* The commit is applied. With welcomes to be sent it stays, as COMMITTED; else it is deleted. In the caller's
+ * transaction. */
+xmtp_status xmtp_commit_set_applied(xmtp_database *db, int64_t id, uint64_t sequence);
+/* The welcomes of a commit are sent. In the caller's transaction. */
+xmtp_status xmtp_commit_delete(xmtp_database *db, int64_t id);
 xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts);
 xmtp_status xmtp_intent_set_held(xmtp_database *db, int64_t id);
 /* The held intent of a message. XMTP_E_NOT_FOUND. */

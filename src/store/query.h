@@ -52,7 +52,7 @@ XMTP_MUST_CHECK xmtp_status xmtp_query_string(const xmtp_query *q, int column, x
 XMTP_MUST_CHECK xmtp_status xmtp_query_bytes(const xmtp_query *q, int column, xmtp_arena *arena,
                                              xmtp_bytes *out);
 
-/* ---- for database.c and schema.c only */
+/* ---- for files of this room only */
 XMTP_MUST_CHECK xmtp_status xmtp_database_exec(xmtp_database *db, const char *sql);
 XMTP_MUST_CHECK xmtp_status xmtp_database_fail(xmtp_database *db, int code, const char *what);
 sqlite3 *xmtp_database_handle(xmtp_database *db);
@@ -60,6 +60,9 @@ sqlite3 *xmtp_database_handle(xmtp_database *db);
 XMTP_MUST_CHECK xmtp_status xmtp_schema_migrate(xmtp_database *db);
 /* One migration after the other from that version on; from 0 only in tests. */
 XMTP_MUST_CHECK xmtp_status xmtp_schema_go_on(xmtp_database *db, uint64_t version);
+/* Whether what is deleted is overwritten with zeros on pages that hold nothing else then, as it is
+ * unless one says otherwise; whoever does says so again at once. The database is open. */
+XMTP_MUST_CHECK xmtp_status xmtp_database_overwrites(xmtp_database *db, bool does);
 /* Rows changed by the last statement. */
 int xmtp_database_changes(xmtp_database *db);
 int64_t xmtp_database_last_row(xmtp_database *db);

@@ -213,6 +213,63 @@ static void intents_keep_their_order_and_their_payload(void **state)
     assert_int_equal(refs[0], ref);
 }
 
+static bool has_part(fixture *f, int64_t intent, xmtp_commit_part part)
+{
+    xmtp_bytes bytes;
+    xmtp_status status = xmtp_commit_part_read(f->db, intent, part, &f->arena, &bytes);
+    assert_true(status == XMTP_OK || status == XMTP_E_NOT_FOUND);
+    return status == XMTP_OK;
+}
+
+static void publish_commit(fixture *f, xmtp_intent_row *row, const char *welcomes)
+{
+    const xmtp_commit_parts parts = {.message = xmtp_bytes_of_string("message"),
+                                     .content = xmtp_bytes_of_string("content"),
+                                     .welcomes = xmtp_bytes_of_string(welcomes)};
+    row->payload_hash = xmtp_bytes_of_string("hash");
+    row->staged = xmtp_bytes_of_string("keys");
+    assert_int_equal(xmtp_commit_set_published(f->db, row, &parts), XMTP_OK);
+}
+
+static void parts_of_a_commit_last_as_long_as_they_are_needed(void **state)
+{
+    fixture *f = *state;
+    int64_t ref = add_group(f, "g", NULL);
+    xmtp_intent_row row = {.group_ref = ref, .kind = XMTP_INTENT_MEMBERSHIP};
+    xmtp_intent_row full;
+    assert_int_equal(xmtp_intent_insert(f->db, &row), XMTP_OK);
+    publish_commit(f, &row, "welcomes");
+    assert_true(has_part(f, row.id, XMTP_COMMIT_MESSAGE));
+    assert_true(has_part(f, row.id, XMTP_COMMIT_CONTENT));
+    assert_true(has_part(f, row.id, XMTP_COMMIT_WELCOMES));
+    /* it lost its race, and is built again without anybody to welcome */
+    assert_int_equal(xmtp_intent_set_to_publish(f->db, row.id), XMTP_OK);
+    assert_false(has_part(f, row.id, XMTP_COMMIT_MESSAGE));
+    assert_false(has_part(f, row.id, XMTP_COMMIT_WELCOMES));
+    publish_commit(f, &row, "welcomes");
+    publish_commit(f, &row, "");
+    assert_true(has_part(f, row.id, XMTP_COMMIT_MESSAGE));
+    assert_false(has_part(f, row.id, XMTP_COMMIT_WELCOMES));
+    assert_int_equal(xmtp_commit_set_applied(f->db, row.id, 9), XMTP_OK);
+    assert_int_equal(xmtp_intent_read(f->db, row.id, &f->arena, &full), XMTP_E_NOT_FOUND);
+    /* and with somebody */
+    assert_int_equal(xmtp_intent_insert(f->db, &row), XMTP_OK);
+    publish_commit(f, &row, "welcomes");
+    assert_int_equal(xmtp_commit_set_applied(f->db, row.id, 9), XMTP_OK);
+    assert_int_equal(xmtp_intent_read(f->db, row.id, &f->arena, &full), XMTP_OK);
+    assert_true(full.state == XMTP_INTENT_COMMITTED && full.sequence == 9 && full.staged.n == 0);
+    assert_false(has_part(f, row.id, XMTP_COMMIT_MESSAGE));
+    assert_true(has_part(f, row.id, XMTP_COMMIT_CONTENT));
+    assert_true(has_part(f, row.id, XMTP_COMMIT_WELCOMES));
+    assert_int_equal(xmtp_commit_delete(f->db, row.id), XMTP_OK);
+    assert_false(has_part(f, row.id, XMTP_COMMIT_WELCOMES));
+    /* and in a group that is deleted, or joined again */
+    assert_int_equal(xmtp_intent_insert(f->db, &row), XMTP_OK);
+    publish_commit(f, &row, "welcomes");
+    assert_int_equal(xmtp_group_row_delete(f->db, ref), XMTP_OK);
+    assert_false(has_part(f, row.id, XMTP_COMMIT_MESSAGE));
+}
+
 static void push(fixture *f, char name, int64_t ref)
 {
     char id[32];
@@ -316,6 +373,7 @@ int main(void)
         IN_MEMORY(records_are_found_by_prefix),
         IN_MEMORY(messages_are_listed_in_both_directions_page_by_page),
         IN_MEMORY(intents_keep_their_order_and_their_payload),
+        IN_MEMORY(parts_of_a_commit_last_as_long_as_they_are_needed),
         IN_MEMORY(the_queue_offers_the_first_of_each_conversation),
         IN_MEMORY(deleting_a_group_takes_everything_of_it),
         IN_MEMORY(key_packages_are_found_by_either_key_and_retired),

@@ -4,11 +4,12 @@
  *   identity          one row: inbox, installation key, an unfinished registration
  *   key_packages      ours, with private keys; found by either public key that a welcome names
  *   identity_updates  the logs of inboxes we met, as received
- *   association_states, inboxes, identifiers    caches made from those logs and from look-ups
+ *   association_states, identifiers    caches made from those logs and from look-ups
  *   groups            one row per conversation; everything a list shows without loading MLS state
  *   mls_records       what xmtp_mls_writes says, per group
  *   messages          decrypted; id is that of groups.md 5.5
  *   intents           what we still want the network to have (groups.md 3.3)
+ *   commit_parts      what is long of our commits on their way, and no secret
  *   queue             messages that a consumer has not acknowledged
  *   consent           what was decided about conversations and inboxes (groups.md 7.1)
  *   message_deletions who took which message back for everyone (groups.md 5.11)
@@ -49,11 +50,6 @@ static const char tables_1[] =
     " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, data BLOB NOT NULL,"
     " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
 
-    "CREATE TABLE association_states("
-    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, record BLOB NOT NULL,"
-    " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
-
-    "CREATE TABLE inboxes(inbox_id TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE identifiers(address TEXT PRIMARY KEY, inbox_id TEXT NOT NULL) WITHOUT ROWID;"
 
     "CREATE TABLE mls_records("
@@ -67,6 +63,12 @@ static const char tables_1[] =
     " place INTEGER NOT NULL, attempts INTEGER NOT NULL, next_ns INTEGER NOT NULL);"
     "CREATE INDEX queue_heads ON queue(id) WHERE place = 1;"
     "CREATE INDEX queue_by_group ON queue(group_ref, place, id);";
+
+static const char states_1[] =
+    "CREATE TABLE association_states("
+    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, record BLOB NOT NULL,"
+    " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
+    "CREATE TABLE inboxes(inbox_id TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;";
 
 static const char groups_1[] =
     "CREATE TABLE groups("
@@ -97,8 +99,10 @@ static const char intents_columns[] =
     " group_ref INTEGER NOT NULL REFERENCES groups(id) ON DELETE CASCADE,"
     " kind INTEGER NOT NULL, state INTEGER NOT NULL, data BLOB NOT NULL, message_id BLOB NOT NULL,"
     " should_push INTEGER NOT NULL, payload BLOB NOT NULL, payload_hash BLOB NOT NULL,"
-    " staged BLOB NOT NULL, post_commit BLOB NOT NULL, epoch INTEGER NOT NULL,"
-    " attempts INTEGER NOT NULL, sequence INTEGER NOT NULL);";
+    " staged BLOB NOT NULL,";
+static const char intents_post_commit[] = " post_commit BLOB NOT NULL,";
+static const char intents_numbers[] =
+    " epoch INTEGER NOT NULL, attempts INTEGER NOT NULL, sequence INTEGER NOT NULL);";
 
 /* ---- layout 2 */
 
@@ -182,6 +186,33 @@ static const char data_2[] =
     " WHERE m.group_ref = g.id AND m.kind = 1"
     " AND m.sender_inbox = (SELECT inbox_id FROM identity));";
 
+/* ---- layout 3 */
+
+/* One row for an inbox, where there were two: each lies on a page of its own. */
+static const char states_3[] =
+    "CREATE TABLE association_states("
+    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, record BLOB NOT NULL,"
+    " address TEXT NOT NULL, PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;";
+
+/* A commit that adds many is long, and overwriting what is long takes as long as writing it: these rows go
+ * without being overwritten (intent_store.c). */
+static const char tables_3[] =
+    "CREATE TABLE commit_parts("
+    " intent INTEGER NOT NULL REFERENCES intents(id) ON DELETE CASCADE, part INTEGER NOT NULL,"
+    " bytes BLOB NOT NULL, PRIMARY KEY(intent, part)) WITHOUT ROWID;";
+
+/* Parts: see intent_store.h. The content is in staged, as it was. */
+static const char data_3[] =
+    "INSERT INTO association_states SELECT s.inbox_id, s.sequence_id, s.record,"
+    " coalesce(i.address, '') FROM old_states AS s LEFT JOIN inboxes AS i USING(inbox_id);"
+    "DROP TABLE old_states; DROP TABLE inboxes;"
+    "INSERT INTO commit_parts SELECT id, 1, payload FROM intents"
+    " WHERE kind <> 1 AND length(payload) > 0;"
+    "INSERT INTO commit_parts SELECT id, 3, post_commit FROM intents"
+    " WHERE length(post_commit) > 0;"
+    "UPDATE intents SET payload = x'' WHERE kind <> 1;"
+    "ALTER TABLE intents DROP COLUMN post_commit;";
+
 /* ---- scripts out of the parts */
 
 static void put(xmtp_writer *w, const char *text)
@@ -219,11 +250,14 @@ enum {
 static void put_first(xmtp_writer *w)
 {
     put(w, tables_1);
+    put(w, states_1);
     put_table(w, groups_1, NULL, 0);
     put_table(w, messages_1, NULL, 0);
     put(w, indexes_1);
     put(w, intents_1);
     put(w, intents_columns);
+    put(w, intents_post_commit);
+    put(w, intents_numbers);
     put(w, intents_index_1);
 }
 
@@ -234,8 +268,18 @@ static void put_second(xmtp_writer *w)
     put(w, "DROP INDEX intents_by_group; ALTER TABLE intents RENAME TO old_intents;");
     put(w, intents_2);
     put(w, intents_columns);
+    put(w, intents_post_commit);
+    put(w, intents_numbers);
     put(w, tables_2);
     put(w, data_2);
+}
+
+static void put_third(xmtp_writer *w)
+{
+    put(w, "ALTER TABLE association_states RENAME TO old_states;");
+    put(w, states_3);
+    put(w, tables_3);
+    put(w, data_3);
 }
 
 static void put_newest(xmtp_writer *w)
@@ -246,10 +290,14 @@ static void put_newest(xmtp_writer *w)
     put(w, indexes_1);
     put(w, intents_2);
     put(w, intents_columns);
+    put(w, intents_numbers);
     put(w, tables_2);
+    put(w, states_3);
+    put(w, tables_3);
 }
 
-static void (*const migrations[XMTP_DATABASE_VERSION])(xmtp_writer *w) = {put_first, put_second};
+static void (*const migrations[XMTP_DATABASE_VERSION])(xmtp_writer *w) = {put_first, put_second,
+                                                                          put_third};
 
 static xmtp_status run(xmtp_database *db, void (*put_script)(xmtp_writer *w))
 {
