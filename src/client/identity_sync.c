@@ -1,8 +1,7 @@
 /* identity_sync.c - the logs of other inboxes, the states made from them, and who is behind an
  * address.
  *
- *     node --GetIdentityUpdates--> identity_updates --fold, verifying--> association_states
- *                                                                   \--> first wallet, for display
+ *     node --GetIdentityUpdates--> identity_updates --fold, verifying--> state, first wallet for display
  *
  * A state is that after the update with exactly the asked sequence id (identity.md 5.4). Folded
  * states are kept in the database, so that signatures are verified once, and in memory, where they

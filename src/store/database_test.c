@@ -339,7 +339,11 @@ static void a_new_database_has_the_layout_of_one_that_went_through_all_migration
 }
 
 static const char layout_2_of_3[] =
-    "DROP TABLE commit_parts; DROP TABLE association_states;"
+    "DROP TABLE commit_parts; DROP TABLE identity_updates;"
+    "CREATE TABLE identity_updates(inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL,"
+    " data BLOB NOT NULL, PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
+    "INSERT INTO identity_updates VALUES('known', 5, x'15'), ('known', 6, x'16'),"
+    " ('known', 7, x'17'), ('new', 1, x'11');"
     "CREATE TABLE association_states(inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL,"
     " record BLOB NOT NULL, PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
     "CREATE TABLE inboxes(inbox_id TEXT PRIMARY KEY, address TEXT NOT NULL) WITHOUT ROWID;"
@@ -383,6 +387,10 @@ static void what_layout_2_had_is_found_in_layout_3(void **state)
     assert_string_equal(address, "");
     assert_int_equal(xmtp_association_state_read(db, "known", 6, &found, &arena, &bytes), XMTP_OK);
     assert_true(found == 5 && bytes.n == 1 && bytes.p[0] == 5);
+    assert_int_equal(xmtp_identity_update_newest(db, "known", &found), XMTP_OK);
+    assert_int_equal(found, 7);
+    assert_int_equal(xmtp_identity_update_newest(db, "new", &found), XMTP_OK);
+    assert_int_equal(found, 1);
     assert_int_equal(xmtp_intent_read(db, 1, &arena, &row), XMTP_OK);
     assert_true(xmtp_bytes_equal(row.payload, xmtp_bytes_of_string("\xcc")));
     assert_int_equal(xmtp_intent_read(db, 2, &arena, &row), XMTP_OK);

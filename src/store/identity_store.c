@@ -230,18 +230,18 @@ xmtp_status xmtp_identity_update_each(xmtp_database *db, const char *inbox_id, u
     return status;
 }
 
-/* ---- caches */
+/* ---- states and addresses */
 
 xmtp_status xmtp_association_state_write(xmtp_database *db, const char *inbox_id,
                                          uint64_t sequence_id, xmtp_bytes record,
                                          const char *address)
 {
-    xmtp_query q = xmtp_query_start(db, "INSERT OR REPLACE INTO association_states(inbox_id,"
-                                        " sequence_id, record, address) VALUES(?, ?, ?, ?)");
-    xmtp_query_bind_text(&q, inbox_id);
-    xmtp_query_bind_u64(&q, sequence_id);
+    xmtp_query q = xmtp_query_start(db, "UPDATE identity_updates SET state = ?, address = ?"
+                                        " WHERE inbox_id = ? AND sequence_id = ?");
     xmtp_query_bind_bytes(&q, record);
     xmtp_query_bind_text(&q, address);
+    xmtp_query_bind_text(&q, inbox_id);
+    xmtp_query_bind_u64(&q, sequence_id);
     return xmtp_query_run(&q);
 }
 
@@ -249,9 +249,9 @@ xmtp_status xmtp_association_state_read(xmtp_database *db, const char *inbox_id,
                                         uint64_t sequence_id, uint64_t *found_id, xmtp_arena *arena,
                                         xmtp_bytes *record)
 {
-    xmtp_query q = xmtp_query_start(db, "SELECT sequence_id, record FROM association_states"
+    xmtp_query q = xmtp_query_start(db, "SELECT sequence_id, state FROM identity_updates"
                                         " WHERE inbox_id = ? AND sequence_id <= ?"
-                                        " ORDER BY sequence_id DESC LIMIT 1");
+                                        " AND state IS NOT NULL ORDER BY sequence_id DESC LIMIT 1");
     xmtp_query_bind_text(&q, inbox_id);
     xmtp_query_bind_u64(&q, sequence_id);
     xmtp_status status = xmtp_query_one(&q);
@@ -267,8 +267,9 @@ xmtp_status xmtp_inbox_address_read(xmtp_database *db, const char *inbox_id, cha
                                     size_t capacity)
 {
     out[0] = '\0';
-    xmtp_query q = xmtp_query_start(db, "SELECT address FROM association_states WHERE inbox_id = ?"
-                                        " ORDER BY sequence_id DESC LIMIT 1");
+    xmtp_query q =
+        xmtp_query_start(db, "SELECT address FROM identity_updates WHERE inbox_id = ?"
+                             " AND address IS NOT NULL ORDER BY sequence_id DESC LIMIT 1");
     xmtp_query_bind_text(&q, inbox_id);
     xmtp_status status = xmtp_query_one(&q);
     if (status == XMTP_OK) {

@@ -59,8 +59,9 @@ xmtp_status xmtp_identity_update_each(xmtp_database *db, const char *inbox_id, u
                                       xmtp_status (*visit)(void *context, uint64_t sequence_id,
                                                            xmtp_bytes data));
 
-/* ---- caches */
-/* address: the inbox's first wallet at that time, for display; "": none. */
+/* ---- states and addresses */
+/* Of the log up to this update, which is stored; else nothing is. address: the inbox's first wallet at that
+ * time, for display; "": none. */
 xmtp_status xmtp_association_state_write(xmtp_database *db, const char *inbox_id,
                                          uint64_t sequence_id, xmtp_bytes record,
                                          const char *address);

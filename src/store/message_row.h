@@ -9,8 +9,8 @@
 #define MESSAGE_SELECT                                                                             \
     "SELECT m.id, m.message_id, m.group_ref, m.kind, m.delivery, m.sender_inbox,"                  \
     " m.sender_installation, m.sent_ns, m.sequence, m.content, g.group_id, g.kind,"                \
-    " (SELECT s.address FROM association_states AS s WHERE s.inbox_id = m.sender_inbox"            \
-    " ORDER BY s.sequence_id DESC LIMIT 1),"                                                       \
+    " (SELECT u.address FROM identity_updates AS u WHERE u.inbox_id = m.sender_inbox"              \
+    " AND u.address IS NOT NULL ORDER BY u.sequence_id DESC LIMIT 1),"                             \
     " m.inserted_ns, m.expire_ns, m.content_type, m.reference, m.should_push"                      \
     " FROM messages AS m JOIN groups AS g ON g.id = m.group_ref"
 

@@ -3,8 +3,8 @@
  *   settings          one value per name: HMAC root key, queue switch, welcome cursor
  *   identity          one row: inbox, installation key, an unfinished registration
  *   key_packages      ours, with private keys; found by either public key that a welcome names
- *   identity_updates  the logs of inboxes we met, as received
- *   association_states, identifiers    caches made from those logs and from look-ups
+ *   identity_updates  the logs of inboxes we met, as received, and some states made from them
+ *   identifiers       what the node said about addresses
  *   groups            one row per conversation; everything a list shows without loading MLS state
  *   mls_records       what xmtp_mls_writes says, per group
  *   messages          decrypted; id is that of groups.md 5.5
@@ -46,10 +46,6 @@ static const char tables_1[] =
     " id INTEGER PRIMARY KEY, init_key BLOB NOT NULL UNIQUE, wrapper_key BLOB NOT NULL UNIQUE,"
     " key_package BLOB NOT NULL, private_keys BLOB NOT NULL, delete_at_ns INTEGER);"
 
-    "CREATE TABLE identity_updates("
-    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, data BLOB NOT NULL,"
-    " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
-
     "CREATE TABLE identifiers(address TEXT PRIMARY KEY, inbox_id TEXT NOT NULL) WITHOUT ROWID;"
 
     "CREATE TABLE mls_records("
@@ -64,7 +60,10 @@ static const char tables_1[] =
     "CREATE INDEX queue_heads ON queue(id) WHERE place = 1;"
     "CREATE INDEX queue_by_group ON queue(group_ref, place, id);";
 
-static const char states_1[] =
+static const char logs_1[] =
+    "CREATE TABLE identity_updates("
+    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, data BLOB NOT NULL,"
+    " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
     "CREATE TABLE association_states("
     " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, record BLOB NOT NULL,"
     " PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;"
@@ -188,11 +187,12 @@ static const char data_2[] =
 
 /* ---- layout 3 */
 
-/* One row for an inbox, where there were two: each lies on a page of its own. */
-static const char states_3[] =
-    "CREATE TABLE association_states("
-    " inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL, record BLOB NOT NULL,"
-    " address TEXT NOT NULL, PRIMARY KEY(inbox_id, sequence_id)) WITHOUT ROWID;";
+/* state: that after this update, with the first wallet's address; NULL: not kept. An inbox is mostly one row,
+ * which fills a page; its three rows in three tables had two pages of their own, and shared the third. */
+static const char logs_3[] =
+    "CREATE TABLE identity_updates("
+    " id INTEGER PRIMARY KEY, address TEXT, inbox_id TEXT NOT NULL, sequence_id INTEGER NOT NULL,"
+    " state BLOB, data BLOB NOT NULL, UNIQUE(inbox_id, sequence_id));";
 
 /* A commit that adds many is long, and overwriting what is long takes as long as writing it: these rows go
  * without being overwritten (intent_store.c). */
@@ -203,9 +203,12 @@ static const char tables_3[] =
 
 /* Parts: see intent_store.h. The content is in staged, as it was. */
 static const char data_3[] =
-    "INSERT INTO association_states SELECT s.inbox_id, s.sequence_id, s.record,"
-    " coalesce(i.address, '') FROM old_states AS s LEFT JOIN inboxes AS i USING(inbox_id);"
-    "DROP TABLE old_states; DROP TABLE inboxes;"
+    "INSERT INTO identity_updates(address, inbox_id, sequence_id, state, data)"
+    " SELECT CASE WHEN s.record IS NULL THEN NULL ELSE coalesce(i.address, '') END, inbox_id,"
+    " sequence_id, s.record, u.data FROM old_updates AS u"
+    " LEFT JOIN association_states AS s USING(inbox_id, sequence_id)"
+    " LEFT JOIN inboxes AS i USING(inbox_id) ORDER BY inbox_id, sequence_id;"
+    "DROP TABLE old_updates; DROP TABLE association_states; DROP TABLE inboxes;"
     "INSERT INTO commit_parts SELECT id, 1, payload FROM intents"
     " WHERE kind <> 1 AND length(payload) > 0;"
     "INSERT INTO commit_parts SELECT id, 3, post_commit FROM intents"
@@ -250,7 +253,7 @@ enum {
 static void put_first(xmtp_writer *w)
 {
     put(w, tables_1);
-    put(w, states_1);
+    put(w, logs_1);
     put_table(w, groups_1, NULL, 0);
     put_table(w, messages_1, NULL, 0);
     put(w, indexes_1);
@@ -276,8 +279,8 @@ static void put_second(xmtp_writer *w)
 
 static void put_third(xmtp_writer *w)
 {
-    put(w, "ALTER TABLE association_states RENAME TO old_states;");
-    put(w, states_3);
+    put(w, "ALTER TABLE identity_updates RENAME TO old_updates;");
+    put(w, logs_3);
     put(w, tables_3);
     put(w, data_3);
 }
@@ -292,7 +295,7 @@ static void put_newest(xmtp_writer *w)
     put(w, intents_columns);
     put(w, intents_numbers);
     put(w, tables_2);
-    put(w, states_3);
+    put(w, logs_3);
     put(w, tables_3);
 }
 
