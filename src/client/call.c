@@ -1,4 +1,4 @@
-/* call.c - one unary call to the node, repeated while the node cannot be reached.
+/* call.c - one unary call to the node, or several at once, repeated while the node cannot be reached.
  *
  * Everything we send may be repeated: queries change nothing, messages are recognised by their
  * content or their id, an identity update that is in the log already is found there. When a call
@@ -66,4 +66,74 @@ xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMess
     status = xmtp_proto_decode(answer_type, arena, xmtp_writer_bytes(&client->response), answer);
     return status == XMTP_OK ? XMTP_OK
                              : xmtp_fail(error, status, "%s: answer cannot be decoded", path);
+}
+
+void xmtp_call_together(xmtp_client *client, xmtp_unary *calls, size_t count)
+{
+    uint64_t began_ns = xmtp_now_ns(client);
+    xmtp_transport_unary_all(client->transport, calls, count);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_note_call(client, &(xmtp_call_note){.path = calls[i].path,
+                                                 .status = calls[i].status,
+                                                 .began_ns = began_ns,
+                                                 .request_len = calls[i].request.n,
+                                                 .response_len = calls[i].response->n});
+    }
+}
+
+/* Those that came are in responses; the others are as if they had not been made. */
+static void try_together(xmtp_client *client, const char *path,
+                         const ProtobufCMessage *const *requests, size_t count, xmtp_unary *calls,
+                         xmtp_writer *encoded)
+{
+    size_t n = 0;
+    while (n < count && xmtp_proto_encode(requests[n], &encoded[n]) == XMTP_OK) {
+        calls[n].path = path;
+        calls[n].request = xmtp_writer_bytes(&encoded[n]);
+        n++;
+    }
+    xmtp_call_together(client, calls, n);
+}
+
+/* What has come already, or one call by itself. */
+static xmtp_status call_rest(xmtp_client *client, const char *path, const ProtobufCMessage *request,
+                             const xmtp_unary *call, const ProtobufCMessageDescriptor *answer_type,
+                             xmtp_arena *arena, void **answer, xmtp_error *error)
+{
+    bool is_here = call->status == XMTP_OK;
+    if (is_here && (answer_type == NULL ||
+                    xmtp_proto_decode(answer_type, arena, xmtp_writer_bytes(call->response),
+                                      answer) == XMTP_OK)) {
+        return XMTP_OK;
+    }
+    return xmtp_call(client, path, request, answer_type, arena, answer, error);
+}
+
+xmtp_status xmtp_call_many(xmtp_client *client, const char *path,
+                           const ProtobufCMessage *const *requests, size_t count,
+                           const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
+                           void **answers, xmtp_error *error)
+{
+    xmtp_unary calls[XMTP_CALLS_TOGETHER_MAX];
+    xmtp_writer encoded[XMTP_CALLS_TOGETHER_MAX];
+    xmtp_writer responses[XMTP_CALLS_TOGETHER_MAX];
+    XMTP_TRY(xmtp_may_call(client, path, error));
+    for (size_t i = 0; i < count; i++) {
+        xmtp_writer_init(&encoded[i], &client->env.alloc, XMTP_WRITER_MAX);
+        xmtp_writer_init(&responses[i], &client->env.alloc, XMTP_WRITER_MAX);
+        calls[i] = (xmtp_unary){.response = &responses[i], .status = XMTP_E_RETRY};
+    }
+    if (count > 1 && !client->is_node_away) {
+        try_together(client, path, requests, count, calls, encoded);
+    }
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < count && status == XMTP_OK; i++) {
+        void **answer = answers == NULL ? NULL : &answers[i];
+        status = call_rest(client, path, requests[i], &calls[i], answer_type, arena, answer, error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        xmtp_writer_free(&encoded[i]);
+        xmtp_writer_free(&responses[i]);
+    }
+    return status;
 }

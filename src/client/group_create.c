@@ -216,8 +216,9 @@ static xmtp_status publish_first(xmtp_client *client, int64_t ref, int64_t inten
     return status;
 }
 
-static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_string_list *members,
-                          xmtp_conversation_id *out, xmtp_error *error)
+static xmtp_status make_and_publish(xmtp_client *client, new_group *what,
+                                    const xmtp_string_list *members, xmtp_conversation_id *out,
+                                    xmtp_error *error)
 {
     int64_t ref = 0;
     int64_t intent_id = 0;
@@ -240,6 +241,21 @@ static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_strin
         *out = is_gone ? (xmtp_conversation_id){0} : *out;
     }
     xmtp_states_trim(client, XMTP_STATE_CACHE_MAX);
+    return status;
+}
+
+/* The logs by which people are judged are those that the commit is built from. */
+static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_string_list *members,
+                          xmtp_conversation_id *out, xmtp_error *error)
+{
+    bool is_alone = client->recent_logs == NULL; /* not inside of a sync */
+    if (is_alone) {
+        xmtp_recent_logs_begin(client);
+    }
+    xmtp_status status = make_and_publish(client, what, members, out, error);
+    if (is_alone) {
+        xmtp_recent_logs_end(client);
+    }
     return status;
 }
 

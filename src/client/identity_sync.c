@@ -15,13 +15,17 @@
 
 enum { INBOXES_PER_CALL = 50, RECENT_MAX = 256 };
 
+enum { INBOXES_AT_ONCE = INBOXES_PER_CALL * XMTP_CALLS_TOGETHER_MAX };
+
 static const uint64_t RECENT_NS = 5 * XMTP_SECOND_NS;
 
 /* ---- fetching logs */
 
-/* One answer on its way into the database. */
+/* Answers that came together, and the one of them that is on its way into the database. */
 typedef struct storing {
     xmtp_client *client;
+    void *const *answers;
+    size_t earlier_count; /* of them, stored before this one */
     const Pb__GetIdentityUpdatesRequest *asked;
     const Pb__GetIdentityUpdatesResponse *answer;
     size_t next_log; /* where the next batch begins */
@@ -33,57 +37,102 @@ static xmtp_status store_log(storing *s, size_t i, xmtp_error *error);
 
 static xmtp_status store_each(storing *s, xmtp_error *error)
 {
-    XMTP_TRY(xmtp_begin(s->client, error));
-    for (size_t i = 0; i < s->answer->n_responses; i++) {
-        xmtp_status status = store_log(s, i, error);
-        if (status != XMTP_OK) {
-            xmtp_database_rollback(s->client->db);
-            return status;
-        }
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < s->answer->n_responses && status == XMTP_OK; i++) {
+        status = store_log(s, i, error);
     }
-    return xmtp_commit(s->client, error);
+    return status;
 }
 
-static xmtp_status store_logs(xmtp_client *client, const Pb__GetIdentityUpdatesRequest *asked,
-                              const Pb__GetIdentityUpdatesResponse *answer, xmtp_error *error)
+/* Inside a transaction: the i-th one. */
+static xmtp_status store_answer(xmtp_client *client, const ProtobufCMessage *asked,
+                                void *const *answers, size_t i, xmtp_error *error)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < answer->n_responses; i++) {
-        count += answer->responses[i]->n_updates;
-    }
-    if (count == 0) {
-        return XMTP_OK;
-    }
-    storing s = {.client = client, .asked = asked, .answer = answer};
+    storing s = {.client = client,
+                 .answers = answers,
+                 .earlier_count = i,
+                 .asked = (const Pb__GetIdentityUpdatesRequest *)asked,
+                 .answer = answers[i]};
     xmtp_update_batch_init(&s.batch, &client->env.alloc);
     xmtp_status status = store_each(&s, error);
     xmtp_update_batch_clear(&s.batch);
     return status;
 }
 
-static xmtp_status sync_some(xmtp_client *client, const char *const *inbox_ids, size_t count,
-                             xmtp_arena *arena, xmtp_error *error)
+static size_t update_count(void *const *answers, size_t count)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const Pb__GetIdentityUpdatesResponse *answer = answers[i];
+        for (size_t k = 0; k < answer->n_responses; k++) {
+            n += answer->responses[k]->n_updates;
+        }
+    }
+    return n;
+}
+
+/* One transaction: inboxes that lie beside each other share pages. */
+static xmtp_status store_answers(xmtp_client *client, const ProtobufCMessage *const *asked,
+                                 void *const *answers, size_t count, xmtp_error *error)
+{
+    if (update_count(answers, count) == 0) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_begin(client, error));
+    for (size_t i = 0; i < count; i++) {
+        xmtp_status status = store_answer(client, asked[i], answers, i, error);
+        if (status != XMTP_OK) {
+            xmtp_database_rollback(client->db);
+            return status;
+        }
+    }
+    return xmtp_commit(client, error);
+}
+
+/* One call's question. */
+typedef struct question {
+    Pb__GetIdentityUpdatesRequest request;
     Pb__GetIdentityUpdatesRequest__Request items[INBOXES_PER_CALL];
     Pb__GetIdentityUpdatesRequest__Request *pointers[INBOXES_PER_CALL];
+} question;
+
+static xmtp_status put_question(xmtp_client *client, const char *const *inbox_ids, size_t count,
+                                question *q, xmtp_error *error)
+{
+    q->request = (Pb__GetIdentityUpdatesRequest)PB__GET_IDENTITY_UPDATES_REQUEST__INIT;
+    q->request.n_requests = count;
+    q->request.requests = q->pointers;
     for (size_t i = 0; i < count; i++) {
         uint64_t newest;
         XMTP_TRY(xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_ids[i], &newest),
                              error));
-        items[i] =
+        q->items[i] =
             (Pb__GetIdentityUpdatesRequest__Request)PB__GET_IDENTITY_UPDATES_REQUEST__REQUEST__INIT;
-        items[i].inbox_id = (char *)(uintptr_t)inbox_ids[i];
-        items[i].has_sequence_id = newest != 0;
-        items[i].sequence_id = newest;
-        pointers[i] = &items[i];
+        q->items[i].inbox_id = (char *)(uintptr_t)inbox_ids[i];
+        q->items[i].has_sequence_id = newest != 0;
+        q->items[i].sequence_id = newest;
+        q->pointers[i] = &q->items[i];
     }
-    Pb__GetIdentityUpdatesRequest request = PB__GET_IDENTITY_UPDATES_REQUEST__INIT;
-    request.n_requests = count;
-    request.requests = pointers;
-    void *answer;
-    XMTP_TRY(xmtp_call(client, XMTP_IDENTITY_API("GetIdentityUpdates"), &request.base,
-                       &pb__get_identity_updates_response__descriptor, arena, &answer, error));
-    return store_logs(client, &request, answer, error);
+    return XMTP_OK;
+}
+
+/* Up to INBOXES_AT_ONCE. */
+static xmtp_status sync_some(xmtp_client *client, const char *const *inbox_ids, size_t count,
+                             xmtp_arena *arena, xmtp_error *error)
+{
+    const ProtobufCMessage *requests[XMTP_CALLS_TOGETHER_MAX];
+    void *answers[XMTP_CALLS_TOGETHER_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < count; i += INBOXES_PER_CALL) {
+        void *q;
+        size_t some = count - i < INBOXES_PER_CALL ? count - i : INBOXES_PER_CALL;
+        XMTP_TRY(xmtp_arena_take(arena, sizeof(question), &q));
+        XMTP_TRY(put_question(client, inbox_ids + i, some, q, error));
+        requests[n++] = &((question *)q)->request.base;
+    }
+    XMTP_TRY(xmtp_call_many(client, XMTP_IDENTITY_API("GetIdentityUpdates"), requests, n,
+                            &pb__get_identity_updates_response__descriptor, arena, answers, error));
+    return store_answers(client, requests, answers, n, error);
 }
 
 /* ---- which were fetched a moment ago */
@@ -146,8 +195,8 @@ xmtp_status xmtp_identity_sync(xmtp_client *client, const char *const *inbox_ids
                                xmtp_error *error)
 {
     xmtp_status status = XMTP_OK;
-    for (size_t i = 0; i < count && status == XMTP_OK; i += INBOXES_PER_CALL) {
-        size_t n = count - i < INBOXES_PER_CALL ? count - i : INBOXES_PER_CALL;
+    for (size_t i = 0; i < count && status == XMTP_OK; i += INBOXES_AT_ONCE) {
+        size_t n = count - i < INBOXES_AT_ONCE ? count - i : INBOXES_AT_ONCE;
         uint64_t asked_ns = xmtp_now_ns(client);
         xmtp_arena arena;
         xmtp_scratch(client, &arena);
@@ -408,11 +457,11 @@ static xmtp_status append_verified(storing *s, size_t log, folding *f, xmtp_erro
     return XMTP_OK;
 }
 
-static bool came_before(const storing *s, size_t log)
+static bool has_log(const Pb__GetIdentityUpdatesResponse *answer, size_t count,
+                    const char *inbox_id)
 {
-    const char *inbox_id = s->answer->responses[log]->inbox_id;
-    for (size_t i = 0; i < log; i++) {
-        const char *other = s->answer->responses[i]->inbox_id;
+    for (size_t i = 0; i < count; i++) {
+        const char *other = answer->responses[i]->inbox_id;
         if (other != NULL && strcmp(other, inbox_id) == 0) {
             return true;
         }
@@ -420,8 +469,20 @@ static bool came_before(const storing *s, size_t log)
     return false;
 }
 
+static bool came_before(const storing *s, size_t log)
+{
+    const char *inbox_id = s->answer->responses[log]->inbox_id;
+    for (size_t i = 0; i < s->earlier_count; i++) {
+        const Pb__GetIdentityUpdatesResponse *earlier = s->answers[i];
+        if (has_log(earlier, earlier->n_responses, inbox_id)) {
+            return true;
+        }
+    }
+    return has_log(s->answer, log, inbox_id);
+}
+
 /* The newest update known of the log's inbox. Answers come in the order of the questions, which told it;
- * since then only this answer can have brought more. */
+ * since then only these answers can have brought more. */
 static xmtp_status newest_known(const storing *s, size_t log, uint64_t *known)
 {
     const char *inbox_id = s->answer->responses[log]->inbox_id;

@@ -125,7 +125,9 @@ static xmtp_status sync_logs(building *b, xmtp_error *error)
     XMTP_TRY(xmtp_arena_take_array(&b->arena, member_count + b->add.count, sizeof(char *), &all));
     xmtp_copy(all, members, member_count * sizeof(char *));
     xmtp_copy((const char **)all + member_count, b->add.items, b->add.count * sizeof(char *));
-    return xmtp_identity_sync(b->work->client, all, member_count + b->add.count, error);
+    uint64_t asked_ns;
+    return xmtp_identity_sync_recent(b->work->client, all, member_count + b->add.count, &asked_ns,
+                                     error);
 }
 
 static xmtp_status raise_members(building *b, xmtp_error *error)

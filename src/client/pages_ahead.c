@@ -80,15 +80,7 @@ static void ask(xmtp_client *client, struct pages_ahead *pages)
                                 .request = xmtp_writer_bytes(&pages->items[i].request),
                                 .response = &pages->items[i].response};
     }
-    uint64_t began_ns = xmtp_now_ns(client);
-    xmtp_transport_unary_all(client->transport, calls, pages->count);
-    for (size_t i = 0; i < pages->count; i++) {
-        xmtp_note_call(client, &(xmtp_call_note){.path = path,
-                                                 .status = calls[i].status,
-                                                 .began_ns = began_ns,
-                                                 .request_len = calls[i].request.n,
-                                                 .response_len = calls[i].response->n});
-    }
+    xmtp_call_together(client, calls, pages->count);
 }
 
 static bool has_news(const xmtp_group_row *row, uint64_t newest)

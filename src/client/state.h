@@ -128,7 +128,8 @@ struct xmtp_client {
     size_t group_count;
     uint64_t group_clock;
     struct xmtp_expanded_key *welcome_key; /* while welcomes of a batch are opened; else NULL */
-    struct recent_logs *recent_logs; /* during one sync of everything; else NULL. identity_sync.c */
+    struct recent_logs
+        *recent_logs; /* during a sync of everything, or a creation. identity_sync.c */
     struct pages_ahead *pages_ahead; /* during one sync of everything; may be NULL. pages_ahead.c */
     cached_state *states;
     size_t state_count;
@@ -255,6 +256,17 @@ void xmtp_note_call(xmtp_client *client, const xmtp_call_note *note);
 xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMessage *request,
                       const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
                       void **answer, xmtp_error *error);
+
+/* As many calls of one method, under way together, answers in the order of the requests; at most
+ * XMTP_CALLS_TOGETHER_MAX. One that fails is repeated alone, as xmtp_call does. After a failure some
+ * may have taken effect. */
+enum { XMTP_CALLS_TOGETHER_MAX = 8 };
+xmtp_status xmtp_call_many(xmtp_client *client, const char *path,
+                           const ProtobufCMessage *const *requests, size_t count,
+                           const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
+                           void **answers, xmtp_error *error);
+/* The same for encoded requests, each tried once; their statuses say what came of them. */
+void xmtp_call_together(xmtp_client *client, xmtp_unary *calls, size_t count);
 
 #define XMTP_MLS_API(method)      "/xmtp.mls.api.v1.MlsApi/" method
 #define XMTP_IDENTITY_API(method) "/xmtp.identity.api.v1.IdentityApi/" method

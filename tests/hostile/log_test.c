@@ -233,6 +233,37 @@ static void a_second_log_of_one_inbox_does_not_replace_the_first(void **state)
     assert_known_up_to(&logs[0], 1);
 }
 
+/* One part an answer. */
+static xmtp_status say_next(liar *l, xmtp_writer *response)
+{
+    xmtp_status status = say(l, response);
+    said++;
+    return status;
+}
+
+/* The answers of two calls that are under way together. */
+static void a_second_log_in_another_answer_does_not_replace_the_first(void **state)
+{
+    (void)state;
+    enum { ASKED = 51 }; /* more than one call asks for */
+    made_log *logs = new_logs(2);
+    const char *asked[ASKED];
+    make_log(&logs[0], 1);
+    logs[1] = logs[0];
+    write_update(&logs[1], 0);
+    for (size_t i = 0; i < ASKED; i++) {
+        asked[i] = logs->inbox_id;
+    }
+    const part answers[] = {{&logs[0], 0, 1}, {&logs[1], 0, 1}};
+    said = answers;
+    said_count = 1;
+    start_lying("GetIdentityUpdates", say_next);
+    assert_ok(&bob, xmtp_identity_sync(bob.client, asked, ASKED, &bob.error));
+    assert_int_equal(the_liar.lies, 2);
+    be_honest();
+    assert_known_up_to(&logs[0], 1);
+}
+
 static void logs_in_another_order_and_unasked_are_taken(void **state)
 {
     (void)state;
@@ -258,6 +289,7 @@ int main(void)
         ON_NETWORK(a_long_log_is_taken_up_to_what_is_forged),
         ON_NETWORK(a_log_that_comes_in_pieces_is_continued),
         ON_NETWORK(a_second_log_of_one_inbox_does_not_replace_the_first),
+        ON_NETWORK(a_second_log_in_another_answer_does_not_replace_the_first),
         ON_NETWORK(logs_in_another_order_and_unasked_are_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
