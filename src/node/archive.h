@@ -6,7 +6,7 @@
  * One interface, so that another replicated log can take the place of the segment files: append
  * batches, read after a cursor, newest ids.
  *
- * Threads: one thread appends (the sequencer); any thread reads.
+ * Threads: one thread at a time appends (who has the sequencer's turn); any thread reads.
  */
 #ifndef XMTP_NODE_ARCHIVE_H
 #define XMTP_NODE_ARCHIVE_H
@@ -130,5 +130,8 @@ typedef struct xmtp_node_expired {
 xmtp_status xmtp_node_archive_expire(xmtp_node_archive *archive,
                                      const xmtp_node_retention *retention, uint32_t segment,
                                      xmtp_node_expired *expired, xmtp_error *error);
+
+/* True while that goes on: an append may have to wait for its transactions. Any thread. */
+bool xmtp_node_archive_is_expiring(const xmtp_node_archive *archive);
 
 #endif

@@ -122,11 +122,18 @@ xmtp_status xmtp_node_archive_expire(xmtp_node_archive *archive,
     }
     xmtp_node_log_rewrite_options options = {
         .mask = e.due, .context = &e, .keep = keep, .chosen = chosen, .pause = pause_a_little};
+    atomic_store(&archive->is_expiring, true);
     xmtp_status status = xmtp_node_log_rewrite(archive->log, segment, &options, error);
     xmtp_node_index_abort(e.txn);
+    atomic_store(&archive->is_expiring, false);
     if (status == XMTP_OK) {
         expired->count += e.dropped.count;
         expired->len += e.dropped.len;
     }
     return status;
+}
+
+bool xmtp_node_archive_is_expiring(const xmtp_node_archive *archive)
+{
+    return atomic_load(&((xmtp_node_archive *)(uintptr_t)archive)->is_expiring);
 }

@@ -23,11 +23,12 @@ struct xmtp_node_archive {
 
     pthread_mutex_t turn; /* see xmtp_node_archive_begin */
 
-    /* Of the appending thread: buffers kept from one append to the next. */
+    /* Of who appends: buffers kept from one append to the next. */
     xmtp_writer records;
     xmtp_writer payload;
 
     atomic_uint_fast64_t index_reads;
+    atomic_bool is_expiring; /* see xmtp_node_archive_is_expiring */
 
     pthread_rwlock_t lock; /* for all below */
     xmtp_node_index_state state;

@@ -198,16 +198,11 @@ static void on_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init((char *)c->listener->input, sizeof c->listener->input);
 }
 
-static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+static void receive(xmtp_node_connection *c, xmtp_bytes in)
 {
-    xmtp_node_connection *c = stream->data;
-    if (n < 0) {
-        xmtp_node_connection_close(c);
-        return;
-    }
-    if (xmtp_endpoint_recv(c->endpoint, xmtp_bytes_of(buf->base, (size_t)n)) != XMTP_OK) {
+    if (xmtp_endpoint_recv(c->endpoint, in) != XMTP_OK) {
         c->is_dead = true; /* the reason is in its last frames */
-        (void)uv_read_stop(stream);
+        (void)uv_read_stop((uv_stream_t *)&c->tcp);
     }
     if (xmtp_endpoint_has_spoken(c->endpoint)) {
         leave_silent(c);
@@ -216,9 +211,20 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
         xmtp_node_admit_connection(c);
         if (c->is_one_too_many) {
             xmtp_node_connection_close(c);
-            return;
         }
     }
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
+{
+    xmtp_node_connection *c = stream->data;
+    if (n < 0) {
+        xmtp_node_connection_close(c);
+        return;
+    }
+    xmtp_node_net_read_begin(c);
+    receive(c, xmtp_bytes_of(buf->base, (size_t)n));
+    xmtp_node_net_read_end(c->listener);
     xmtp_node_connection_touch(c);
     xmtp_node_connections_flush(c->listener);
 }

@@ -58,10 +58,14 @@ struct xmtp_node_listener {
     xmtp_list silent;            /* no request yet, by silent_link, oldest first */
     size_t silent_count;
     uint64_t ticks;
-    xmtp_list calls;      /* unary ones that have not ended */
-    xmtp_list streams;    /* open ones */
-    size_t call_count;    /* calls and streams that other threads may have */
-    size_t put_off_len;   /* bytes of requests that are with the workers */
+    xmtp_list calls;                     /* unary ones that have not ended */
+    xmtp_list streams;                   /* open ones */
+    size_t call_count;                   /* calls and streams that other threads may have */
+    size_t put_off_len;                  /* bytes of requests that are with the workers */
+    bool is_reading;                     /* one connection's input is being worked on */
+    xmtp_node_net_call *kept;            /* the first of it that has something to store */
+    const xmtp_node_connection *speaker; /* whose input came last; only compared */
+    uint64_t crowded_ms;  /* when there was more to do than one call, the last time */
     size_t arrival_count; /* of the first loop: on their way to others */
     uv_sem_t no_arrivals; /* of the first loop: it is stopping and none is on its way */
     bool has_told_no_arrivals;
@@ -72,7 +76,7 @@ struct xmtp_node_listener {
 
     pthread_mutex_t lock; /* for what follows */
     bool must_stop;
-    xmtp_node_net_call *ended;   /* calls that the sequencer's thread has answered */
+    xmtp_node_net_call *ended;   /* calls that the sequencer has answered elsewhere */
     xmtp_node_net_stream *ready; /* streams that have something again */
     xmtp_node_errand *errands;   /* that workers are done with */
     xmtp_node_arrival *arrived;  /* connections that the first loop has accepted for this one */
@@ -152,6 +156,10 @@ uint64_t xmtp_node_call_ms_max(const xmtp_node_listener *listener);
 
 /* The functions with which a connection's calls are served; context is the connection. */
 xmtp_rpc_handler xmtp_node_net_handler(xmtp_node_connection *connection);
+/* Around the input of one connection. A call of it that has something to store is kept until the
+ * end, when it is known whether it was the only one. */
+void xmtp_node_net_read_begin(xmtp_node_connection *connection);
+void xmtp_node_net_read_end(xmtp_node_listener *listener);
 /* Takes over what other threads have put into the lists. */
 void xmtp_node_net_collect(xmtp_node_listener *listener);
 /* Ends calls that have taken too long. */

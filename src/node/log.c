@@ -107,7 +107,7 @@ int xmtp_node_log_fd(xmtp_node_log *log, uint32_t segment)
 
 static int last_fd(const xmtp_node_log *log)
 {
-    return log->fds[log->fd_count - 1]; /* only the appending thread adds, so no lock */
+    return log->fds[log->fd_count - 1]; /* only who appends adds, so no lock */
 }
 
 void xmtp_node_log_segment_header(const xmtp_node_log *log, uint32_t segment,

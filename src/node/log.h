@@ -7,7 +7,7 @@
  * crash. What it failed for is not in the log. Batches (runs of records ending with
  * XMTP_NODE_LAST_OF_BATCH) are there completely or not at all.
  *
- * Threads: one thread appends; any thread reads what has been appended, at any time.
+ * Threads: one thread at a time appends; any thread reads what has been appended, at any time.
  */
 #ifndef XMTP_NODE_LOG_H
 #define XMTP_NODE_LOG_H

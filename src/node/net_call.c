@@ -1,8 +1,14 @@
 /* net_call.c - unary calls that came over the network.
  *
  *     request --> run --> answer                                        in the loop
+ *                  |--> kept --> stored by the loop itself --> answer, when it has nothing else to do
  *                  |--> sequencer --> [worker: read back, when more than was stored] --> ended list --> answer
  *                  '--> put off: worker runs it again --------'
+ *
+ * A sync takes as long as two or three wake-ups of threads on an idle machine. So a loop that would
+ * only wait for the sequencer does its work, if that keeps nobody else waiting: the input that was read
+ * has one call with something to store, no other call is under way, and for QUIET_MS no connection
+ * but this one has sent anything. All others go to the sequencer's thread at once.
  *
  * Only the loop's thread may touch connections, so what other threads have answered goes through a
  * list. When the peer gives a call up, or it takes too long, the call loses its connection but lives
@@ -18,6 +24,9 @@
 
 #include <stdio.h>
 #include <string.h>
+
+/* Of the loop's clock, which stands still while it works. */
+enum { QUIET_MS = 2 };
 
 struct xmtp_node_net_call {
     xmtp_node_net_kind kind; /* first */
@@ -124,6 +133,51 @@ static void refuse(xmtp_node_net_call *net, xmtp_status status, const char *text
     free_call(net);
 }
 
+/* ---- keeping */
+
+static void keep(xmtp_node_call *call)
+{
+    xmtp_node_net_call *net = call->context;
+    net->listener->kept = net;
+}
+
+static void note_crowd(xmtp_node_listener *listener)
+{
+    listener->crowded_ms = uv_now(&listener->loop);
+}
+
+static bool is_quiet(const xmtp_node_listener *listener)
+{
+    return listener->call_count == 1 && /* the one that is kept */
+           uv_now(&listener->loop) - listener->crowded_ms >= QUIET_MS;
+}
+
+/* After it the loop may have an answer to send. */
+static void store_kept(xmtp_node_listener *listener, bool may_wait)
+{
+    xmtp_node_net_call *net = listener->kept;
+    listener->kept = NULL;
+    if (net != NULL) {
+        xmtp_node_call_store_now(&net->call, may_wait);
+    }
+}
+
+void xmtp_node_net_read_begin(xmtp_node_connection *connection)
+{
+    xmtp_node_listener *listener = connection->listener;
+    listener->is_reading = true;
+    if (listener->speaker != connection) {
+        listener->speaker = connection;
+        note_crowd(listener);
+    }
+}
+
+void xmtp_node_net_read_end(xmtp_node_listener *listener)
+{
+    listener->is_reading = false;
+    store_kept(listener, is_quiet(listener));
+}
+
 /* ---- running */
 
 static void put_off_work(xmtp_node_work *work)
@@ -132,6 +186,7 @@ static void put_off_work(xmtp_node_work *work)
         (xmtp_node_net_call *)((uint8_t *)work - offsetof(xmtp_node_net_call, work));
     size_t path_len = strlen(net->copy) + 1;
     net->call.may_block = true;
+    net->call.keep = NULL;
     (void)xmtp_node_call_run(&net->call, net->copy, /* true: nothing is put off twice */
                              xmtp_bytes_of(net->copy + path_len, net->copy_len - path_len));
 }
@@ -194,9 +249,13 @@ static void start_call(xmtp_node_listener *listener, xmtp_rpc_call *rpc, const c
     xmtp_node_call_init(&net->call, &listener->node->services);
     net->call.context = net;
     net->call.done = call_done;
+    net->call.keep = listener->is_reading ? keep : NULL;
     net->deadline_ms = xmtp_node_net_deadline_ms(listener, rpc, xmtp_node_call_ms_max(listener));
     xmtp_list_append(&listener->calls, &net->link);
-    listener->call_count++;
+    if (listener->call_count++ > 0) { /* others: what is kept need not wait for its turn */
+        note_crowd(listener);
+        store_kept(listener, false);
+    }
     watch_deadline(listener, net->deadline_ms);
     if (!xmtp_node_call_run(&net->call, path, request)) { /* after true it may be gone */
         put_off(net, path, request);

@@ -164,7 +164,7 @@ static void run_work(xmtp_node_work *work)
     run(&p->visit);
 }
 
-/* In the sequencer's thread, which must not wait until the next one's signatures are verified. */
+/* By who has the sequencer's turn, and must not wait until the next one's signatures are verified. */
 static void stored(xmtp_node_job *job, xmtp_status status, const xmtp_error *error)
 {
     xmtp_node_call *call = (xmtp_node_call *)((uint8_t *)job - offsetof(xmtp_node_call, job));
@@ -191,7 +191,7 @@ static xmtp_status publish(publication *p)
     XMTP_TRY(check_room(p, update_count));
     XMTP_TRY(make_entry(p, state));
     call->job.done = stored;
-    XMTP_TRY(xmtp_node_sequencer_submit(call->services->sequencer, &call->job));
+    XMTP_TRY(xmtp_node_sequencer_submit_here(call->services->sequencer, &call->job));
     return XMTP_E_RETRY;
 }
 

@@ -1,4 +1,8 @@
-/* sequencer.c - the loop: take, append, publish, tell. */
+/* sequencer.c - take the turn and what waits, append, publish, tell.
+ *
+ *     the thread            take_turn_and_jobs --> run_jobs --> give_turn_back --> ...
+ *     a caller that may     take_turn --> run_jobs of its own job --> give_turn_back
+ */
 #include "node/sequencer.h"
 
 #include "base/status.h"
@@ -16,19 +20,17 @@ struct xmtp_node_sequencer {
     xmtp_node_job **last;
     size_t len;
     bool is_closing;
+    bool is_taken; /* the turn */
 
-    /* Of the thread. */
+    /* Of who has the turn. */
     xmtp_status last_status;
+    uint64_t last_append_ns; /* what it took */
     xmtp_node_batch *batches[XMTP_NODE_APPEND_COUNT_MAX];
 };
 
-/* Waits for jobs and cuts off as many as one append takes. NULL: closing, and nothing is left. */
-static xmtp_node_job *take(xmtp_node_sequencer *s)
+/* Cuts off as many jobs as one append takes. */
+static xmtp_node_job *cut(xmtp_node_sequencer *s)
 {
-    (void)pthread_mutex_lock(&s->lock);
-    while (s->first == NULL && !s->is_closing) {
-        (void)pthread_cond_wait(&s->changed, &s->lock);
-    }
     xmtp_node_job *first = s->first;
     size_t len = 0;
     size_t count = 0;
@@ -39,14 +41,48 @@ static xmtp_node_job *take(xmtp_node_sequencer *s)
         count++;
         end = &(*end)->next;
     }
-    if (first != NULL) {
-        s->first = *end;
-        s->last = *end == NULL ? &s->first : s->last;
-        s->len -= len;
-        *end = NULL;
+    s->first = *end;
+    s->last = *end == NULL ? &s->first : s->last;
+    s->len -= len;
+    *end = NULL;
+    return first;
+}
+
+/* Waits for jobs and for the turn. NULL: closing, and nothing is left. */
+static xmtp_node_job *take_turn_and_jobs(xmtp_node_sequencer *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->is_taken || (s->first == NULL && !s->is_closing)) {
+        (void)pthread_cond_wait(&s->changed, &s->lock);
+    }
+    xmtp_node_job *jobs = s->first == NULL ? NULL : cut(s);
+    s->is_taken = jobs != NULL;
+    (void)pthread_mutex_unlock(&s->lock);
+    return jobs;
+}
+
+/* For a caller. False: it is to wait in the queue. */
+static bool take_turn(xmtp_node_sequencer *s, const xmtp_node_job *job)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    bool is_free = !s->is_taken && s->first == NULL && !s->is_closing;
+    bool is_taken = is_free && s->last_append_ns <= XMTP_NODE_HERE_NS_MAX &&
+                    job->len <= XMTP_NODE_HERE_LEN_MAX &&
+                    !xmtp_node_archive_is_expiring(s->options.archive);
+    s->is_taken |= is_taken;
+    (void)pthread_mutex_unlock(&s->lock);
+    return is_taken;
+}
+
+/* The thread is woken when something is left for it: who came during the turn has not done it. */
+static void give_turn_back(xmtp_node_sequencer *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->is_taken = false;
+    if (s->first != NULL || s->is_closing) {
+        (void)pthread_cond_signal(&s->changed); /* under the lock: it may be freed right after */
     }
     (void)pthread_mutex_unlock(&s->lock);
-    return first;
 }
 
 static void publish(const xmtp_node_sequencer *s, const xmtp_node_job *job)
@@ -85,8 +121,9 @@ static void run_jobs(xmtp_node_sequencer *s, xmtp_node_job *jobs)
     }
     uint64_t began_ns = clock_ns();
     xmtp_status status = xmtp_node_archive_append(s->options.archive, s->batches, count, &error);
+    s->last_append_ns = clock_ns() - began_ns;
     if (s->options.metrics != NULL) {
-        xmtp_node_count_append(s->options.metrics, count, status != XMTP_OK, clock_ns() - began_ns);
+        xmtp_node_count_append(s->options.metrics, count, status != XMTP_OK, s->last_append_ns);
     }
     if (status == XMTP_OK) {
         publish(s, jobs);
@@ -101,8 +138,9 @@ static void run_jobs(xmtp_node_sequencer *s, xmtp_node_job *jobs)
 static void *run(void *context)
 {
     xmtp_node_sequencer *s = context;
-    for (xmtp_node_job *jobs = take(s); jobs != NULL; jobs = take(s)) {
+    for (xmtp_node_job *jobs; (jobs = take_turn_and_jobs(s)) != NULL;) {
         run_jobs(s, jobs);
+        give_turn_back(s);
     }
     return NULL;
 }
@@ -114,7 +152,8 @@ xmtp_status xmtp_node_sequencer_new(xmtp_node_sequencer **out,
     *out = NULL;
     xmtp_node_sequencer *s = alloc->reallocate(alloc->context, NULL, sizeof *s);
     XMTP_ENSURE(s != NULL, XMTP_E_NOMEM);
-    *s = (xmtp_node_sequencer){.options = *options, .last = &s->first};
+    *s = (xmtp_node_sequencer){
+        .options = *options, .last = &s->first, .last_append_ns = UINT64_MAX /* not known yet */};
     (void)pthread_mutex_init(&s->lock, NULL);
     (void)pthread_cond_init(&s->changed, NULL);
     if (!options->has_no_thread && pthread_create(&s->thread, NULL, run, s) != 0) {
@@ -152,6 +191,7 @@ xmtp_status xmtp_node_sequencer_submit(xmtp_node_sequencer *s, xmtp_node_job *jo
         return XMTP_OK;
     }
     (void)pthread_mutex_lock(&s->lock);
+    bool is_taken = s->is_taken; /* whoever has the turn looks again at its end */
     if (s->is_closing) {
         status = XMTP_E_CLOSED;
     } else if (s->len > 0 && job->len > XMTP_NODE_QUEUE_LEN_MAX - s->len) {
@@ -164,6 +204,19 @@ xmtp_status xmtp_node_sequencer_submit(xmtp_node_sequencer *s, xmtp_node_job *jo
     (void)pthread_mutex_unlock(&s->lock);
     /* Not under the lock, which the woken thread takes. Who submits is gone before the sequencer is freed:
      * loops and workers, see xmtp_node_close. */
-    (void)pthread_cond_signal(&s->changed);
+    if (!is_taken) {
+        (void)pthread_cond_signal(&s->changed);
+    }
     return status;
+}
+
+xmtp_status xmtp_node_sequencer_submit_here(xmtp_node_sequencer *s, xmtp_node_job *job)
+{
+    if (s->options.has_no_thread || !take_turn(s, job)) {
+        return xmtp_node_sequencer_submit(s, job);
+    }
+    job->next = NULL;
+    run_jobs(s, job);
+    give_turn_back(s);
+    return XMTP_OK;
 }

@@ -190,14 +190,33 @@ static void stored(xmtp_node_job *job, xmtp_status status, const xmtp_error *err
     xmtp_node_call_end(call, status);
 }
 
-xmtp_status xmtp_node_call_store(xmtp_node_call *call)
+static xmtp_status submit(xmtp_node_call *call, bool may_wait)
 {
-    call->job.done = stored;
-    xmtp_status status = xmtp_node_sequencer_submit(call->services->sequencer, &call->job);
+    xmtp_node_sequencer *sequencer = call->services->sequencer;
+    xmtp_status status = may_wait ? xmtp_node_sequencer_submit_here(sequencer, &call->job)
+                                  : xmtp_node_sequencer_submit(sequencer, &call->job);
     if (status == XMTP_E_LIMIT) {
         return xmtp_fail(&call->error, XMTP_E_RPC_UNAVAILABLE, "too much is waiting to be stored");
     }
     return status == XMTP_OK ? XMTP_E_RETRY : status;
+}
+
+xmtp_status xmtp_node_call_store(xmtp_node_call *call)
+{
+    call->job.done = stored;
+    if (call->keep != NULL) {
+        call->keep(call);
+        return XMTP_E_RETRY;
+    }
+    return submit(call, call->may_block);
+}
+
+void xmtp_node_call_store_now(xmtp_node_call *call, bool may_wait)
+{
+    xmtp_status status = submit(call, may_wait);
+    if (status != XMTP_E_RETRY) { /* after that it may be gone */
+        xmtp_node_call_end(call, status);
+    }
 }
 
 /* ---- pages */

@@ -1,7 +1,7 @@
 /* service.h - from the bytes of a unary request to the bytes of its answer.
  *
  *     run --> decode --> validate --> read --> done                      (at once)
- *              |                 \--> sequencer ... stored --> done      (in its thread)
+ *              |                 \--> sequencer ... stored --> done      (by who has its turn)
  *              '--> would wait for the disk or compute for long: put off, run again in a worker
  *
  * No socket and no HTTP/2 here: the listener and the in-process transport are two drivers of it.
@@ -46,6 +46,9 @@ typedef struct xmtp_node_call {
     void (*done)(struct xmtp_node_call *call); /* any thread; may free the call */
 
     bool may_block; /* set by whoever made it, when run is called where waiting is allowed */
+    /* Set by whoever made it, or NULL. The call has something to store: it is kept until
+     * xmtp_node_call_store_now, instead of being given to the sequencer at once. */
+    void (*keep)(struct xmtp_node_call *call);
 
     int grpc_status;  /* 0: reply holds the answer */
     xmtp_error error; /* of a failed call: our code, and the sentence for the caller */
@@ -72,8 +75,12 @@ void xmtp_node_call_free(xmtp_node_call *call);
  * be run again with may_block. */
 bool xmtp_node_call_run(xmtp_node_call *call, const char *path, xmtp_bytes request);
 
+/* Gives a call that was kept to the sequencer. may_wait: for one sync, when nobody else stores at the
+ * moment; then done is called before it returns. */
+void xmtp_node_call_store_now(xmtp_node_call *call, bool may_wait);
+
 /* What is left of a call that ended: reading back what it stored. Between done and the use of reply,
- * not in the sequencer's thread, which others wait for; where waiting is allowed when it will read. */
+ * not where done is called, which others wait for; where waiting is allowed when it will read. */
 void xmtp_node_call_complete(xmtp_node_call *call);
 /* False: complete has nothing to do, or all that it needs. */
 bool xmtp_node_call_will_read(const xmtp_node_call *call);

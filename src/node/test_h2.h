@@ -33,7 +33,8 @@ typedef struct h2 {
     h2_call calls[H2_CALLS_MAX];
     size_t call_count;
     size_t pongs;
-    int goaway; /* its error code; -1: none */
+    int goaway;           /* its error code; -1: none */
+    bool is_holding_back; /* nothing is sent */
 } h2;
 
 static inline h2_call *h2_of(h2 *h, int32_t stream_id)
@@ -120,25 +121,41 @@ static inline void h2_open(h2 *h, uint16_t port)
         nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, 1 << 30), 0);
 }
 
-static inline void h2_close(h2 *h)
+/* Makes room for other calls; all have ended. */
+static inline void h2_forget_calls(h2 *h)
 {
     for (size_t i = 0; i < h->call_count; i++) {
         xmtp_writer_free(&h->calls[i].in);
         xmtp_writer_free(&h->calls[i].out);
     }
+    h->call_count = 0;
+}
+
+static inline void h2_close(h2 *h)
+{
+    h2_forget_calls(h);
     nghttp2_session_del(h->session);
     peer_close(&h->peer);
 }
 
 /* ---- moving bytes */
 
+/* In one write. */
 static inline void h2_flush(h2 *h)
 {
     const uint8_t *p;
+    xmtp_writer w;
+    if (h->is_holding_back) {
+        return;
+    }
+    xmtp_writer_init(&w, &test_env()->alloc, XMTP_WRITER_MAX);
     for (ssize_t n = nghttp2_session_mem_send(h->session, &p); n > 0;
          n = nghttp2_session_mem_send(h->session, &p)) {
-        assert_true(peer_say_bytes(&h->peer, p, (size_t)n));
+        xmtp_writer_put(&w, xmtp_bytes_of(p, (size_t)n));
     }
+    assert_int_equal(xmtp_writer_status(&w), XMTP_OK);
+    assert_true(peer_say_bytes(&h->peer, w.p, w.n));
+    xmtp_writer_free(&w);
 }
 
 /* Sends, and reads what comes within ms. False: nothing came. */
