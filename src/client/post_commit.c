@@ -16,7 +16,12 @@
 #include "client/round.h"
 #include "identity/welcome.h"
 
-enum { WELCOMES_PER_CALL = 50, CALL_BYTES_MAX = 25 * 1024 * 1024, SEALED_AT_ONCE = 16 };
+enum {
+    WELCOMES_PER_CALL = 50,
+    CALLS_MAX = 4, /* under way together */
+    CALL_BYTES_MAX = 25 * 1024 * 1024,
+    SEALED_AT_ONCE = 16,
+};
 
 typedef struct recipient {
     xmtp_bytes installation;
@@ -82,40 +87,68 @@ static xmtp_status read_recipient(record *r, recipient *out)
     return XMTP_OK;
 }
 
-/* Messages of one operation, sent in chunks. */
+/* Messages of one operation, in chunks: one call each, some of which go out together. */
 typedef struct outbox {
     xmtp_client *client;
     xmtp_arena arena;
     xmtp_bytes welcome;
     uint64_t cursor; /* of the adding commit */
-    Pb__WelcomeMessageInput *items[WELCOMES_PER_CALL];
+    Pb__WelcomeMessageInput *items[CALLS_MAX * WELCOMES_PER_CALL];
     size_t count;
     size_t count_max; /* per call; 0: not known yet */
+    size_t call_max;
+    size_t closed; /* of items, those of whole chunks */
+    Pb__SendWelcomeMessagesRequest chunks[CALLS_MAX];
+    size_t chunk_count;
 } outbox;
 
-static xmtp_status send_chunk(outbox *o, xmtp_error *error)
+/* Whole chunks; what is open is dropped with the arena. */
+static xmtp_status send_chunks(outbox *o, xmtp_error *error)
 {
-    if (o->count == 0) {
-        return XMTP_OK;
+    const ProtobufCMessage *requests[CALLS_MAX];
+    for (size_t i = 0; i < o->chunk_count; i++) {
+        requests[i] = &o->chunks[i].base;
     }
-    Pb__SendWelcomeMessagesRequest request = PB__SEND_WELCOME_MESSAGES_REQUEST__INIT;
-    request.n_messages = o->count;
-    request.messages = o->items;
-    o->count = 0;
-    xmtp_status status = xmtp_call(o->client, XMTP_MLS_API("SendWelcomeMessages"), &request.base,
-                                   NULL, NULL, NULL, error);
+    xmtp_status status = xmtp_call_many(o->client, XMTP_MLS_API("SendWelcomeMessages"), requests,
+                                        o->chunk_count, NULL, NULL, NULL, error);
+    o->count = o->closed = o->chunk_count = 0;
     xmtp_arena_reset(&o->arena);
     return status;
+}
+
+static xmtp_status close_chunk(outbox *o, xmtp_error *error)
+{
+    if (o->count == o->closed) {
+        return XMTP_OK;
+    }
+    Pb__SendWelcomeMessagesRequest *chunk = &o->chunks[o->chunk_count++];
+    *chunk = (Pb__SendWelcomeMessagesRequest)PB__SEND_WELCOME_MESSAGES_REQUEST__INIT;
+    chunk->n_messages = o->count - o->closed;
+    chunk->messages = o->items + o->closed;
+    o->closed = o->count;
+    return o->chunk_count >= o->call_max ? send_chunks(o, error) : XMTP_OK;
+}
+
+static xmtp_status send_rest(outbox *o, xmtp_error *error)
+{
+    XMTP_TRY(close_chunk(o, error));
+    return o->chunk_count > 0 ? send_chunks(o, error) : XMTP_OK;
+}
+
+static size_t at_most(size_t n, size_t max)
+{
+    return n < 1 ? 1 : n > max ? max : n;
 }
 
 static xmtp_status put(outbox *o, Pb__WelcomeMessageInput *item, size_t size, xmtp_error *error)
 {
     if (o->count_max == 0) {
-        size_t fitting = CALL_BYTES_MAX / (size + 1);
-        o->count_max = fitting < 1 ? 1 : fitting > WELCOMES_PER_CALL ? WELCOMES_PER_CALL : fitting;
+        const size_t fitting = CALL_BYTES_MAX / (size + 1);
+        o->count_max = at_most(fitting, WELCOMES_PER_CALL);
+        o->call_max = at_most(fitting / WELCOMES_PER_CALL, CALLS_MAX);
     }
     o->items[o->count++] = item;
-    return o->count >= o->count_max ? send_chunk(o, error) : XMTP_OK;
+    return o->count - o->closed >= o->count_max ? close_chunk(o, error) : XMTP_OK;
 }
 
 static xmtp_status new_v1(outbox *o, Pb__WelcomeMessageInput **out)
@@ -179,7 +212,7 @@ static xmtp_status send_pointee(outbox *o, const xmtp_welcome_pointer *pointer, 
                    (xmtp_bytes){0}, XMTP_WRAPPER_SYMMETRIC, &sealed, error);
     xmtp_welcome_sealed_free(&sealed);
     XMTP_TRY(status);
-    return send_chunk(o, error); /* before any pointer to it */
+    return send_rest(o, error); /* before any pointer to it */
 }
 
 static xmtp_status put_pointer(outbox *o, const recipient *to, xmtp_bytes wrapped,
@@ -227,7 +260,7 @@ static xmtp_status send_pointers(outbox *o, queue *q, xmtp_error *error)
     XMTP_TRY(xmtp_arena_take(&o->arena, count * XMTP_WELCOME_POINTER_LEN, &memory));
     uint8_t(*wrapped)[XMTP_WELCOME_POINTER_LEN] = memory;
     XMTP_TRY(xmtp_welcome_pointers_seal(&o->client->env, q->pointer, keys, count, wrapped, error));
-    for (size_t i = 0; i < count; i++) { /* the last one may send them, and free the arena */
+    for (size_t i = 0; i < count; i++) { /* the last one may send them and free the arena */
         XMTP_TRY(put_pointer(o, &q->to[i], xmtp_bytes_of(wrapped[i], sizeof wrapped[i]), error));
     }
     return XMTP_OK;
@@ -235,7 +268,8 @@ static xmtp_status send_pointers(outbox *o, queue *q, xmtp_error *error)
 
 static xmtp_status queue_pointer(outbox *o, queue *q, const recipient *to, xmtp_error *error)
 {
-    const size_t room = (o->count_max == 0 ? WELCOMES_PER_CALL : o->count_max) - o->count;
+    const size_t open = o->count - o->closed;
+    const size_t room = (o->count_max == 0 ? WELCOMES_PER_CALL : o->count_max) - open;
     q->to[q->count++] = *to;
     return q->count == SEALED_AT_ONCE || q->count == room ? send_pointers(o, q, error) : XMTP_OK;
 }
@@ -252,8 +286,8 @@ static xmtp_status count_capable(record r, size_t *count)
 }
 
 /* pointer: what those who can get; NULL: nobody does. */
-static xmtp_status send_to_each(outbox *o, record r, const xmtp_welcome_pointer *pointer,
-                                xmtp_error *error)
+static xmtp_status put_each(outbox *o, record r, const xmtp_welcome_pointer *pointer,
+                            xmtp_error *error)
 {
     queue q = {.pointer = pointer};
     while (r.recipients.n > 0) {
@@ -267,7 +301,18 @@ static xmtp_status send_to_each(outbox *o, record r, const xmtp_welcome_pointer 
         }
     }
     XMTP_TRY(send_pointers(o, &q, error));
-    return send_chunk(o, error);
+    return send_rest(o, error);
+}
+
+/* What stands before somebody who cannot be written to goes out all the same. */
+static xmtp_status send_to_each(outbox *o, record r, const xmtp_welcome_pointer *pointer,
+                                xmtp_error *error)
+{
+    xmtp_status status = put_each(o, r, pointer, error);
+    if (status != XMTP_OK && o->chunk_count > 0) {
+        (void)send_chunks(o, NULL);
+    }
+    return status;
 }
 
 static xmtp_status send_all(outbox *o, record r, xmtp_error *error)
