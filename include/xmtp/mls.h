@@ -728,6 +728,9 @@ XMTP_API bool xmtp_mls_staged_path_leaf(const xmtp_mls_staged *staged, xmtp_mls_
 XMTP_API xmtp_bytes xmtp_mls_staged_extensions(const xmtp_mls_staged *staged);
 XMTP_API uint64_t xmtp_mls_staged_epoch(const xmtp_mls_staged *staged); /* after the commit */
 XMTP_API xmtp_bytes xmtp_mls_staged_epoch_authenticator(const xmtp_mls_staged *staged);
+/* Whether merge would take it: it was staged from the state in which this group is. */
+XMTP_API bool xmtp_mls_staged_is_current(const xmtp_mls_staged *staged,
+                                         const xmtp_mls_group *group);
 XMTP_API bool xmtp_mls_staged_removes_us(const xmtp_mls_staged *staged);
 /* The ratchet tree after the commit, as xmtp_mls_group_ratchet_tree would give it then. */
 XMTP_API XMTP_MUST_CHECK xmtp_status xmtp_mls_staged_ratchet_tree(const xmtp_mls_staged *staged,

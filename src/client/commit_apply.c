@@ -242,6 +242,12 @@ static xmtp_status stage_own(group_work *work, const own_commit *own, xmtp_mls_s
                              xmtp_error *error)
 {
     xmtp_mls_pending *pending;
+    if (own->is_made && work->made_staged != NULL &&
+        xmtp_mls_staged_is_current(work->made_staged, work->group)) {
+        *out = work->made_staged;
+        work->made_staged = NULL;
+        return XMTP_OK;
+    }
     if (own->is_made) {
         return xmtp_mls_group_stage_pending(work->group, work->made, out, error);
     }

@@ -193,6 +193,7 @@ static void undo(group_work *work)
 {
     xmtp_error ignored;
     if (xmtp_work_reload(work, &ignored) == XMTP_OK && work->row.stage == XMTP_GROUP_CREATING) {
+        xmtp_work_forget_staged(work);
         xmtp_cache_forget(work->client, work->row.ref);
         work->group = NULL;
         (void)xmtp_group_row_delete(work->client->db, work->row.ref);

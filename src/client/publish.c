@@ -85,10 +85,12 @@ static xmtp_status build_plan(group_work *work, const xmtp_intent_row *intent, c
     return xmtp_fail(error, XMTP_E_CORRUPT, "stored intent of unknown kind");
 }
 
-/* Everybody, we too, will judge this commit when it comes back; a refusal is known now. */
+/* Everybody, we too, will judge this commit when it comes back; a refusal is known now. What it makes of the
+ * group is kept until then. */
 static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp_error *error)
 {
     xmtp_mls_staged *staged;
+    xmtp_work_forget_staged(work);
     XMTP_TRY(xmtp_mls_group_stage_pending(work->group, pending, &staged, error));
     xmtp_arena arena;
     xmtp_scratch(work->client, &arena);
@@ -96,7 +98,11 @@ static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp
     xmtp_state_lookup lookup = xmtp_client_states(work->client);
     xmtp_status status = xmtp_commit_validate(work->group, staged, &lookup, &arena, &facts, error);
     xmtp_arena_reset(&arena);
-    xmtp_mls_staged_free(staged);
+    if (status == XMTP_OK) {
+        work->made_staged = staged;
+    } else {
+        xmtp_mls_staged_free(staged);
+    }
     return status;
 }
 

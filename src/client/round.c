@@ -53,11 +53,18 @@ xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, 
     return xmtp_work_reload(work, error);
 }
 
+void xmtp_work_forget_staged(group_work *work)
+{
+    xmtp_mls_staged_free(work->made_staged);
+    work->made_staged = NULL;
+}
+
 void xmtp_work_end(group_work *work)
 {
     if (work->is_in_transaction) {
         (void)xmtp_work_abandon(work, XMTP_OK);
     }
+    xmtp_work_forget_staged(work);
     xmtp_mls_pending_free(work->made);
     xmtp_writer_free(&work->ahead);
     xmtp_arena_reset(&work->arena);
@@ -74,6 +81,7 @@ xmtp_status xmtp_work_group(group_work *work, xmtp_error *error)
 xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status)
 {
     xmtp_database_rollback(work->client->db);
+    xmtp_work_forget_staged(work);
     xmtp_cache_forget(work->client, work->row.ref);
     work->group = NULL;
     work->row = work->committed;

@@ -28,7 +28,8 @@ typedef struct group_work {
     int64_t sent_max;         /* newest intent whose payload the node has taken during this work */
     xmtp_writer ahead; /* an answer that holds the next page, when it is here already; else empty */
     const ProtobufCMessageDescriptor *ahead_type; /* of a query, or of a send that it came with */
-    xmtp_mls_pending *made; /* our newest commit of this work, as it was stored; NULL: none */
+    xmtp_mls_pending *made;       /* our newest commit of this work, as it was stored; NULL: none */
+    xmtp_mls_staged *made_staged; /* what it makes of the group, which it was made from; or NULL */
     /* the intent that somebody waits for, and why it failed for good */
     int64_t awaited;
     xmtp_status awaited_status;
@@ -42,6 +43,8 @@ void xmtp_work_end(group_work *work);
 xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error);
 /* The MLS group, loaded when it must be. */
 xmtp_status xmtp_work_group(group_work *work, xmtp_error *error);
+/* Before the group goes. */
+void xmtp_work_forget_staged(group_work *work);
 /* Forgets everything uncommitted: rolls back, drops the group from the cache. Returns status. */
 xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status);
 

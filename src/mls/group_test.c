@@ -258,7 +258,10 @@ static void a_staged_object_fits_one_state_only(void **state)
     assert_ok(&p.bob, xmtp_mls_group_process(p.bob.group, blob_bytes(a), &first, &p.bob.error));
     assert_ok(&p.bob, xmtp_mls_group_process(p.bob.group, blob_bytes(b), &second, &p.bob.error));
     p.bob.reloads = false;
+    assert_true(xmtp_mls_staged_is_current(second, p.bob.group));
+    assert_false(xmtp_mls_staged_is_current(second, p.alice.group));
     assert_ok(&p.bob, member_merge(&p.bob, first));
+    assert_false(xmtp_mls_staged_is_current(second, p.bob.group));
     assert_int_equal(member_merge(&p.bob, second), XMTP_E_STATE);
     assert_int_equal(xmtp_mls_writes_count(p.bob.writes), 0);
     member_expect(&p.bob, b, "b");

@@ -239,7 +239,7 @@ xmtp_status xmtp_mls_group_merge(xmtp_mls_group *group, xmtp_mls_staged *staged,
 {
     xmtp_status status;
     size_t mark = xmtp_writes_mark(writes);
-    if (staged->group != group || staged->revision != group->revision) {
+    if (!xmtp_mls_staged_is_current(staged, group)) {
         status = xmtp_fail(error, XMTP_E_STATE,
                            "the group has changed since this message was processed");
     } else {

@@ -68,6 +68,11 @@ xmtp_status xmtp_staged_new(xmtp_mls_staged **out, const xmtp_mls_group *group)
     return XMTP_OK;
 }
 
+bool xmtp_mls_staged_is_current(const xmtp_mls_staged *staged, const xmtp_mls_group *group)
+{
+    return staged->group == group && staged->revision == group->revision;
+}
+
 static void staged_go_home(xmtp_mls_staged *staged)
 {
     const xmtp_alloc *alloc = staged->alloc;
