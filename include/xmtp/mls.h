@@ -1,7 +1,9 @@
 /* mls.h - Messaging Layer Security (RFC 9420) as a library: bytes in, bytes out.
  *
- * No socket, no file, no thread, no clock. Time and randomness come from the xmtp_env in the configuration; what has
- * to be kept leaves as a list of small records that the caller stores together with its own data in one transaction.
+ * No socket, no file, no clock, no thread but for the time of a call (large groups: signatures and key agreements are
+ * shared among the processors that the process may use). Time and randomness come from the xmtp_env in the
+ * configuration, on the caller's thread; what has to be kept leaves as a list of small records that the caller stores
+ * together with its own data in one transaction.
  *
  *     member A                                     member B
  *     xmtp_mls_group_create                        xmtp_mls_key_package_create

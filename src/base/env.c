@@ -1,5 +1,5 @@
-/* env.c - the operating system as an xmtp_env. The only file of the lower rooms that asks it
- * anything. */
+/* env.c - the operating system as an xmtp_env. Beside together.c the only file of the lower
+ * rooms that asks it anything. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>

@@ -4,7 +4,7 @@
  * const xmtp_suite * and never name a crypto library; each engine (libsodium, OpenSSL, ours) fills
  * such structs in one file of its own. All functions: any thread, keep nothing, allocate nothing
  * (only OpenSSL's AES-GCM, NIST curves and curve 448 take memory during a call, and may say
- * XMTP_E_NOMEM).
+ * XMTP_E_NOMEM). Those that do many of a kind share them among processors (base/together.h).
  *
  * "Kept copy" rules: contexts may be copied with plain assignment (the HMAC states after the key
  * pad are reused that way). Everything that held a secret is wiped by whoever declared it.

@@ -174,7 +174,7 @@ void xmtp_hpke_wipe(xmtp_hpke *c)
 
 /* ---- many receivers ---- */
 
-enum { BATCH = 16 };
+enum { BATCH = 64 };
 
 static xmtp_status encap_batch(const xmtp_kem *kem, const xmtp_hpke_letter *letters, size_t count,
                                uint8_t ss[BATCH][XMTP_KEM_SS_MAX])

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "crypto/crypto.h"
 #include "crypto/dhkem.h"
+#include "crypto/encap_together.h"
 #include "crypto/sodium_ready.h"
 #include "crypto/x25519_base.h"
 #include "crypto/x25519_lanes.h"
@@ -18,7 +19,12 @@
 
 #include <sodium.h>
 
-enum { KEY_LEN = 32, STEP = XMTP_X25519_PAIRS_STEP };
+enum {
+    KEY_LEN = 32,
+    STEP = XMTP_X25519_PAIRS_STEP,
+    STEP_US = 70,         /* of encapsulations in lanes */
+    STEP_SINGLE_US = 250, /* where there are none */
+};
 
 static const xmtp_dhkem dhkem = {.suite_id = {.n = 5, .p = {'K', 'E', 'M', 0x00, 0x20}},
                                  .hash = &xmtp_hash_sha256,
@@ -76,10 +82,8 @@ static xmtp_status encap_step(const xmtp_kem_encap *jobs, size_t count)
 
 static xmtp_status x25519_encap_many(const xmtp_kem_encap *jobs, size_t count)
 {
-    for (size_t done = 0; done < count; done += STEP) {
-        XMTP_TRY(encap_step(jobs + done, count - done < STEP ? count - done : STEP));
-    }
-    return XMTP_OK;
+    return xmtp_encap_together(jobs, count, encap_step, STEP,
+                               xmtp_has_lanes() ? STEP_US : STEP_SINGLE_US);
 }
 
 static xmtp_status x25519_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)

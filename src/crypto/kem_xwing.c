@@ -16,7 +16,9 @@
  */
 #include "base/bytes.h"
 #include "base/status.h"
+#include "base/together.h"
 #include "crypto/crypto.h"
+#include "crypto/encap_together.h"
 #include "crypto/keccak.h"
 #include "crypto/keccak_many.h"
 #include "crypto/mlkem.h"
@@ -31,6 +33,10 @@ enum {
     PK_LEN = MLKEM768_EK_LEN + X_LEN,
     ENC_LEN = MLKEM768_CT_LEN + X_LEN,
     STEP = XMTP_LANES, /* encapsulations or decapsulations side by side */
+    ENCAPS_US = 200,
+    ENCAPS_SINGLE_US = 1000, /* where there are no lanes */
+    DECAPS_US = 110,
+    DECAPS_SINGLE_US = 900,
 };
 
 static_assert((int)PK_LEN == (int)XMTP_KEM_PK_MAX, "the largest public key we have");
@@ -134,10 +140,8 @@ static xmtp_status encap_step(const xmtp_kem_encap *jobs, size_t count)
 
 static xmtp_status xwing_encap_many(const xmtp_kem_encap *jobs, size_t count)
 {
-    for (size_t done = 0; done < count; done += STEP) {
-        XMTP_TRY(encap_step(jobs + done, count - done < STEP ? count - done : STEP));
-    }
-    return XMTP_OK;
+    return xmtp_encap_together(jobs, count, encap_step, STEP,
+                               xmtp_has_lanes() ? ENCAPS_US : ENCAPS_SINGLE_US);
 }
 
 static xmtp_status xwing_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)
@@ -183,11 +187,25 @@ static void decap_step(const xwing_key *key, xmtp_kem_decap *jobs, size_t count)
     xmtp_wipe(&s, sizeof s);
 }
 
+typedef struct decaps {
+    const xwing_key *key;
+    xmtp_kem_decap *jobs;
+} decaps;
+
+static void decap_some(void *context, size_t first, size_t count)
+{
+    const decaps *d = context;
+    decap_step(d->key, d->jobs + first, count);
+}
+
 static void xwing_decap_many(const void *expanded, xmtp_kem_decap *jobs, size_t count)
 {
-    for (size_t done = 0; done < count; done += STEP) {
-        decap_step(expanded, jobs + done, count - done < STEP ? count - done : STEP);
-    }
+    decaps d = {.key = expanded, .jobs = jobs};
+    xmtp_together(&(xmtp_together_work){.count = count,
+                                        .piece = STEP,
+                                        .piece_us = xmtp_has_lanes() ? DECAPS_US : DECAPS_SINGLE_US,
+                                        .step = decap_some,
+                                        .context = &d});
 }
 
 static xmtp_status xwing_decap_expanded(const void *expanded, const uint8_t *enc, uint8_t *ss)

@@ -1,13 +1,15 @@
-/* test_counted.h - counts how Ed25519ph signatures are verified; for programs that wrap xmtp_ed25519_lanes
- * and xmtp_ed25519ph_verify (CMake's xmtp_wrap). */
+/* test_counted.h - counts how Ed25519ph signatures are verified and wallets recovered; for programs that
+ * wrap xmtp_ed25519_lanes, xmtp_ed25519ph_verify and xmtp_secp256k1_recover (CMake's xmtp_wrap). */
 #ifndef XMTP_CRYPTO_TEST_COUNTED_H
 #define XMTP_CRYPTO_TEST_COUNTED_H
 
 #include "crypto/crypto.h"
 
+/* Helpers of base/together.h count as well. */
 static struct {
-    size_t lanes; /* rounds of eight */
-    size_t singly;
+    _Atomic size_t lanes; /* rounds of eight */
+    _Atomic size_t singly;
+    _Atomic size_t recovered;
 } counted;
 
 unsigned __real_xmtp_ed25519_lanes(const void *equations);
@@ -27,6 +29,17 @@ xmtp_status __wrap_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes contex
 {
     counted.singly++;
     return __real_xmtp_ed25519ph_verify(pk, context, message, signature);
+}
+
+xmtp_status __real_xmtp_secp256k1_recover(const uint8_t digest[32], const uint8_t signature[65],
+                                          char address[43], uint8_t normalized[65]);
+xmtp_status __wrap_xmtp_secp256k1_recover(const uint8_t digest[32], const uint8_t signature[65],
+                                          char address[43], uint8_t normalized[65]);
+xmtp_status __wrap_xmtp_secp256k1_recover(const uint8_t digest[32], const uint8_t signature[65],
+                                          char address[43], uint8_t normalized[65])
+{
+    counted.recovered++;
+    return __real_xmtp_secp256k1_recover(digest, signature, address, normalized);
 }
 
 #endif

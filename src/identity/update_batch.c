@@ -3,12 +3,15 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "base/together.h"
 #include "crypto/lanes.h"
 #include "identity/signature_text.h"
 #include "identity/signer.h"
 
 /* Decoded actions and texts of as many updates as fill a batch, of the usual size many times over. */
 enum { ARENA_MAX = 1 << 20 };
+
+enum { RECOVERY_US = 50 };
 
 void xmtp_update_batch_init(xmtp_update_batch *batch, const xmtp_alloc *alloc)
 {
@@ -21,20 +24,28 @@ void xmtp_update_batch_clear(xmtp_update_batch *batch)
     xmtp_arena_reset(&batch->arena);
     batch->count = 0;
     batch->verified = 0;
+    batch->wallet_count = 0;
+    batch->wallets_verified = 0;
 }
 
-static bool is_collected(const xmtp_wire_signature *s)
+static bool is_installation(const xmtp_wire_signature *s)
 {
     return s->kind == XMTP_SIGNATURE_INSTALLATION && s->bytes.n == XMTP_INSTALLATION_SIGNATURE_LEN;
 }
 
-static size_t signature_count(const xmtp_wire_update *update)
+static bool is_wallet(const xmtp_wire_signature *s)
+{
+    return s->kind == XMTP_SIGNATURE_ERC191 && s->bytes.n == XMTP_WALLET_SIGNATURE_LEN;
+}
+
+static size_t signature_count(const xmtp_wire_update *update,
+                              bool (*is_counted)(const xmtp_wire_signature *s))
 {
     size_t count = 0;
     for (size_t i = 0; i < update->action_count; i++) {
         const xmtp_wire_action *a = &update->actions[i];
-        count += is_collected(&a->signature);
-        count += a->kind == XMTP_ACTION_ADD && is_collected(&a->new_member_signature);
+        count += is_counted(&a->signature);
+        count += a->kind == XMTP_ACTION_ADD && is_counted(&a->new_member_signature);
     }
     return count;
 }
@@ -53,12 +64,28 @@ static const xmtp_signature_check *find(const xmtp_update_batch *batch, size_t c
     return NULL;
 }
 
+static const xmtp_wallet_check *find_wallet(const xmtp_update_batch *batch, size_t count,
+                                            xmtp_bytes text, xmtp_bytes signature)
+{
+    for (size_t i = 0; i < count; i++) {
+        const xmtp_wallet_check *w = &batch->wallets[i];
+        if (xmtp_bytes_equal(w->signature, signature) && xmtp_bytes_equal(w->text, text)) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
 static void add(xmtp_update_batch *batch, const xmtp_wire_signature *s, xmtp_bytes text)
 {
     const xmtp_signature_check check = {
         .pk = s->public_key, .message = text, .signature = s->bytes};
-    if (is_collected(s) && find(batch, batch->count, &check) == NULL) {
+    if (is_installation(s) && find(batch, batch->count, &check) == NULL) {
         batch->checks[batch->count++] = check;
+    }
+    if (is_wallet(s) && find_wallet(batch, batch->wallet_count, text, s->bytes) == NULL) {
+        batch->wallets[batch->wallet_count++] =
+            (xmtp_wallet_check){.text = text, .signature = s->bytes};
     }
 }
 
@@ -71,20 +98,28 @@ static xmtp_status text_of(xmtp_update_batch *batch, const xmtp_wire_update *upd
     return xmtp_writer_to_arena(&w, status, &batch->arena, text);
 }
 
+/* Whether this machine gains by verifying together. */
+static bool is_worthwhile(void)
+{
+    return xmtp_has_lanes() || xmtp_together_processors() > 1;
+}
+
 bool xmtp_update_batch_put(xmtp_update_batch *batch, xmtp_bytes update)
 {
     xmtp_wire_update wire;
     xmtp_bytes text;
-    if (!xmtp_has_lanes() || update.n > XMTP_UPDATE_BATCH_BYTES_MAX ||
+    if (!is_worthwhile() || update.n > XMTP_UPDATE_BATCH_BYTES_MAX ||
         xmtp_wire_update_decode(update, XMTP_UPDATE_BATCH_ACTIONS_MAX, &batch->arena, &wire,
                                 NULL) != XMTP_OK) {
         return true;
     }
-    const size_t count = signature_count(&wire);
-    if (count > XMTP_UPDATE_BATCH_MAX - batch->count) {
+    const size_t count = signature_count(&wire, is_installation);
+    const size_t wallet_count = signature_count(&wire, is_wallet);
+    if (count > XMTP_UPDATE_BATCH_MAX - batch->count ||
+        wallet_count > XMTP_UPDATE_BATCH_MAX - batch->wallet_count) {
         return false;
     }
-    if (count == 0 || text_of(batch, &wire, &text) != XMTP_OK) {
+    if (count + wallet_count == 0 || text_of(batch, &wire, &text) != XMTP_OK) {
         return true;
     }
     for (size_t i = 0; i < wire.action_count; i++) {
@@ -97,8 +132,25 @@ bool xmtp_update_batch_put(xmtp_update_batch *batch, xmtp_bytes update)
     return true;
 }
 
+static void recover_some(void *context, size_t first, size_t count)
+{
+    xmtp_wallet_check *wallets = context;
+    for (size_t i = first; i < first + count; i++) {
+        xmtp_wallet_check *w = &wallets[i];
+        uint8_t digest[32];
+        xmtp_wallet_digest(w->text, digest);
+        w->verdict = xmtp_secp256k1_recover(digest, w->signature.p, w->address, w->normalized);
+    }
+}
+
 void xmtp_update_batch_verify(xmtp_update_batch *batch)
 {
+    xmtp_together(&(xmtp_together_work){.count = batch->wallet_count - batch->wallets_verified,
+                                        .piece = 1,
+                                        .piece_us = RECOVERY_US,
+                                        .step = recover_some,
+                                        .context = batch->wallets + batch->wallets_verified});
+    batch->wallets_verified = batch->wallet_count;
     xmtp_installation_verify_updates(batch->checks + batch->verified,
                                      batch->count - batch->verified);
     batch->verified = batch->count;
@@ -114,4 +166,10 @@ bool xmtp_update_batch_find(const xmtp_update_batch *batch, xmtp_bytes public_ke
         *verdict = known->verdict;
     }
     return known != NULL;
+}
+
+const xmtp_wallet_check *xmtp_update_batch_wallet(const xmtp_update_batch *batch, xmtp_bytes text,
+                                                  xmtp_bytes signature)
+{
+    return batch == NULL ? NULL : find_wallet(batch, batch->wallets_verified, text, signature);
 }

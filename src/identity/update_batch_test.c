@@ -2,6 +2,7 @@
  * verified one by one, and costs as few rounds of lanes as there can be. */
 #include "identity/update_batch.h"
 
+#include "base/together.h"
 #include "crypto/lanes.h"
 #include "crypto/test_counted.h"
 #include "identity/test_scene.h"
@@ -14,6 +15,7 @@ static int set_up_batch(void **state)
 {
     memset(&counted, 0, sizeof counted);
     xmtp_lanes_allow(true);
+    xmtp_together_assume(4);
     xmtp_update_batch_init(&batch, heap());
     return set_up(state);
 }
@@ -21,18 +23,20 @@ static int set_up_batch(void **state)
 static int tear_down_batch(void **state)
 {
     xmtp_update_batch_clear(&batch);
+    xmtp_lanes_allow(true);
+    xmtp_together_assume(0);
     return tear_down(state);
 }
 
 #define BATCH_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_batch, tear_down_batch)
 
-/* Without lanes nothing is collected, so that there is nothing to look at. */
-static void need_lanes(void)
+/* Machines of all kinds: with lanes and without, and with one processor and with several. */
+enum { MACHINES = 4 };
+
+static void be_machine(size_t i)
 {
-    if (!xmtp_has_lanes()) {
-        print_message("skipped: this machine has no AVX-512 IFMA\n");
-        skip();
-    }
+    xmtp_lanes_allow(i % 2 == 0);
+    xmtp_together_assume(i / 2 == 0 ? 4 : 1);
 }
 
 /* ---- chance that can be repeated */
@@ -158,6 +162,37 @@ static void damage_length(opened *o)
     writable_signature(o)->bytes.n -= 1 + below(64);
 }
 
+/* A signature of a wallet, writable. */
+static uint8_t *writable_wallet(opened *o)
+{
+    xmtp_wire_action *a = &o->actions[below(2)];
+    a->signature.bytes = copy_of(a->signature.bytes);
+    return writable(a->signature.bytes);
+}
+
+static void damage_wallet(opened *o)
+{
+    flip(writable_wallet(o), 65);
+}
+
+/* r = 0, or s above the group order: of no key at all. */
+static void damage_wallet_range(opened *o)
+{
+    memset(writable_wallet(o) + 32 * below(2), (int)(0xff * below(2)), 32);
+}
+
+static void damage_wallet_parity(opened *o)
+{
+    static const uint8_t values[] = {0, 1, 2, 26, 27, 28, 29, 34, 35, 36, 255};
+    writable_wallet(o)[64] = values[below(COUNT(values))];
+}
+
+static void damage_wallet_length(opened *o)
+{
+    xmtp_wire_action *a = &o->actions[below(2)];
+    a->signature.bytes.n -= 1 + below(2);
+}
+
 /* S + L: right by the equation, and refused. */
 static void damage_order(opened *o)
 {
@@ -208,8 +243,21 @@ static void damage_mixed(opened *o)
 }
 
 static void (*const damages[])(opened *o) = {
-    damage_nothing, damage_key,   damage_r,       damage_s,     damage_text,    damage_length,
-    damage_order,   damage_small, damage_nothing, damage_mixed, damage_nothing,
+    damage_nothing,
+    damage_key,
+    damage_r,
+    damage_s,
+    damage_text,
+    damage_length,
+    damage_order,
+    damage_small,
+    damage_nothing,
+    damage_mixed,
+    damage_nothing,
+    damage_wallet,
+    damage_wallet_range,
+    damage_wallet_parity,
+    damage_wallet_length,
 };
 
 static xmtp_bytes damaged(xmtp_bytes update, void (*damage)(opened *o))
@@ -255,10 +303,11 @@ static void assert_all_fold_alike(const xmtp_bytes *updates, size_t count, size_
 static void good_and_damaged_updates_fold_as_without_a_batch(void **state)
 {
     (void)state;
-    enum { ROUNDS = 40, UPDATES = 8 };
+    enum { ROUNDS = 80, UPDATES = 8 };
     size_t good = 0;
     dice = 1;
     for (size_t round = 0; round < ROUNDS; round++) {
+        be_machine(round % MACHINES);
         xmtp_bytes updates[UPDATES];
         const size_t count = 1 + below(UPDATES);
         for (size_t i = 0; i < count; i++) {
@@ -290,15 +339,16 @@ static void keys_of_small_order_fold_as_without_a_batch(void **state)
 static void each_verdict_of_a_batch_is_that_of_one_signature(void **state)
 {
     (void)state;
-    need_lanes();
     size_t refused = 0;
     dice = 3;
-    for (size_t round = 0; round < 8; round++) {
+    for (size_t round = 0; round < 12; round++) {
+        be_machine(round % (MACHINES - 1));
         xmtp_update_batch_clear(&batch);
         while (xmtp_update_batch_put(
             &batch, damaged(registration(below(1000)), damages[below(COUNT(damages))]))) {
         }
-        assert_int_equal(batch.count, XMTP_UPDATE_BATCH_MAX);
+        assert_true(batch.count == XMTP_UPDATE_BATCH_MAX ||
+                    batch.wallet_count >= XMTP_UPDATE_BATCH_MAX - 1);
         xmtp_update_batch_verify(&batch);
         for (size_t i = 0; i < batch.count; i++) {
             const xmtp_signature_check *c = &batch.checks[i];
@@ -310,6 +360,46 @@ static void each_verdict_of_a_batch_is_that_of_one_signature(void **state)
         }
     }
     assert_true(refused > 100 && refused < 400);
+}
+
+/* Recovered by itself. */
+static xmtp_wallet_check recovered(xmtp_bytes text, xmtp_bytes signature)
+{
+    xmtp_wallet_check w = {.text = text, .signature = signature};
+    uint8_t digest[32];
+    xmtp_wallet_digest(text, digest);
+    w.verdict = xmtp_secp256k1_recover(digest, signature.p, w.address, w.normalized);
+    return w;
+}
+
+static void each_wallet_of_a_batch_is_that_of_one_signature(void **state)
+{
+    (void)state;
+    static void (*const kinds[])(opened * o) = {damage_nothing, damage_wallet, damage_wallet_range,
+                                                damage_wallet_parity, damage_text};
+    size_t refused = 0;
+    dice = 13;
+    for (size_t round = 0; round < 8; round++) {
+        be_machine(round % (MACHINES - 1));
+        xmtp_update_batch_clear(&batch);
+        while (xmtp_update_batch_put(
+            &batch, damaged(registration(below(1000)), kinds[below(COUNT(kinds))]))) {
+        }
+        assert_true(batch.wallet_count >= XMTP_UPDATE_BATCH_MAX - 1);
+        xmtp_update_batch_verify(&batch);
+        for (size_t i = 0; i < batch.wallet_count; i++) {
+            const xmtp_bytes text = batch.wallets[i].text;
+            const xmtp_bytes signature = batch.wallets[i].signature;
+            const xmtp_wallet_check *w = xmtp_update_batch_wallet(&batch, text, signature);
+            const xmtp_wallet_check alone = recovered(text, signature);
+            assert_ptr_equal(w, &batch.wallets[i]);
+            assert_int_equal(w->verdict, alone.verdict);
+            assert_memory_equal(w->address, alone.address, sizeof alone.address);
+            assert_memory_equal(w->normalized, alone.normalized, sizeof alone.normalized);
+            refused += w->verdict != XMTP_OK;
+        }
+    }
+    assert_true(refused > 40 && refused < 300);
 }
 
 /* ---- nothing else is taken for verified */
@@ -332,6 +422,33 @@ static void another_key_text_or_signature_is_verified_by_the_fold(void **state)
     assert_int_equal(assert_folds_alike(update), XMTP_OK);
 }
 
+static void another_text_or_signature_of_a_wallet_is_recovered_by_the_fold(void **state)
+{
+    (void)state;
+    dice = 14;
+    const xmtp_bytes update = registration(7);
+    assert_true(xmtp_update_batch_put(&batch, update));
+    assert_true(xmtp_update_batch_put(&batch, registration(8)));
+    xmtp_update_batch_verify(&batch);
+    assert_int_equal(counted.recovered, 2);
+    for (size_t i = 0; i < 100; i++) {
+        opened o = open_update(update);
+        o.actions[0].signature.bytes = copy_of(o.actions[0].signature.bytes);
+        o.actions[1].signature = o.actions[0].signature;
+        if (i % 2 == 0) {
+            flip(writable(o.actions[0].signature.bytes), 64);
+        } else {
+            o.update.client_timestamp_ns += i * SECOND;
+        }
+        counted.recovered = 0;
+        assert_int_not_equal(assert_folds_alike(encoded(&o.update)), XMTP_OK);
+        assert_int_equal(counted.recovered, 2); /* one fold without the batch, and one with it */
+    }
+    counted.recovered = 0;
+    assert_int_equal(assert_folds_alike(update), XMTP_OK);
+    assert_int_equal(counted.recovered, 1);
+}
+
 static bool is_found(const xmtp_update_batch *in, const xmtp_signature_check *c)
 {
     xmtp_status verdict = XMTP_E_CRYPTO;
@@ -343,7 +460,6 @@ static bool is_found(const xmtp_update_batch *in, const xmtp_signature_check *c)
 static void there_are_no_verdicts_before_verify_and_after_clear(void **state)
 {
     (void)state;
-    need_lanes();
     dice = 5;
     assert_true(xmtp_update_batch_put(&batch, registration(1)));
     assert_true(xmtp_update_batch_put(&batch, registration(2)));
@@ -351,15 +467,22 @@ static void there_are_no_verdicts_before_verify_and_after_clear(void **state)
     const xmtp_bytes text = copy_of(first.message); /* the batch's own ends with it */
     const xmtp_signature_check kept = {
         .pk = first.pk, .message = text, .signature = first.signature};
+    const xmtp_bytes signature = batch.wallets[0].signature;
     assert_false(is_found(&batch, &kept));
     assert_false(is_found(NULL, &kept));
+    assert_null(xmtp_update_batch_wallet(&batch, text, signature));
+    assert_null(xmtp_update_batch_wallet(NULL, text, signature));
     xmtp_update_batch_verify(&batch);
+    assert_non_null(xmtp_update_batch_wallet(&batch, text, signature));
     assert_true(is_found(&batch, &kept));
     assert_true(xmtp_update_batch_put(&batch, registration(3)));
     assert_true(is_found(&batch, &kept));
     assert_false(is_found(&batch, &batch.checks[2]));
+    assert_null(
+        xmtp_update_batch_wallet(&batch, batch.wallets[2].text, batch.wallets[2].signature));
     xmtp_update_batch_clear(&batch);
     assert_false(is_found(&batch, &kept));
+    assert_null(xmtp_update_batch_wallet(&batch, text, signature));
 }
 
 /* ---- what goes in */
@@ -376,10 +499,23 @@ static xmtp_bytes update_of_installations(size_t actions)
     return update_of(inbox, at(T0), deeds, actions);
 }
 
+/* A wallet adds so many others, each signing for itself. */
+static xmtp_bytes update_of_wallets(size_t actions)
+{
+    deed *deeds = room(actions * sizeof *deeds);
+    char inbox[XMTP_INBOX_ID_LEN + 1];
+    for (size_t i = 0; i < actions; i++) {
+        char key[65];
+        (void)snprintf(key, sizeof key, "%064zx", 1000 + i);
+        deeds[i] = add_wallet(wallet_hand(wallet_of(wallet_0_key)), wallet_of(key));
+    }
+    inbox_of_nonce(1, inbox);
+    return update_of(inbox, at(T0), deeds, actions);
+}
+
 static void an_update_goes_in_as_a_whole_or_waits(void **state)
 {
     (void)state;
-    need_lanes();
     dice = 6;
     assert_true(xmtp_update_batch_put(&batch, registration(1)));
     assert_false(
@@ -391,10 +527,25 @@ static void an_update_goes_in_as_a_whole_or_waits(void **state)
     assert_int_equal(batch.count, XMTP_UPDATE_BATCH_MAX);
 }
 
+static void wallets_go_in_as_a_whole_or_wait(void **state)
+{
+    (void)state;
+    dice = 15;
+    const xmtp_bytes many = update_of_wallets(XMTP_UPDATE_BATCH_ACTIONS_MAX);
+    assert_true(xmtp_update_batch_put(&batch, registration(1)));
+    assert_int_equal(batch.wallet_count, 1); /* it signed twice, in the same way */
+    assert_false(xmtp_update_batch_put(&batch, many));
+    assert_int_equal(batch.wallet_count, 1);
+    assert_int_equal(batch.count, 1);
+    xmtp_update_batch_clear(&batch);
+    assert_true(xmtp_update_batch_put(&batch, many));
+    assert_int_equal(batch.wallet_count, XMTP_UPDATE_BATCH_ACTIONS_MAX + 1);
+    assert_int_equal(batch.count, 0);
+}
+
 static void a_signature_in_several_places_goes_in_once(void **state)
 {
     (void)state;
-    need_lanes();
     char inbox[XMTP_INBOX_ID_LEN + 1];
     deed deeds[5];
     for (uint8_t i = 0; i < 5; i++) {
@@ -441,7 +592,6 @@ static void *no_memory(void *context, void *p, size_t n)
 static void without_memory_for_it_an_update_is_left_out(void **state)
 {
     (void)state;
-    need_lanes();
     dice = 8;
     const xmtp_bytes update = registration(1);
     size_t tries = 0;
@@ -458,14 +608,16 @@ static void without_memory_for_it_an_update_is_left_out(void **state)
     assert_true(tries > 1);
 }
 
-static void a_machine_without_lanes_collects_nothing(void **state)
+static void a_machine_without_lanes_and_a_second_processor_collects_nothing(void **state)
 {
     (void)state;
     dice = 9;
     xmtp_lanes_allow(false);
+    xmtp_together_assume(1);
     const xmtp_bytes update = registration(1);
     assert_true(xmtp_update_batch_put(&batch, update));
     assert_int_equal(batch.count, 0);
+    assert_int_equal(batch.wallet_count, 0);
     assert_null(batch.arena.blocks);
     xmtp_update_batch_verify(&batch);
     assert_int_equal(assert_folds_alike(update), XMTP_OK);
@@ -474,26 +626,37 @@ static void a_machine_without_lanes_collects_nothing(void **state)
 
 /* ---- what it costs */
 
-static void eight_signatures_cost_one_round_of_lanes(void **state)
+static void assert_costs(size_t rounds)
 {
-    (void)state;
-    need_lanes();
     enum { UPDATES = 50 };
     xmtp_bytes updates[UPDATES];
     const xmtp_verifier verifier = {.batch = &batch};
     dice = 10;
+    memset(&counted, 0, sizeof counted);
+    xmtp_update_batch_clear(&batch);
     for (size_t i = 0; i < UPDATES; i++) {
         updates[i] = registration(i);
         assert_true(xmtp_update_batch_put(&batch, updates[i]));
     }
     xmtp_update_batch_verify(&batch);
+    assert_int_equal(counted.recovered, UPDATES);
     for (size_t i = 0; i < UPDATES; i++) {
         xmtp_association *s = new_state();
         ok(xmtp_association_apply(s, updates[i], &verifier, 0, NULL));
         xmtp_association_free(s);
     }
-    assert_int_equal(counted.lanes, (UPDATES + 7) / 8);
-    assert_int_equal(counted.singly, 0);
+    assert_int_equal(counted.recovered, UPDATES); /* not again by the fold */
+    assert_int_equal(counted.lanes, rounds);
+    assert_int_equal(counted.singly, 0); /* by the fold */
+}
+
+static void eight_signatures_cost_one_round_of_lanes(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MACHINES - 1; i++) {
+        be_machine(i);
+        assert_costs(xmtp_has_lanes() ? (50 + 7) / 8 : 0);
+    }
 }
 
 int main(void)
@@ -502,13 +665,16 @@ int main(void)
         BATCH_TEST(good_and_damaged_updates_fold_as_without_a_batch),
         BATCH_TEST(keys_of_small_order_fold_as_without_a_batch),
         BATCH_TEST(each_verdict_of_a_batch_is_that_of_one_signature),
+        BATCH_TEST(each_wallet_of_a_batch_is_that_of_one_signature),
+        BATCH_TEST(another_text_or_signature_of_a_wallet_is_recovered_by_the_fold),
         BATCH_TEST(another_key_text_or_signature_is_verified_by_the_fold),
         BATCH_TEST(there_are_no_verdicts_before_verify_and_after_clear),
         BATCH_TEST(an_update_goes_in_as_a_whole_or_waits),
+        BATCH_TEST(wallets_go_in_as_a_whole_or_wait),
         BATCH_TEST(a_signature_in_several_places_goes_in_once),
         BATCH_TEST(what_is_unusual_is_left_to_the_fold),
         BATCH_TEST(without_memory_for_it_an_update_is_left_out),
-        BATCH_TEST(a_machine_without_lanes_collects_nothing),
+        BATCH_TEST(a_machine_without_lanes_and_a_second_processor_collects_nothing),
         BATCH_TEST(eight_signatures_cost_one_round_of_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -60,16 +60,29 @@ static xmtp_status check_ecdsa_form(xmtp_bytes signature, xmtp_error *error)
     return XMTP_OK;
 }
 
-/* address and seen live in the arena. */
-static xmtp_status recover(xmtp_bytes signature, const uint8_t digest[32], xmtp_arena *arena,
-                           xmtp_bytes *address, xmtp_bytes *seen, xmtp_error *error)
+/* What recovering gives; known when it was done before. */
+static xmtp_status recover_or_know(const xmtp_wallet_check *known, xmtp_bytes signature,
+                                   const uint8_t digest[32], char *address, uint8_t *normalized)
+{
+    if (known == NULL) {
+        return xmtp_secp256k1_recover(digest, signature.p, address, normalized);
+    }
+    memcpy(address, known->address, sizeof known->address);
+    memcpy(normalized, known->normalized, sizeof known->normalized);
+    return known->verdict;
+}
+
+/* address and seen live in the arena. known may be NULL. */
+static xmtp_status recover(xmtp_bytes signature, const uint8_t digest[32],
+                           const xmtp_wallet_check *known, xmtp_arena *arena, xmtp_bytes *address,
+                           xmtp_bytes *seen, xmtp_error *error)
 {
     XMTP_TRY(check_ecdsa_form(signature, error));
     void *text;
     void *normalized;
     XMTP_TRY(xmtp_arena_take(arena, XMTP_ADDRESS_LEN + 1, &text));
     XMTP_TRY(xmtp_arena_take(arena, XMTP_WALLET_SIGNATURE_LEN, &normalized));
-    if (xmtp_secp256k1_recover(digest, signature.p, text, normalized) != XMTP_OK) {
+    if (recover_or_know(known, signature, digest, text, normalized) != XMTP_OK) {
         return xmtp_fail(error, XMTP_E_SIGNATURE, "ed25519 Signature failed: no key recovered");
     }
     *address = xmtp_bytes_of(text, XMTP_ADDRESS_LEN);
@@ -78,10 +91,13 @@ static xmtp_status recover(xmtp_bytes signature, const uint8_t digest[32], xmtp_
 }
 
 static xmtp_status verify_erc191(const xmtp_wire_signature *s, const xmtp_signed_text *text,
-                                 xmtp_arena *arena, xmtp_verified_signature *out, xmtp_error *error)
+                                 const xmtp_verifier *verifier, xmtp_arena *arena,
+                                 xmtp_verified_signature *out, xmtp_error *error)
 {
+    const xmtp_update_batch *batch = verifier == NULL ? NULL : verifier->batch;
     out->signer.kind = XMTP_IDENTIFIER_ETHEREUM;
-    return recover(s->bytes, text->digest, arena, &out->signer.value, &out->seen, error);
+    return recover(s->bytes, text->digest, xmtp_update_batch_wallet(batch, text->text, s->bytes),
+                   arena, &out->signer.value, &out->seen, error);
 }
 
 /* ---- installation keys (3.5) */
@@ -185,8 +201,8 @@ static xmtp_status recover_wallet(const xmtp_wire_signature *s, xmtp_arena *aren
     XMTP_TRY(legacy_text(s->key_bytes, arena, &text));
     xmtp_wallet_digest(text, digest);
     out->signer.kind = XMTP_IDENTIFIER_ETHEREUM;
-    return recover(xmtp_bytes_of(signature, sizeof signature), digest, arena, &out->signer.value,
-                   &out->seen, error);
+    return recover(xmtp_bytes_of(signature, sizeof signature), digest, NULL, arena,
+                   &out->signer.value, &out->seen, error);
 }
 
 static xmtp_status verify_delegated(const xmtp_wire_signature *s, const xmtp_signed_text *text,
@@ -196,7 +212,7 @@ static xmtp_status verify_delegated(const xmtp_wire_signature *s, const xmtp_sig
     xmtp_bytes key_address;
     xmtp_bytes key_seen;
     xmtp_bytes point;
-    XMTP_TRY(recover(s->bytes, text->digest, arena, &key_address, &key_seen, error));
+    XMTP_TRY(recover(s->bytes, text->digest, NULL, arena, &key_address, &key_seen, error));
     XMTP_TRY(recover_wallet(s, arena, out, error));
     if (legacy_point(s->key_bytes, &point) != XMTP_OK || !is_address_of(point, key_address)) {
         return xmtp_fail(error, XMTP_E_SIGNATURE, invalid_text);
@@ -348,7 +364,7 @@ static xmtp_status verify_kind(const xmtp_wire_signature *s, const xmtp_signed_t
     case XMTP_SIGNATURE_NONE:
         break;
     case XMTP_SIGNATURE_ERC191:
-        return verify_erc191(s, text, arena, out, error);
+        return verify_erc191(s, text, verifier, arena, out, error);
     case XMTP_SIGNATURE_CONTRACT:
         return verify_contract(s, text, verifier, is_accepted, arena, out, error);
     case XMTP_SIGNATURE_INSTALLATION:

@@ -13,7 +13,7 @@
 
 /* What helps to verify. NULL members: not available.
  *
- * batch has verdicts on signatures of installation keys that were verified before, or none.
+ * batch has verdicts on signatures that were verified before, or none.
  *
  * contract_wallet asks a chain whether the contract at account_id ("eip155:1:0x...") accepts this
  * signature over hash at block_number. It sets *is_valid and returns XMTP_OK, or fails when it

@@ -14,7 +14,7 @@ static_assert(sizeof((xmtp_mls_key_package_private *)0)->leaf_sk >= XMTP_KEM_SK_
 static_assert(sizeof((xmtp_mls_key_package_private *)0)->ref >= XMTP_HASH_MAX, "ref");
 static_assert(sizeof((xmtp_mls_key_package_info *)0)->ref >= XMTP_HASH_MAX, "ref");
 
-enum { KEY_PACKAGE_MEMORY_MAX = 16 << 20, ADMITTED_AT_ONCE = 16 };
+enum { KEY_PACKAGE_MEMORY_MAX = 16 << 20, ADMITTED_AT_ONCE = 64 };
 
 void xmtp_mls_key_package_private_wipe(xmtp_mls_key_package_private *private_keys)
 {

@@ -10,7 +10,7 @@
 #include "base/writer.h"
 #include "crypto/crypto.h"
 
-enum { XMTP_SIGNATURE_BATCH_MAX = 32 };
+enum { XMTP_SIGNATURE_BATCH_MAX = 128 };
 
 typedef struct xmtp_signature_batch {
     const xmtp_suite *suite;
