@@ -295,13 +295,19 @@ uint64_t xmtp_node_archive_last_id(xmtp_node_archive *archive, xmtp_node_kind ki
 
 void xmtp_node_archive_measure(xmtp_node_archive *archive, xmtp_node_archive_figures *figures)
 {
-    uint64_t len;
+    uint64_t len = 0;
+    uint64_t last_len = 0;
     *figures = (xmtp_node_archive_figures){.segments = 0};
     while (xmtp_node_log_segment_size(archive->log, figures->segments, &len) == XMTP_OK) {
         figures->log_len += len;
         figures->segments++;
+        last_len = len;
     }
     (void)pthread_rwlock_rdlock(&archive->lock);
+    const xmtp_node_position *end = &archive->state.position;
+    if (end->segment + 1 == figures->segments && end->offset > 0 && end->offset < last_len) {
+        figures->log_len -= last_len - end->offset; /* what was written ahead */
+    }
     figures->topics = archive->newest.count;
     figures->identifiers = archive->addresses.count;
     (void)pthread_rwlock_unlock(&archive->lock);

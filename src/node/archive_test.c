@@ -1,5 +1,6 @@
 /* archive_test.c - a node's data over restarts, crashes, lost indexes and full disks. */
 #include "node/archive_internal.h"
+#include "node/node_internal.h"
 #include "node/test_vectors.h"
 
 #include <signal.h>
@@ -28,6 +29,31 @@ static void what_was_stored_is_there_after_a_restart(void **state)
     assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 3, 2), XMTP_OK); /* one known, one new */
     assert_int_equal(test_count(&t, "a"), 4);
     assert_int_equal(newest_id(&t, "a"), 5); /* ids go on */
+    test_node_close(&t);
+    test_folder_remove(folder.path);
+}
+
+static void the_length_of_the_log_is_told_without_what_is_written_ahead(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    xmtp_node_archive_figures running;
+    xmtp_node_archive_figures opened;
+    char path[512];
+    size_t n;
+    test_node t;
+    test_node_open(&t, folder.path);
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 1, 1), XMTP_OK);
+    assert_int_equal(test_send(&t, "a", TEST_APPLICATION, 2, 1), XMTP_OK);
+    xmtp_node_archive_measure(t.node->services.archive, &running);
+    test_node_close(&t);
+    (void)snprintf(path, sizeof path, "%s/log/00000000.seg", folder.path);
+    free(test_file_read(path, &n));
+    assert_int_equal(running.segments, 1);
+    assert_int_equal(running.log_len, n);
+    test_node_open(&t, folder.path);
+    xmtp_node_archive_measure(t.node->services.archive, &opened);
+    assert_int_equal(opened.log_len, n);
     test_node_close(&t);
     test_folder_remove(folder.path);
 }
@@ -451,6 +477,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_stored_is_there_after_a_restart),
+        cmocka_unit_test(the_length_of_the_log_is_told_without_what_is_written_ahead),
         cmocka_unit_test(a_lost_index_is_made_again_from_the_log),
         cmocka_unit_test(an_index_of_another_boot_is_not_trusted),
         cmocka_unit_test(a_log_shorter_than_what_was_acknowledged_is_refused),

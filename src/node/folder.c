@@ -51,9 +51,9 @@ static xmtp_status find_end(xmtp_node_folder *f, xmtp_error *error)
         at += span;
         end = (record.flags & XMTP_NODE_LAST_OF_BATCH) != 0 ? at : end;
     }
-    (void)f->env->alloc.reallocate(f->env->alloc.context, data, 0);
     f->end.offset = (uint32_t)end;
-    f->torn_len = n - end;
+    f->torn_len = end < n ? xmtp_node_log_torn_len(xmtp_bytes_of(data + end, n - end)) : 0;
+    (void)f->env->alloc.reallocate(f->env->alloc.context, data, 0);
     return XMTP_OK;
 }
 

@@ -78,6 +78,35 @@ static void a_sound_folder_has_no_problems_and_is_counted(void **state)
     test_folder_remove(folder.path);
 }
 
+/* As a node leaves them that was killed. */
+static void zeros_behind_the_end_are_neither_a_problem_nor_an_unfinished_write(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make_fast();
+    problems p;
+    xmtp_node_check_report report;
+    xmtp_node_folder f;
+    char path[400];
+    size_t n;
+    fill(folder.path, 1, 40);
+    path_in(path, &folder, "log/00000000.seg");
+    unsigned char *bytes = test_file_read(path, &n);
+    bytes = realloc(bytes, n + 70000);
+    memset(bytes + n, 0, 70000);
+    for (size_t torn = 0; torn <= 30; torn += 15) {
+        memset(bytes + n, 1, torn);
+        test_file_write(path, bytes, n + 70000);
+        assert_int_equal(check(folder.path, &p, &report), XMTP_OK);
+        assert_int_equal(report.records, 41);
+        open_folder(&f, folder.path);
+        assert_int_equal(f.torn_len, torn);
+        assert_int_equal(xmtp_node_folder_len(&f), n);
+        xmtp_node_folder_close(&f);
+    }
+    free(bytes);
+    test_folder_remove(folder.path);
+}
+
 static void every_flipped_byte_is_found(void **state)
 {
     (void)state;
@@ -340,6 +369,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_sound_folder_has_no_problems_and_is_counted),
+        cmocka_unit_test(zeros_behind_the_end_are_neither_a_problem_nor_an_unfinished_write),
         cmocka_unit_test(every_flipped_byte_is_found),
         cmocka_unit_test(an_index_that_differs_from_the_log_is_found),
         cmocka_unit_test(an_index_that_is_behind_the_log_is_no_problem),

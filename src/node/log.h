@@ -7,6 +7,9 @@
  * crash. What it failed for is not in the log. Batches (runs of records ending with
  * XMTP_NODE_LAST_OF_BATCH) are there completely or not at all.
  *
+ * While a log is appended to, the file of its last segment may go on with zeros behind the end; a log
+ * that was closed in order has none.
+ *
  * Threads: one thread at a time appends; any thread reads what has been appended, at any time.
  */
 #ifndef XMTP_NODE_LOG_H
@@ -62,8 +65,11 @@ xmtp_status xmtp_node_log_open_to_read(xmtp_node_log **out, const xmtp_node_log_
 
 uint32_t xmtp_node_log_segment_count(const xmtp_node_log *log);
 
-/* Bytes of a segment's file. XMTP_E_NOT_FOUND, XMTP_E_IO. */
+/* Bytes of a segment's file, zeros behind the end included. XMTP_E_NOT_FOUND, XMTP_E_IO. */
 xmtp_status xmtp_node_log_segment_size(xmtp_node_log *log, uint32_t segment, uint64_t *size);
+
+/* How much of what lies behind the end of a log was left by an unfinished write; the rest is zeros. */
+size_t xmtp_node_log_torn_len(xmtp_bytes tail);
 
 /* Exactly n bytes of it. XMTP_E_NOT_FOUND, XMTP_E_IO. */
 xmtp_status xmtp_node_log_segment_read(xmtp_node_log *log, uint32_t segment, uint64_t offset,

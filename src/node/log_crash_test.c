@@ -3,7 +3,8 @@
  * A round opens the log, compares everything with what was ever shown, appends batches, and ends with
  * a power cut, a killed process or an orderly close. Shown is what an append returned XMTP_OK for or
  * an opening found: from then on it must be there for ever, with the same content. What was not
- * shown may be there or not, but only as whole batches.
+ * shown may be there or not, but only as whole batches. With every other seed segments also end by
+ * their age, before they are full.
  *
  * XMTP_CRASH_SEEDS sets how many seeds are run (100), XMTP_CRASH_FIRST the first one.
  */
@@ -18,7 +19,7 @@
 
 #include <cmocka.h>
 
-enum { ROUNDS = 12, APPENDS_MAX = 40, RECORDS_MAX = 20000, SEGMENT_LEN = 3000 };
+enum { ROUNDS = 12, APPENDS_MAX = 40, RECORDS_MAX = 20000, SEGMENT_LEN = 3000, AGE = 3 };
 
 typedef struct shown_record {
     uint64_t stamp; /* of the attempt to store it */
@@ -28,6 +29,8 @@ typedef struct shown_record {
 } shown_record;
 
 typedef struct history {
+    xmtp_env env; /* its clock: how many batches there were */
+    bool has_age;
     test_disk *disk;
     xmtp_node_log *log;
     uint64_t next_stamp;
@@ -90,11 +93,23 @@ static xmtp_status check_found(void *context, const xmtp_node_record *record, xm
     return XMTP_OK;
 }
 
+static uint64_t count_batches(void *context)
+{
+    const history *h = context;
+    return h->next_stamp;
+}
+
 static void open_or_fail(history *h, xmtp_status *status)
 {
     xmtp_error error = {0};
-    xmtp_node_log_options options = {
-        .env = xmtp_env_system(), .dir = "log", .disk = &h->disk->disk, .segment_len = SEGMENT_LEN};
+    h->env = *xmtp_env_system();
+    h->env.context = h;
+    h->env.now_ns = count_batches;
+    xmtp_node_log_options options = {.env = &h->env,
+                                     .dir = "log",
+                                     .disk = &h->disk->disk,
+                                     .segment_len = SEGMENT_LEN,
+                                     .segment_age_ns = h->has_age ? AGE : 0};
     h->found = 0;
     h->left_of_batch = 0;
     *status =
@@ -143,6 +158,7 @@ static void encode_batch(history *h, xmtp_writer *w, xmtp_node_position at, size
                                    .flags = i + 1 == count ? XMTP_NODE_LAST_OF_BATCH : 0,
                                    .durable = at.offset,
                                    .id = h->count + 1 + i,
+                                   .time_ns = stamp + 1,
                                    .topic = xmtp_bytes_of_string("topic"),
                                    .payload = xmtp_bytes_of(payload, n)};
         size_t start = w->n;
@@ -271,6 +287,7 @@ static void run_seed(uint64_t seed)
 {
     history *h = calloc(1, sizeof *h);
     h->disk = test_disk_new(seed);
+    h->has_age = seed % 2 == 0;
     for (int round = 0; round < ROUNDS; round++) {
         run_round(h);
         h->disk->crash_at = 0;

@@ -20,6 +20,7 @@ struct xmtp_node_log {
     uint64_t segment_age_ns;
     uint64_t started_ns; /* time of the last segment's first record; 0: it has none */
     uint64_t reserved;   /* space of the last segment that is set aside, from 0 on */
+    uint64_t ahead;      /* its file may go on with zeros up to here; before end: it does not */
     bool cannot_reserve;
 
     pthread_rwlock_t fds_lock;

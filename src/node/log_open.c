@@ -13,7 +13,7 @@
  * record says up to where the segment was synced when it was written ("durable"). If any says more
  * than the broken offset, the broken bytes had been synced, and cutting would lose data silently. A
  * disk that wrote the pages of one append in another order leaves whole records too, but those say
- * less.
+ * less. Zeros that were written ahead (log.c) have no record behind them, and are cut too.
  *
  * What is found whole behind the last synced place may be in the memory of the kernel only (the
  * node was killed, or fdatasync failed). Before anybody sees it, it is written again and synced: an
@@ -109,12 +109,13 @@ static xmtp_status corrupt(const scan *s, size_t at)
 
 static void tell_cut(const scan *s, size_t end)
 {
-    if (s->options->notice != NULL) {
+    size_t torn_len = xmtp_node_log_torn_len(rest_of(s, end));
+    if (s->options->notice != NULL && torn_len > 0) {
         char line[160];
         (void)snprintf(line, sizeof line,
                        "log segment %08" PRIx32 ".seg: cut %zu bytes of an unfinished write at "
                        "offset %" PRIu64,
-                       s->segment, s->data.n - end, (uint64_t)s->offset + end);
+                       s->segment, torn_len, (uint64_t)s->offset + end);
         s->options->notice(s->options->notice_context, line);
     }
 }

@@ -308,6 +308,186 @@ static void a_segment_whose_header_was_never_written_is_started_again(void **sta
     test_folder_remove(folder.path);
 }
 
+/* ---- zeros behind the end */
+
+static size_t file_len(const char *path)
+{
+    size_t n;
+    free(test_file_read(path, &n));
+    return n;
+}
+
+static void small_appends_leave_the_length_of_the_file_as_it_is(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make_fast();
+    xmtp_node_log *log;
+    seen s;
+    char path[512];
+    size_t lens = 0;
+    segment_path(path, &folder, 0);
+    assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+    assert_int_equal(append(log, 1, 1, 300), XMTP_OK);
+    size_t len = file_len(path);
+    if (len == xmtp_node_log_end(log).offset) { /* a file system that reserves nothing */
+        xmtp_node_log_close(log);
+        test_folder_remove(folder.path);
+        skip();
+    }
+    for (uint64_t id = 2; id <= 2000; id++) {
+        assert_int_equal(append(log, id, 1, 300), XMTP_OK);
+        size_t next = file_len(path);
+        assert_true(next > xmtp_node_log_end(log).offset);
+        lens += next != len ? 1 : 0;
+        len = next;
+    }
+    assert_true(lens >= 2 && lens <= 7); /* 700 KB */
+    size_t end = xmtp_node_log_end(log).offset;
+    assert_int_equal(append(log, 2001, 1, 200000), XMTP_OK); /* a large one goes over all of them */
+    assert_true(file_len(path) == xmtp_node_log_end(log).offset);
+    assert_true(xmtp_node_log_end(log).offset > end + 200000);
+    xmtp_node_log_close(log);
+    assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+    assert_int_equal(s.count, 2001);
+    xmtp_node_log_close(log);
+    test_folder_remove(folder.path);
+}
+
+/* The file as a killed node leaves it; *end is where its records end. */
+static unsigned char *left_by_a_killed_node(const test_folder *folder, size_t *end, size_t *n)
+{
+    xmtp_node_log *log;
+    seen s;
+    char path[512];
+    segment_path(path, folder, 0);
+    assert_int_equal(open_log(&log, folder->path, 0, &s, NULL), XMTP_OK);
+    for (uint64_t id = 1; id <= 10; id++) {
+        assert_int_equal(append(log, id, 1, 30), XMTP_OK);
+    }
+    *end = xmtp_node_log_end(log).offset;
+    unsigned char *bytes = test_file_read(path, n);
+    xmtp_node_log_close(log);
+    assert_int_equal(file_len(path), *end); /* in order: no zeros are left */
+    return bytes;
+}
+
+static void zeros_behind_the_end_are_cut_without_a_word_and_what_is_torn_with_one(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    xmtp_node_log *log;
+    seen s;
+    char path[512];
+    size_t end;
+    size_t n;
+    unsigned char *bytes = left_by_a_killed_node(&folder, &end, &n);
+    bytes = realloc(bytes, end + 100000); /* also where nothing is written ahead */
+    memset(bytes + end, 0, 100000);
+    segment_path(path, &folder, 0);
+    for (size_t torn = 0; torn <= 20; torn += 20) {
+        memcpy(bytes + end, bytes + XMTP_NODE_SEGMENT_HEADER_LEN, torn); /* half of a head */
+        assert_int_equal(xmtp_node_log_torn_len(xmtp_bytes_of(bytes + end, 100000)) > 0, torn > 0);
+        for (size_t len = torn; len <= 100000; len += 9995) {
+            test_file_write(path, bytes, end + len);
+            assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+            assert_int_equal(s.count, 10);
+            assert_int_equal(s.notices, torn > 0 ? 1 : 0);
+            assert_int_equal(file_len(path), end);
+            assert_int_equal(append(log, 11, 1, 30), XMTP_OK);
+            xmtp_node_log_close(log);
+            assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+            assert_int_equal(s.count, 11);
+            assert_int_equal(s.notices, 0);
+            xmtp_node_log_close(log);
+        }
+    }
+    free(bytes);
+    test_folder_remove(folder.path);
+}
+
+static void zeros_where_records_were_stored_are_damage(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    xmtp_node_log *log;
+    xmtp_error error = {0};
+    seen s;
+    char path[512];
+    size_t end;
+    size_t n;
+    unsigned char *bytes = left_by_a_killed_node(&folder, &end, &n);
+    segment_path(path, &folder, 0);
+    memset(bytes + XMTP_NODE_SEGMENT_HEADER_LEN, 0, 60);
+    test_file_write(path, bytes, n);
+    assert_int_equal(open_log(&log, folder.path, 0, &s, &error), XMTP_E_CORRUPT);
+    free(bytes);
+    test_folder_remove(folder.path);
+}
+
+static uint64_t clock_ns;
+
+static uint64_t set_clock(void *context)
+{
+    (void)context;
+    return clock_ns;
+}
+
+/* Its first record has the time 1001. */
+static void a_segment_that_ends_by_its_age_ends_with_its_last_record(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    xmtp_env env = *xmtp_env_system();
+    env.now_ns = set_clock;
+    xmtp_node_log *log;
+    seen s = {0};
+    char path[512];
+    xmtp_node_log_options options = {
+        .env = &env, .dir = folder.path, .segment_age_ns = 500, .notice = count_notice};
+    options.notice_context = &s;
+    clock_ns = 1000;
+    assert_int_equal(
+        xmtp_node_log_open(&log, &options, (xmtp_node_position){0}, count_record, &s, NULL),
+        XMTP_OK);
+    assert_int_equal(append(log, 1, 1, 30), XMTP_OK);
+    assert_int_equal(append(log, 2, 1, 30), XMTP_OK);
+    size_t end = xmtp_node_log_end(log).offset;
+    clock_ns = 2000;
+    assert_int_equal(append(log, 3, 1, 30), XMTP_OK);
+    assert_int_equal(xmtp_node_log_end(log).segment, 1);
+    segment_path(path, &folder, 0);
+    assert_int_equal(file_len(path), end);
+    xmtp_node_log_close(log);
+    assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+    assert_int_equal(s.count, 3);
+    assert_int_equal(s.notices, 0);
+    xmtp_node_log_close(log);
+    test_folder_remove(folder.path);
+}
+
+/* A segment without records has no time, whatever is behind its header. */
+static void zeros_are_no_time(void **state)
+{
+    (void)state;
+    test_folder folder = test_folder_make();
+    xmtp_node_log *log;
+    seen s;
+    char path[512];
+    uint64_t time_ns;
+    unsigned char bytes[200] = {0};
+    segment_path(path, &folder, 0);
+    assert_int_equal(open_log(&log, folder.path, 0, &s, NULL), XMTP_OK);
+    size_t n;
+    unsigned char *header = test_file_read(path, &n);
+    assert_int_equal(n, XMTP_NODE_SEGMENT_HEADER_LEN);
+    memcpy(bytes, header, n);
+    test_file_write(path, bytes, sizeof bytes);
+    assert_int_equal(xmtp_node_log_first_time(log, 0, &time_ns), XMTP_E_NOT_FOUND);
+    free(header);
+    xmtp_node_log_close(log);
+    test_folder_remove(folder.path);
+}
+
 static void an_append_can_be_taken_back(void **state)
 {
     (void)state;
@@ -466,6 +646,11 @@ int main(void)
         cmocka_unit_test(a_flipped_byte_in_the_last_batch_cuts_that_batch),
         cmocka_unit_test(damage_in_an_earlier_segment_is_refused),
         cmocka_unit_test(a_segment_whose_header_was_never_written_is_started_again),
+        cmocka_unit_test(small_appends_leave_the_length_of_the_file_as_it_is),
+        cmocka_unit_test(zeros_behind_the_end_are_cut_without_a_word_and_what_is_torn_with_one),
+        cmocka_unit_test(zeros_where_records_were_stored_are_damage),
+        cmocka_unit_test(a_segment_that_ends_by_its_age_ends_with_its_last_record),
+        cmocka_unit_test(zeros_are_no_time),
         cmocka_unit_test(an_append_can_be_taken_back),
         cmocka_unit_test(a_killed_writer_loses_nothing_that_was_acknowledged),
         cmocka_unit_test(a_full_disk_refuses_appends_and_leaves_reading),
