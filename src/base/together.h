@@ -14,8 +14,9 @@
 #include <xmtp/base.h>
 
 enum {
-    XMTP_TOGETHER_MAX = 8,        /* threads of one call, the caller's among them */
-    XMTP_TOGETHER_WORTH_US = 150, /* work for which one more thread is made: it costs 50 to 70 us */
+    XMTP_TOGETHER_MAX = 8, /* threads of one call, the caller's among them */
+    XMTP_TOGETHER_WORTH_US =
+        200, /* work for which one more thread is made: it costs 50 to 100 us */
     XMTP_TOGETHER_STACK = 1 << 20, /* of a helper; what is not used is not there */
 };
 

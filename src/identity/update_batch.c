@@ -11,7 +11,7 @@
 /* Decoded actions and texts of as many updates as fill a batch, of the usual size many times over. */
 enum { ARENA_MAX = 1 << 20 };
 
-enum { RECOVERY_US = 50 };
+enum { EIGHT = 8, PIECE_US = 50 }; /* eight in lanes take longer than a wallet, and are fewer */
 
 void xmtp_update_batch_init(xmtp_update_batch *batch, const xmtp_alloc *alloc)
 {
@@ -132,28 +132,49 @@ bool xmtp_update_batch_put(xmtp_update_batch *batch, xmtp_bytes update)
     return true;
 }
 
-static void recover_some(void *context, size_t first, size_t count)
+static void recover(xmtp_wallet_check *w)
 {
-    xmtp_wallet_check *wallets = context;
-    for (size_t i = first; i < first + count; i++) {
-        xmtp_wallet_check *w = &wallets[i];
-        uint8_t digest[32];
-        xmtp_wallet_digest(w->text, digest);
-        w->verdict = xmtp_secp256k1_recover(digest, w->signature.p, w->address, w->normalized);
+    uint8_t digest[32];
+    xmtp_wallet_digest(w->text, digest);
+    w->verdict = xmtp_secp256k1_recover(digest, w->signature.p, w->address, w->normalized);
+}
+
+/* What has no verdicts yet: signatures of installations in eights, then wallets one by one. */
+typedef struct unverified {
+    xmtp_signature_check *checks;
+    size_t count;
+    size_t eights;
+    xmtp_wallet_check *wallets;
+} unverified;
+
+/* One eight, or one wallet. */
+static void verify_piece(void *context, size_t first, size_t count)
+{
+    const unverified *u = context;
+    (void)count;
+    if (first >= u->eights) {
+        recover(&u->wallets[first - u->eights]);
+        return;
     }
+    const size_t start = EIGHT * first;
+    const size_t left = u->count - start;
+    xmtp_installation_verify_updates(u->checks + start, left < EIGHT ? left : EIGHT);
 }
 
 void xmtp_update_batch_verify(xmtp_update_batch *batch)
 {
-    xmtp_together(&(xmtp_together_work){.count = batch->wallet_count - batch->wallets_verified,
-                                        .piece = 1,
-                                        .piece_us = RECOVERY_US,
-                                        .step = recover_some,
-                                        .context = batch->wallets + batch->wallets_verified});
-    batch->wallets_verified = batch->wallet_count;
-    xmtp_installation_verify_updates(batch->checks + batch->verified,
-                                     batch->count - batch->verified);
+    unverified u = {.checks = batch->checks + batch->verified,
+                    .count = batch->count - batch->verified,
+                    .wallets = batch->wallets + batch->wallets_verified};
+    u.eights = (u.count + EIGHT - 1) / EIGHT;
+    xmtp_together(
+        &(xmtp_together_work){.count = u.eights + batch->wallet_count - batch->wallets_verified,
+                              .piece = 1,
+                              .piece_us = PIECE_US,
+                              .step = verify_piece,
+                              .context = &u});
     batch->verified = batch->count;
+    batch->wallets_verified = batch->wallet_count;
 }
 
 bool xmtp_update_batch_find(const xmtp_update_batch *batch, xmtp_bytes public_key, xmtp_bytes text,
