@@ -6,21 +6,10 @@
 xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_id *id,
                                    int64_t *ref, xmtp_error *error)
 {
-    xmtp_arena arena;
-    xmtp_group_row row;
     if (id == NULL || id->n > sizeof(id->p)) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "no conversation id");
     }
-    xmtp_scratch(client, &arena);
-    xmtp_status status = xmtp_group_row_find(client->db, xmtp_bytes_of(id->p, id->n), &arena, &row);
-    if (status == XMTP_OK && row.dm_id[0] != '\0' && row.stage == XMTP_GROUP_READY) {
-        status = xmtp_group_row_find_dm(client->db, row.dm_id, &arena, &row);
-    }
-    if (status == XMTP_OK && row.kind == XMTP_GROUP_KIND_SYNC) {
-        status = XMTP_E_NOT_FOUND; /* of this inbox's installations among themselves */
-    }
-    *ref = status == XMTP_OK ? row.ref : 0;
-    xmtp_arena_reset(&arena);
+    xmtp_status status = xmtp_group_ref_find(client->db, xmtp_bytes_of(id->p, id->n), ref);
     if (status == XMTP_E_NOT_FOUND) {
         return xmtp_fail(error, status, "no such conversation");
     }

@@ -227,9 +227,8 @@ xmtp_status xmtp_group_row_page(xmtp_database *db, int64_t after_ref, size_t lim
     return read_all(&q, arena, limit, out);
 }
 
-#define OF_DM                                                                                      \
-    "SELECT " GROUP_COLUMNS " FROM groups WHERE dm_id = ? AND stage = 2"                           \
-    " ORDER BY state = 4, last_message_ns DESC, group_id DESC"
+#define BEST_OF_DM " ORDER BY state = 4, last_message_ns DESC, group_id DESC"
+#define OF_DM      "SELECT " GROUP_COLUMNS " FROM groups WHERE dm_id = ? AND stage = 2" BEST_OF_DM
 
 xmtp_status xmtp_group_row_list_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
                                    xmtp_group_rows *out)
@@ -248,6 +247,19 @@ xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_ar
     xmtp_query q = xmtp_query_start(db, OF_DM " LIMIT 1");
     xmtp_query_bind_text(&q, dm_id);
     return read_one(&q, arena, out);
+}
+
+xmtp_status xmtp_group_ref_find(xmtp_database *db, xmtp_bytes group_id, int64_t *ref)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "SELECT coalesce((SELECT id FROM groups WHERE dm_id = g.dm_id AND stage = 2"
+            " AND g.stage = 2 AND dm_id <> ''" BEST_OF_DM " LIMIT 1), g.id)"
+            " FROM groups AS g WHERE group_id = ? AND kind <> 3");
+    xmtp_query_bind_bytes(&q, group_id);
+    xmtp_status status = xmtp_query_one(&q);
+    *ref = status == XMTP_OK ? (int64_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status;
 }
 
 /* ---- records of MLS groups */

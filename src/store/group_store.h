@@ -73,6 +73,10 @@ xmtp_status xmtp_group_row_list_dm(xmtp_database *db, const char *dm_id, xmtp_ar
 xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
                                    xmtp_group_row *out);
 
+/* The group that stands for the conversation with this id: itself, or of a ready DM the one above. Sync groups
+ * are no conversations. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_group_ref_find(xmtp_database *db, xmtp_bytes group_id, int64_t *ref);
+
 /* ---- records of MLS groups */
 xmtp_status xmtp_record_put(xmtp_database *db, int64_t ref, xmtp_bytes key, xmtp_bytes value);
 xmtp_status xmtp_record_delete(xmtp_database *db, int64_t ref, xmtp_bytes key);

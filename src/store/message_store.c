@@ -43,23 +43,38 @@ xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, 
     return *is_new ? xmtp_group_row_set_last_message(db, row->group_ref, row->sent_ns) : XMTP_OK;
 }
 
+static xmtp_status find_unpublished(xmtp_database *db, xmtp_bytes message_id, int64_t *row,
+                                    uint32_t *content_type)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT id, content_type FROM messages WHERE message_id = ?"
+                                        " AND delivery <> 2");
+    xmtp_query_bind_bytes(&q, message_id);
+    xmtp_status status = xmtp_query_one(&q);
+    if (status == XMTP_OK) {
+        *row = (int64_t)xmtp_query_u64(&q, 0);
+        *content_type = (uint32_t)xmtp_query_u64(&q, 1);
+    }
+    xmtp_query_end(&q);
+    return status;
+}
+
 xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id, uint64_t sent_ns,
                                        uint64_t sequence, uint64_t expire_ns,
                                        uint32_t *content_type)
 {
+    int64_t row;
+    *content_type = 0;
+    xmtp_status status = find_unpublished(db, message_id, &row, content_type);
+    if (status != XMTP_OK) {
+        return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
+    }
     xmtp_query q = xmtp_query_start(db, "UPDATE messages SET delivery = 2, sent_ns = ?,"
-                                        " sequence = ?, expire_ns = ? WHERE message_id = ?"
-                                        " AND delivery <> 2"
-                                        " RETURNING content_type");
+                                        " sequence = ?, expire_ns = ? WHERE id = ?");
     xmtp_query_bind_u64(&q, sent_ns);
     xmtp_query_bind_u64(&q, sequence);
     xmtp_query_bind_u64(&q, expire_ns);
-    xmtp_query_bind_bytes(&q, message_id);
-    bool has_row = false;
-    xmtp_status status = xmtp_query_step(&q, &has_row);
-    *content_type = has_row ? (uint32_t)xmtp_query_u64(&q, 0) : 0;
-    xmtp_query_end(&q);
-    return status;
+    xmtp_query_bind_u64(&q, (uint64_t)row);
+    return xmtp_query_run(&q);
 }
 
 xmtp_status xmtp_message_set_unpublished(xmtp_database *db, xmtp_bytes message_id)

@@ -104,6 +104,40 @@ static void dms_between_the_same_two_are_listed_once(void **state)
     assert_int_equal(dm.ref, one);
 }
 
+static int64_t ref_of(fixture *f, const char *id)
+{
+    int64_t ref;
+    xmtp_status status = xmtp_group_ref_find(f->db, xmtp_bytes_of_string(id), &ref);
+    assert_int_equal(status, ref == 0 ? XMTP_E_NOT_FOUND : XMTP_OK);
+    return ref;
+}
+
+static void a_conversation_is_found_by_each_of_its_groups(void **state)
+{
+    fixture *f = *state;
+    int64_t one = add_group(f, "one", "dm:a:b");
+    add_group(f, "two", "dm:a:b");
+    int64_t group = add_group(f, "group", NULL);
+    add_group(f, "other", "dm:a:c");
+    add_message(f, "m1", one, 20);
+    assert_int_equal(ref_of(f, "one"), one);
+    assert_int_equal(ref_of(f, "two"), one); /* the one written in last */
+    assert_int_equal(ref_of(f, "group"), group);
+    assert_int_equal(ref_of(f, "none"), 0);
+    xmtp_group_row row = {.group_id = xmtp_bytes_of_string("unready"),
+                          .kind = 2,
+                          .stage = XMTP_GROUP_CREATING,
+                          .name = "",
+                          .added_by = "",
+                          .dm_id = "dm:a:b"};
+    assert_int_equal(xmtp_group_row_insert(f->db, &row), XMTP_OK);
+    assert_int_equal(ref_of(f, "unready"), row.ref);
+    xmtp_group_row sync = {
+        .group_id = xmtp_bytes_of_string("sync"), .kind = 3, .stage = XMTP_GROUP_READY};
+    assert_int_equal(xmtp_group_row_insert(f->db, &sync), XMTP_OK);
+    assert_int_equal(ref_of(f, "sync"), 0);
+}
+
 static xmtp_status append_key(void *visitor, xmtp_bytes key, xmtp_bytes value)
 {
     char *text = visitor;
@@ -370,6 +404,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_MEMORY(a_group_row_is_read_back),
         IN_MEMORY(dms_between_the_same_two_are_listed_once),
+        IN_MEMORY(a_conversation_is_found_by_each_of_its_groups),
         IN_MEMORY(records_are_found_by_prefix),
         IN_MEMORY(messages_are_listed_in_both_directions_page_by_page),
         IN_MEMORY(intents_keep_their_order_and_their_payload),
