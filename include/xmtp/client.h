@@ -10,8 +10,10 @@
  *         xmtp_client_close(client);
  *     }
  *
- * Calls are plain and blocking: what is asked has happened when they return. A client belongs to
- * one thread at a time; only xmtp_client_wake may be called from others. A failed call changes
+ * Calls are plain and blocking: what is asked has happened when they return. A call with much to
+ * compute shares it among the processors that the process may use, by threads that end before it
+ * returns; they call nothing of the caller's. A client belongs to one thread at a time; only
+ * xmtp_client_wake may be called from others. A failed call changes
  * nothing that the network can see, and the error says why with the numbers; what the caller left in
  * it before the call does not matter. Strings given out are valid until the next call on the same
  * client unless said otherwise.
