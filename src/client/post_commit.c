@@ -20,7 +20,7 @@ enum {
     WELCOMES_PER_CALL = 50,
     CALLS_MAX = 4, /* under way together */
     CALL_BYTES_MAX = 25 * 1024 * 1024,
-    SEALED_AT_ONCE = 16,
+    SEALED_AT_ONCE = WELCOMES_PER_CALL,
 };
 
 typedef struct recipient {
