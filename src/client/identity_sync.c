@@ -13,7 +13,8 @@
 #include "identity/update_batch.h"
 #include "proto/identity.pb-c.h"
 
-enum { INBOXES_PER_CALL = 50, RECENT_MAX = 256 };
+/* STATES_MAX: above so many cached states no more are kept while logs are stored. */
+enum { INBOXES_PER_CALL = 50, RECENT_MAX = 256, STATES_MAX = 512 };
 
 enum { INBOXES_AT_ONCE = INBOXES_PER_CALL * XMTP_CALLS_TOGETHER_MAX };
 
@@ -34,6 +35,7 @@ typedef struct storing {
 } storing;
 
 static xmtp_status store_log(storing *s, size_t i, xmtp_error *error);
+static void forget_newest_states(xmtp_client *client, size_t keep);
 
 static xmtp_status store_each(storing *s, xmtp_error *error)
 {
@@ -78,15 +80,20 @@ static xmtp_status store_answers(xmtp_client *client, const ProtobufCMessage *co
     if (update_count(answers, count) == 0) {
         return XMTP_OK;
     }
+    const size_t state_count = client->state_count;
     XMTP_TRY(xmtp_begin(client, error));
-    for (size_t i = 0; i < count; i++) {
-        xmtp_status status = store_answer(client, asked[i], answers, i, error);
-        if (status != XMTP_OK) {
-            xmtp_database_rollback(client->db);
-            return status;
-        }
+    xmtp_status status = XMTP_OK;
+    for (size_t i = 0; i < count && status == XMTP_OK; i++) {
+        status = store_answer(client, asked[i], answers, i, error);
     }
-    return xmtp_commit(client, error);
+    if (status == XMTP_OK) {
+        status = xmtp_commit(client, error);
+    }
+    if (status != XMTP_OK) {
+        xmtp_database_rollback(client->db);
+        forget_newest_states(client, state_count);
+    }
+    return status;
 }
 
 /* One call's question. */
@@ -265,6 +272,28 @@ static xmtp_status grow_cache(xmtp_client *client)
     client->states = items;
     client->state_capacity = capacity;
     return XMTP_OK;
+}
+
+/* Takes state over, or frees it where there is no memory for it. */
+static xmtp_status cache_state(xmtp_client *client, const char *inbox_id, uint64_t sequence_id,
+                               xmtp_association *state)
+{
+    xmtp_status status = grow_cache(client);
+    if (status != XMTP_OK) {
+        xmtp_association_free(state);
+        return status;
+    }
+    cached_state *item = &client->states[client->state_count++];
+    *item = (cached_state){.sequence_id = sequence_id, .state = state};
+    (void)snprintf(item->inbox_id, sizeof(item->inbox_id), "%s", inbox_id);
+    return XMTP_OK;
+}
+
+static void forget_newest_states(xmtp_client *client, size_t keep)
+{
+    while (client->state_count > keep) {
+        xmtp_association_free(client->states[--client->state_count].state);
+    }
 }
 
 void xmtp_states_trim(xmtp_client *client, size_t keep)
@@ -512,7 +541,11 @@ static xmtp_status store_log(storing *s, size_t log, xmtp_error *error)
     if (!xmtp_is_our_trouble(status)) {
         status = f.last > kept ? keep_folded(s->client, l->inbox_id, &f) : XMTP_OK;
     }
-    xmtp_association_free(f.state);
+    if (status == XMTP_OK && f.last > kept && s->client->state_count < STATES_MAX) {
+        (void)cache_state(s->client, l->inbox_id, f.last, f.state); /* asked for next, mostly */
+    } else {
+        xmtp_association_free(f.state);
+    }
     return status == XMTP_OK ? XMTP_OK : xmtp_fail_default(error, status, why.text);
 }
 
@@ -527,16 +560,14 @@ static xmtp_status state_of_log(xmtp_client *client, const char *inbox_id, uint6
     if (status == XMTP_OK && f.last != sequence_id) {
         status = XMTP_E_NOT_FOUND;
     }
-    if (status == XMTP_OK) {
-        status = grow_cache(client);
-    }
     if (status != XMTP_OK) {
         xmtp_association_free(f.state);
         return xmtp_fail_default(error, status, "association state");
     }
-    cached_state *item = &client->states[client->state_count++];
-    *item = (cached_state){.sequence_id = sequence_id, .state = f.state};
-    (void)snprintf(item->inbox_id, sizeof(item->inbox_id), "%s", inbox_id);
+    status = cache_state(client, inbox_id, sequence_id, f.state);
+    if (status != XMTP_OK) {
+        return xmtp_fail_default(error, status, "association state");
+    }
     *out = f.state;
     return XMTP_OK;
 }

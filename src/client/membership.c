@@ -388,13 +388,13 @@ static xmtp_status make_commit(building *b, commit_plan *plan, xmtp_error *error
 /* Those who are added get a welcome once the commit is in. */
 static xmtp_status note_invited(const building *b, commit_plan *plan)
 {
-    size_t at = 0;
+    xmtp_key_places places = {0};
     if (b->key_package_count > 0) {
         xmtp_writer_vec(&plan->post_commit, xmtp_mls_pending_welcome(plan->pending));
     }
     for (size_t i = 0; i < b->key_package_count; i++) {
         XMTP_TRY(xmtp_post_commit_add(&plan->post_commit, b->invited[i],
-                                      xmtp_mls_pending_content(plan->pending), &at));
+                                      xmtp_mls_pending_content(plan->pending), &places));
     }
     return xmtp_writer_status(&plan->post_commit);
 }

@@ -51,14 +51,24 @@ static const uint8_t *find(xmtp_bytes content, xmtp_bytes key)
     }
 }
 
+static const uint8_t *find_next(xmtp_bytes content, xmtp_bytes key, const xmtp_key_places *places)
+{
+    const xmtp_bytes rest = xmtp_bytes_of(content.p + places->behind, content.n - places->behind);
+    const bool fits = places->gap <= rest.n && key.n <= rest.n - places->gap;
+    if (fits && memcmp(rest.p + places->gap, key.p, key.n) == 0) {
+        return rest.p + places->gap;
+    }
+    return find(rest, key);
+}
+
 xmtp_status xmtp_post_commit_add(xmtp_writer *w, const xmtp_inbox_key_package *key_package,
-                                 xmtp_bytes content, size_t *at)
+                                 xmtp_bytes content, xmtp_key_places *places)
 {
     const xmtp_bytes key = key_package->wrapper_key;
-    const uint8_t *found = find(xmtp_bytes_of(content.p + *at, content.n - *at), key);
+    const uint8_t *found = find_next(content, key, places);
     XMTP_ENSURE(found != NULL, XMTP_E_INTERNAL);
     const size_t offset = (size_t)(found - content.p);
-    *at = offset + key.n;
+    *places = (xmtp_key_places){.behind = offset + key.n, .gap = offset - places->behind};
     xmtp_writer_vec(w, key_package->installation);
     const size_t mark = xmtp_writer_vec_open(w);
     xmtp_writer_u32(w, (uint32_t)offset);
