@@ -179,7 +179,7 @@ enum { BATCH = 64 };
 static xmtp_status encap_batch(const xmtp_kem *kem, const xmtp_hpke_letter *letters, size_t count,
                                uint8_t ss[BATCH][XMTP_KEM_SS_MAX])
 {
-    xmtp_kem_encap jobs[BATCH];
+    xmtp_kem_encap jobs[BATCH] = {0};
     for (size_t i = 0; i < count; i++) {
         jobs[i] = (xmtp_kem_encap){
             .pk = letters[i].pk, .seed = letters[i].seed, .enc = letters[i].enc, .ss = ss[i]};
