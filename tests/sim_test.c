@@ -256,8 +256,12 @@ static void do_decide(device *d)
                                  .entity = inbox_of(whom),
                                  .state = (xmtp_consent_state)choose(3)};
     xmtp_network_advance(s.net, 1000000); /* two decisions of one moment are both right */
-    (void)is_done(d, "set_consent", xmtp_client_set_consent(client_of(d), &record, 1, &d->error));
-    s.is_decided[d->who][whom] = are_all_here(d->who);
+    bool all_here = are_all_here(d->who);
+    bool done =
+        is_done(d, "set_consent", xmtp_client_set_consent(client_of(d), &record, 1, &d->error));
+    /* One that failed is recorded or not. With all devices there, what they knew to be decided they agree on
+     * in either case; before, a device that comes later need not know of it. */
+    s.is_decided[d->who][whom] = all_here && (done || s.is_decided[d->who][whom]);
     s.decisions++;
 }
 
