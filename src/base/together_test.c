@@ -1,6 +1,8 @@
 /* together_test.c - each piece is done once, by as many threads as there may be, and none is left. */
 #include "base/together.h"
 
+#include "base/test_threads.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -16,24 +18,8 @@
 
 /* ---- threads that are made, counted */
 
-static atomic_size_t created;
 static atomic_size_t joined;
 static atomic_size_t cancellable; /* joins that a cancellation would have ended */
-static size_t refused_from;       /* threads of a call from this one on cannot be made */
-
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument)
-{
-    if (atomic_load(&created) >= refused_from) {
-        return 11; /* EAGAIN */
-    }
-    atomic_fetch_add(&created, 1);
-    return __real_pthread_create(thread, attributes, start, argument);
-}
 
 int __real_pthread_join(pthread_t thread, void **result);
 int __wrap_pthread_join(pthread_t thread, void **result);
@@ -50,8 +36,8 @@ int __wrap_pthread_join(pthread_t thread, void **result)
 static int set_up(void **state)
 {
     (void)state;
-    created = joined = cancellable = 0;
-    refused_from = SIZE_MAX;
+    threads_made = joined = cancellable = 0;
+    threads_refused_from = SIZE_MAX;
     xmtp_together_assume(4);
     return 0;
 }
@@ -60,7 +46,7 @@ static int tear_down(void **state)
 {
     (void)state;
     xmtp_together_assume(0);
-    return created == joined && cancellable == 0 ? 0 : -1;
+    return threads_made == joined && cancellable == 0 ? 0 : -1;
 }
 
 /* ---- steps */
@@ -90,15 +76,15 @@ static void mark(void *context, size_t first, size_t count)
 static size_t threads_for(size_t count, size_t piece, size_t piece_us)
 {
     items all = {.count = count, .piece = piece, .caller = pthread_self()};
-    const size_t before = created;
+    const size_t before = threads_made;
     xmtp_together(&(xmtp_together_work){
         .count = count, .piece = piece, .piece_us = piece_us, .step = mark, .context = &all});
     for (size_t i = 0; i < ITEMS_MAX; i++) {
         assert_int_equal(all.done[i], i < count ? 1 : 0);
     }
-    assert_true(created > before || all.elsewhere == 0);
-    assert_int_equal(created, joined);
-    return created - before;
+    assert_true(threads_made > before || all.elsewhere == 0);
+    assert_int_equal(threads_made, joined);
+    return threads_made - before;
 }
 
 /* ---- tests */
@@ -138,9 +124,9 @@ static void a_thread_is_made_for_each_processor_and_so_much_work(void **state)
 static void threads_that_cannot_be_made_are_done_without(void **state)
 {
     (void)state;
-    for (refused_from = 0; refused_from < 4; refused_from++) {
-        created = joined = 0;
-        assert_int_equal(threads_for(100, 1, WORTH), refused_from);
+    for (threads_refused_from = 0; threads_refused_from < 4; threads_refused_from++) {
+        threads_made = joined = 0;
+        assert_int_equal(threads_for(100, 1, WORTH), threads_refused_from);
         assert_int_equal(threads_for(100, 1, WORTH), 0);
     }
 }
@@ -227,11 +213,11 @@ static void call_again(void *context, size_t first, size_t count)
     nest *n = context;
     (void)count;
     if (first == 0) {
-        const size_t before = created;
+        const size_t before = threads_made;
         items all = {.count = 50, .piece = 1, .caller = pthread_self()};
         xmtp_together(&(xmtp_together_work){
             .count = 50, .piece = 1, .piece_us = WORTH, .step = mark, .context = &all});
-        n->made_inside = created - before;
+        n->made_inside = threads_made - before;
     }
     (void)pthread_barrier_wait(&n->inner.all_are_here);
 }
@@ -280,7 +266,7 @@ static void many_threads_may_call_at_once(void **state)
             assert_int_equal(all[i].done[k], 200);
         }
     }
-    assert_int_equal(created, joined);
+    assert_int_equal(threads_made, joined);
     assert_int_equal(threads_for(50, 1, WORTH), 3);
 }
 

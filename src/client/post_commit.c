@@ -20,7 +20,6 @@ enum {
     WELCOMES_PER_CALL = 50,
     CALLS_MAX = 4, /* under way together */
     CALL_BYTES_MAX = 25 * 1024 * 1024,
-    SEALED_AT_ONCE = WELCOMES_PER_CALL,
 };
 
 typedef struct recipient {
@@ -270,14 +269,14 @@ static xmtp_status put_pointer(outbox *o, const recipient *to, xmtp_bytes wrappe
 /* Those who wait for their pointer. */
 typedef struct queue {
     const xmtp_welcome_pointer *pointer;
-    recipient to[SEALED_AT_ONCE];
+    recipient to[WELCOMES_PER_CALL];
     size_t count;
 } queue;
 
 static xmtp_status send_pointers(outbox *o, queue *q, xmtp_error *error)
 {
     const size_t count = q->count;
-    xmtp_bytes keys[SEALED_AT_ONCE];
+    xmtp_bytes keys[WELCOMES_PER_CALL];
     void *memory;
     q->count = 0;
     if (count == 0) {
@@ -300,7 +299,7 @@ static xmtp_status queue_pointer(outbox *o, queue *q, const recipient *to, xmtp_
     const size_t open = o->count - o->closed;
     const size_t room = (o->count_max == 0 ? WELCOMES_PER_CALL : o->count_max) - open;
     q->to[q->count++] = *to;
-    return q->count == SEALED_AT_ONCE || q->count == room ? send_pointers(o, q, error) : XMTP_OK;
+    return q->count == room ? send_pointers(o, q, error) : XMTP_OK;
 }
 
 static xmtp_status count_capable(record r, size_t *count)
@@ -390,12 +389,12 @@ static xmtp_status read_parts(xmtp_client *client, int64_t id, xmtp_arena *arena
 static xmtp_status forget_commit(xmtp_client *client, int64_t id, xmtp_error *error)
 {
     XMTP_TRY(xmtp_begin(client, error));
-    xmtp_status status = xmtp_commit_delete(client->db, id);
+    xmtp_status status = xmtp_stored(client, xmtp_commit_delete(client->db, id), error);
     if (status == XMTP_OK) {
-        status = xmtp_database_commit(client->db);
+        return xmtp_commit(client, error);
     }
-    xmtp_database_rollback(client->db); /* if it is not committed */
-    return xmtp_stored(client, status, error);
+    xmtp_database_rollback(client->db);
+    return status;
 }
 
 static xmtp_status finish_commit(xmtp_client *client, const xmtp_intent_row *intent,

@@ -1,34 +1,19 @@
 /* together_test.c - what several processors do together is what one does alone, and one by one. */
+#include "base/test_threads.h"
 #include "base/together.h"
 #include "crypto/test_hex.h"
 #include "crypto/test_lanes.h"
-
-#include <pthread.h>
-#include <stdatomic.h>
 
 enum { ITEMS = 133 };
 
 static const size_t counts[] = {1, 7, 8, 9, 16, 17, 31, 32, 33, 64, 65, ITEMS};
 
-/* ---- helpers, counted */
-
-static atomic_size_t helpers;
-
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *argument)
-{
-    atomic_fetch_add(&helpers, 1);
-    return __real_pthread_create(thread, attributes, start, argument);
-}
+/* ---- helpers, which are counted */
 
 static int have_four(void **state)
 {
     (void)state;
-    helpers = 0;
+    threads_made = 0;
     xmtp_together_assume(4);
     return 0;
 }
@@ -38,7 +23,7 @@ static int were_helped(void **state)
 {
     (void)state;
     xmtp_together_assume(0);
-    return helpers >= 3 ? 0 : -1;
+    return threads_made >= 3 ? 0 : -1;
 }
 
 /* ---- bytes that follow from a number */

@@ -87,16 +87,10 @@ uint64_t xmtp_mls_pending_epoch(const xmtp_mls_pending *pending)
 
 /* ---- to and from bytes ---- */
 
-/* What of it is kept in the same place; the rest is empty there. */
-typedef struct kept_along {
-    xmtp_bytes content;
-    xmtp_bytes message;
-    xmtp_bytes welcome;
-} kept_along;
-
-static xmtp_status encode(const xmtp_mls_pending *pending, const kept_along *along, uint8_t **out,
+static xmtp_status encode(const xmtp_mls_pending *pending, bool is_short, uint8_t **out,
                           size_t *out_len)
 {
+    static const xmtp_bytes nothing;
     xmtp_writer w;
     *out = NULL;
     *out_len = 0;
@@ -104,13 +98,13 @@ static xmtp_status encode(const xmtp_mls_pending *pending, const kept_along *alo
     xmtp_writer_u8(&w, PENDING_VERSION);
     xmtp_writer_u16(&w, pending->suite->id);
     xmtp_writer_u64(&w, pending->epoch);
-    xmtp_writer_vec(&w, along->content);
+    xmtp_writer_vec(&w, is_short ? nothing : xmtp_mls_pending_content(pending));
     xmtp_writer_vec(&w, xmtp_secret_bytes(&pending->commit_secret));
     size_t mark = xmtp_writer_vec_open(&w);
     xmtp_tree_private_encode(&pending->private_keys, pending->suite, &w);
     xmtp_writer_vec_close(&w, mark);
-    xmtp_writer_vec(&w, along->message);
-    xmtp_writer_vec(&w, along->welcome);
+    xmtp_writer_vec(&w, is_short ? nothing : xmtp_mls_pending_message(pending));
+    xmtp_writer_vec(&w, is_short ? nothing : xmtp_mls_pending_welcome(pending));
     xmtp_writer_vec(&w, xmtp_secret_bytes(&pending->psk_secret));
     xmtp_status status = xmtp_writer_status(&w);
     if (status == XMTP_OK) {
@@ -122,17 +116,13 @@ static xmtp_status encode(const xmtp_mls_pending *pending, const kept_along *alo
 
 xmtp_status xmtp_mls_pending_encode(const xmtp_mls_pending *pending, uint8_t **out, size_t *out_len)
 {
-    const kept_along all = {.content = xmtp_mls_pending_content(pending),
-                            .message = xmtp_mls_pending_message(pending),
-                            .welcome = xmtp_mls_pending_welcome(pending)};
-    return encode(pending, &all, out, out_len);
+    return encode(pending, false, out, out_len);
 }
 
 xmtp_status xmtp_mls_pending_encode_short(const xmtp_mls_pending *pending, uint8_t **out,
                                           size_t *out_len)
 {
-    static const kept_along nothing;
-    return encode(pending, &nothing, out, out_len);
+    return encode(pending, true, out, out_len);
 }
 
 static xmtp_status read_buffer(xmtp_reader *r, const xmtp_alloc *alloc, xmtp_buffer *out)

@@ -158,7 +158,7 @@ xmtp_status xmtp_commit_set_published(xmtp_database *db, const xmtp_intent_row *
                                       const xmtp_commit_parts *parts)
 {
     XMTP_TRY(xmtp_intent_set_published(db, row));
-    XMTP_TRY(parts_delete(db, row->id, XMTP_COMMIT_WELCOMES)); /* left behind by set_to_publish */
+    XMTP_TRY(parts_delete(db, row->id, XMTP_COMMIT_WELCOMES)); /* left behind by reset_group */
     XMTP_TRY(part_put(db, row->id, XMTP_COMMIT_MESSAGE, parts->message));
     XMTP_TRY(part_put(db, row->id, XMTP_COMMIT_CONTENT, parts->content));
     return part_put(db, row->id, XMTP_COMMIT_WELCOMES, parts->welcomes);
@@ -194,8 +194,9 @@ static xmtp_status has_welcomes(xmtp_database *db, int64_t id, bool *out)
 {
     size_t count;
     xmtp_query q =
-        xmtp_query_start(db, "SELECT count(*) FROM commit_parts WHERE intent = ? AND part = 3");
+        xmtp_query_start(db, "SELECT count(*) FROM commit_parts WHERE intent = ? AND part = ?");
     xmtp_query_bind_u64(&q, (uint64_t)id);
+    xmtp_query_bind_u64(&q, XMTP_COMMIT_WELCOMES);
     XMTP_TRY(count_rows(q, &count));
     *out = count > 0;
     return XMTP_OK;
@@ -218,11 +219,12 @@ xmtp_status xmtp_commit_set_applied(xmtp_database *db, int64_t id, uint64_t sequ
 
 /* ---- back and away */
 
-#define FORGET_PAYLOAD "state = 1, payload = x'', payload_hash = x'', staged = x''"
+#define FORGET_PAYLOAD "payload = x'', payload_hash = x'', staged = x''"
 
 xmtp_status xmtp_intent_set_to_publish(xmtp_database *db, int64_t id)
 {
-    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET " FORGET_PAYLOAD " WHERE id = ?");
+    xmtp_query q =
+        xmtp_query_start(db, "UPDATE intents SET state = 1, " FORGET_PAYLOAD " WHERE id = ?");
     xmtp_query_bind_u64(&q, (uint64_t)id);
     XMTP_TRY(xmtp_query_run(&q));
     return parts_delete(db, id, XMTP_COMMIT_WELCOMES);
@@ -238,8 +240,8 @@ xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t att
 
 xmtp_status xmtp_intent_set_held(xmtp_database *db, int64_t id)
 {
-    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 0, payload = x'',"
-                                        " payload_hash = x'', staged = x'' WHERE id = ?");
+    xmtp_query q =
+        xmtp_query_start(db, "UPDATE intents SET state = 0, " FORGET_PAYLOAD " WHERE id = ?");
     xmtp_query_bind_u64(&q, (uint64_t)id);
     return xmtp_query_run(&q);
 }
@@ -283,7 +285,7 @@ xmtp_status xmtp_intent_delete(xmtp_database *db, int64_t id)
 
 xmtp_status xmtp_intent_reset_group(xmtp_database *db, int64_t group_ref)
 {
-    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET " FORGET_PAYLOAD
+    xmtp_query q = xmtp_query_start(db, "UPDATE intents SET state = 1, " FORGET_PAYLOAD
                                         " WHERE group_ref = ? AND state = 2");
     xmtp_query_bind_u64(&q, (uint64_t)group_ref);
     return xmtp_query_run(&q);
