@@ -196,7 +196,7 @@ static const struct CMUnitTest tests[] = {
 static const char verdicts[] = "{\n   neutral-inside\n   Memcheck:Cond\n"
                                "   fun:crypto_scalarmult_ed25519_base_noclamp\n}\n"
                                "{\n   neutral-inside-base\n   Memcheck:Cond\n   obj:*libsodium*\n"
-                               "   fun:xmtp_x25519_base\n}\n"
+                               "   fun:multiply_by_libsodium\n}\n"
                                "{\n   neutral-inside-static\n   Memcheck:Cond\n   obj:*libsodium*\n"
                                "   fun:xmtp_ed25519ph_sign\n}\n"
                                "{\n   neutral-verdict\n   Memcheck:Cond\n"

@@ -6,8 +6,7 @@
  *                                                        ^
  *                         multiples 0 to 8 of B ---------+
  *
- * The addition of section 5.1.4 is complete: it is right for every two points, of whatever order. k
- * multiplies A as it is, never k modulo the order times something: for keys with a part of small
+ * k multiplies A as it is, never k modulo the order times something: for keys with a part of small
  * order that makes a difference, and the verdict must be that of the single verification.
  *
  * Everything here is public.
@@ -18,61 +17,16 @@
 
 #if defined(__x86_64__)
 
-#include "crypto/field_lanes.h"
+#include "crypto/point_lanes.h"
 
 enum { DIGITS = 64, MULTIPLES = 9 };
 
-/* x = X / Z, y = Y / Z, x y = T / Z */
-typedef struct point {
-    field x, y, z, t;
-} point;
-
-/* What an addition takes of its second point. */
-typedef struct addend {
-    field y_minus_x, y_plus_x, t_2d, z_2;
-} addend;
-
-typedef uint64_t constant[LIMBS];
-
-static const constant ZERO = {0};
-static const constant ONE = {1};
 static const constant D = {0x34dca135978a3, 0x1a8283b156ebd, 0x5e7a26001c029, 0x739c663a03cbb,
                            0x52036cee2b6ff};
-static const constant TWICE_D = {0x69b9426b2f159, 0x35050762add7a, 0x3cf44c0038052, 0x6738cc7407977,
-                                 0x2406d9dc56dff};
 static const constant ROOT_OF_MINUS_1 = {0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef5e9cbd0c60,
                                          0x78595a6804c9e, 0x2b8324804fc1d};
-static const constant BASE_X = {0x62d608f25d51a, 0x412a4b4f6592a, 0x75b7171a4b31d, 0x1ff60527118fe,
-                                0x216936d3cd6e5};
-static const constant BASE_Y = {0x6666666666658, 0x4cccccccccccc, 0x1999999999999, 0x3333333333333,
-                                0x6666666666666};
 
 /* ---- more of the field ---- */
-
-LANES static inline field same(const constant c)
-{
-    field r;
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r.v[i] = _mm512_set1_epi64((long long)c[i]);
-    }
-    return r;
-}
-
-/* r = a in the chosen lanes. */
-LANES static inline void choose(field *r, __mmask8 chosen, const field *a)
-{
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r->v[i] = _mm512_mask_mov_epi64(r->v[i], chosen, a->v[i]);
-    }
-}
-
-LANES static inline void negate(field *r, const field *a)
-{
-    const field zero = same(ZERO);
-    field_subtract(r, &zero, a);
-}
 
 /* The lanes in which both have the same limbs: the same numbers, for reduced ones. */
 LANES static __mmask8 same_limbs(const field *a, const field *b)
@@ -98,68 +52,6 @@ LANES static __mmask8 is_negative(const field *a)
     field reduced;
     field_reduce(&reduced, a);
     return _mm512_test_epi64_mask(reduced.v[0], _mm512_set1_epi64(1));
-}
-
-/* ---- points ---- */
-
-/* Section 5.1.4, in its names. T is made where an addition follows. r may be p. */
-LANES __attribute__((noinline)) static void double_point(point *r, const point *p, bool wants_t)
-{
-    field a, b, c, e, f, g, h;
-    field_square(&a, &p->x);
-    field_square(&b, &p->y);
-    field_square(&c, &p->z);
-    field_add(&c, &c, &c);
-    field_add(&h, &a, &b);
-    field_add(&e, &p->x, &p->y);
-    field_square(&e, &e);
-    field_subtract(&e, &h, &e);
-    field_subtract(&g, &a, &b);
-    field_add(&f, &c, &g);
-    field_multiply(&r->x, &e, &f);
-    field_multiply(&r->y, &g, &h);
-    field_multiply(&r->z, &f, &g);
-    if (wants_t) {
-        field_multiply(&r->t, &e, &h);
-    }
-}
-
-/* The same. */
-LANES __attribute__((noinline)) static void add_point(point *r, const point *p, const addend *q,
-                                                      bool wants_t)
-{
-    field a, b, c, d, e, f, g, h;
-    field_subtract(&a, &p->y, &p->x);
-    field_multiply(&a, &a, &q->y_minus_x);
-    field_add(&b, &p->y, &p->x);
-    field_multiply(&b, &b, &q->y_plus_x);
-    field_multiply(&c, &p->t, &q->t_2d);
-    field_multiply(&d, &p->z, &q->z_2);
-    field_subtract(&e, &b, &a);
-    field_subtract(&f, &d, &c);
-    field_add(&g, &d, &c);
-    field_add(&h, &b, &a);
-    field_multiply(&r->x, &e, &f);
-    field_multiply(&r->y, &g, &h);
-    field_multiply(&r->z, &f, &g);
-    if (wants_t) {
-        field_multiply(&r->t, &e, &h);
-    }
-}
-
-LANES static void addend_of(addend *r, const point *p)
-{
-    const field twice_d = same(TWICE_D);
-    field_subtract(&r->y_minus_x, &p->y, &p->x);
-    field_add(&r->y_plus_x, &p->y, &p->x);
-    field_multiply(&r->t_2d, &p->t, &twice_d);
-    field_add(&r->z_2, &p->z, &p->z);
-}
-
-LANES static void set_neutral(point *r)
-{
-    r->x = r->t = same(ZERO);
-    r->y = r->z = same(ONE);
 }
 
 /* Small orders divide 8. X = 0 has also the point of order 2, which is not 8 times another. */

@@ -1,5 +1,5 @@
 /* field_lanes.h - the field of p = 2^255 - 19, eight elements at once; private to this room, and only for
- * x86-64 with AVX-512 IFMA (lanes.h).
+ * x86-64 with AVX-512 IFMA (lanes.h). field_25519.h has one element at a time, in the same limbs.
  *
  * An element is five limbs of 51 bits, and each limb a vector of eight lanes of 64 bits, one for each
  * element:
@@ -20,18 +20,12 @@
 #define XMTP_CRYPTO_FIELD_LANES_H
 
 #include "base/bytes.h"
+#include "crypto/field_25519.h"
 #include "crypto/lanes.h"
 
 #include <immintrin.h>
 
 #define LANES __attribute__((target("avx512f,avx512ifma")))
-
-/* Limbs live in registers only where the loops over them are unrolled: three times faster. */
-#define UNROLL _Pragma("GCC unroll 10")
-
-enum { LIMBS = 5, LIMB_BITS = 51 };
-
-#define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
 
 typedef struct field {
     __m512i v[LIMBS];
@@ -189,22 +183,6 @@ LANES static inline void field_invert(field *r, const field *a)
 }
 
 /* ---- bytes ---- */
-
-static inline uint64_t load_64(const uint8_t *p)
-{
-    uint64_t x = 0;
-    for (size_t i = 0; i < 8; i++) {
-        x |= (uint64_t)p[i] << (8 * i);
-    }
-    return x;
-}
-
-static inline void store_64(uint8_t *p, uint64_t x)
-{
-    for (size_t i = 0; i < 8; i++) {
-        p[i] = (uint8_t)(x >> (8 * i));
-    }
-}
 
 /* Bit 255 is left out; numbers from p to 2^255 - 1 are taken as they are. */
 LANES static inline void field_decode(field *r, const uint8_t *const in[XMTP_LANES])

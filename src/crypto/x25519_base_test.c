@@ -1,5 +1,7 @@
-/* x25519_base_test.c - the short way to the public key of X25519 agrees with the ladder. */
+/* x25519_base_test.c - the short way to the public key of X25519 agrees with the ladder, in lanes and
+ * without. */
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 #include "crypto/x25519_base.h"
 
 #include <sodium.h>
@@ -99,5 +101,6 @@ int main(void)
         cmocka_unit_test(scalars_around_the_order_agree),
         cmocka_unit_test(the_output_may_be_the_input),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + cmocka_run_group_tests(tests, forbid_lanes, allow_lanes);
 }
