@@ -7,6 +7,7 @@
  * What is public by design is marked as defined again, where the code under test ends. libsodium's
  * own verdicts "the product is the neutral element" (once in 2^252) are suppressed by name.
  */
+#include "crypto/ed25519_sign.h"
 #include "crypto/keccak.h"
 #include "crypto/mlkem.h"
 #include "crypto/nist_curve.h"
@@ -139,6 +140,18 @@ static void ed25519ph_signing_is_constant_time(void **state)
     assert_int_equal(xmtp_ed25519ph_verify(pk, message, message, signature), XMTP_OK);
 }
 
+static void ed25519_public_keys_are_made_in_constant_time(void **state)
+{
+    (void)state;
+    uint8_t sk[32] = {8};
+    uint8_t pk[32];
+    unsigned before = errors();
+    hide(sk, sizeof sk);
+    xmtp_ed25519_public_key(sk, pk);
+    assert_int_equal(errors(), before);
+    reveal(pk, sizeof pk);
+}
+
 static void x25519_public_keys_are_made_in_constant_time(void **state)
 {
     (void)state;
@@ -187,20 +200,20 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(many_of_mlkem_are_constant_time),
     cmocka_unit_test(mlkem_arithmetic_is_constant_time),
     cmocka_unit_test(ed25519ph_signing_is_constant_time),
+    cmocka_unit_test(ed25519_public_keys_are_made_in_constant_time),
     cmocka_unit_test(x25519_public_keys_are_made_in_constant_time),
     cmocka_unit_test(scalars_are_judged_in_constant_time),
     cmocka_unit_test(sponge_hmac_and_comparison_are_constant_time),
 };
 
-/* The one public verdict inside libsodium, and ours upon it. */
-static const char verdicts[] = "{\n   neutral-inside\n   Memcheck:Cond\n"
-                               "   fun:crypto_scalarmult_ed25519_base_noclamp\n}\n"
-                               "{\n   neutral-inside-base\n   Memcheck:Cond\n   obj:*libsodium*\n"
-                               "   fun:multiply_by_libsodium\n}\n"
-                               "{\n   neutral-inside-static\n   Memcheck:Cond\n   obj:*libsodium*\n"
-                               "   fun:xmtp_ed25519ph_sign\n}\n"
-                               "{\n   neutral-verdict\n   Memcheck:Cond\n"
-                               "   fun:xmtp_ed25519ph_sign\n}\n";
+/* The one public verdict, inside libsodium and in what calls it. */
+#define VERDICT(function) "{\n " function "\n Memcheck:Cond\n fun:" function "\n}\n"
+
+static const char verdicts[] =
+    "{\n in-x25519\n Memcheck:Cond\n obj:*libsodium*\n fun:multiply_by_libsodium\n}\n"
+    "{\n in-ed25519\n Memcheck:Cond\n obj:*libsodium*\n fun:xmtp_ed25519_base\n}\n" VERDICT(
+        "crypto_scalarmult_ed25519_base_noclamp") VERDICT("xmtp_ed25519_base")
+        VERDICT("xmtp_ed25519_sign");
 
 static void secrets_decide_no_branch_and_no_address(void **state)
 {

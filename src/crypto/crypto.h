@@ -211,7 +211,7 @@ typedef struct xmtp_signature {
 void xmtp_signature_verify_many(const xmtp_signature *signature, xmtp_signature_check *checks,
                                 size_t count);
 
-extern const xmtp_signature xmtp_signature_ed25519;    /* libsodium */
+extern const xmtp_signature xmtp_signature_ed25519;    /* libsodium; signs in lanes */
 extern const xmtp_signature xmtp_signature_ed448;      /* OpenSSL */
 extern const xmtp_signature xmtp_signature_ecdsa_p256; /* with SHA-256, OpenSSL */
 extern const xmtp_signature xmtp_signature_ecdsa_p384; /* with SHA-384 */

@@ -1,22 +1,27 @@
-/* signature_ed25519.c - plain Ed25519 of RFC 8032 section 5.1 by libsodium.
+/* signature_ed25519.c - plain Ed25519 of RFC 8032 section 5.1.
  *
- * The private key of this house is the 32-byte seed; libsodium wants seed || public key, which is
- * put together on the stack for each signature.
+ * Where the machine has lanes, keys and signatures are made by ed25519_sign.h, else by libsodium, with
+ * the same result. The private key of this house is the 32-byte seed; libsodium wants seed || public
+ * key, which is put together on the stack for each signature.
  *
- * Verification is cofactorless and refuses keys and R of small order and S not below the group
- * order: the verdicts of the strict verification that the official client uses for MLS.
+ * Verification is libsodium's: cofactorless, and it refuses keys and R of small order and S not below
+ * the group order, the verdicts of the strict verification that the official client uses for MLS.
  */
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
 #include "crypto/ed25519_many.h"
+#include "crypto/ed25519_sign.h"
+#include "crypto/lanes.h"
 #include "crypto/sodium_ready.h"
 
 #include <sodium.h>
 
 enum { SEED_LEN = 32, PK_LEN = 32, SIGNATURE_LEN = 64 };
 
-static xmtp_status ed25519_public_key(const uint8_t *sk, uint8_t *pk)
+static const xmtp_bytes none = {0}; /* there is no dom */
+
+static xmtp_status public_key_by_libsodium(const uint8_t *sk, uint8_t *pk)
 {
     xmtp_sodium_ready();
     uint8_t pair[SEED_LEN + PK_LEN];
@@ -25,9 +30,8 @@ static xmtp_status ed25519_public_key(const uint8_t *sk, uint8_t *pk)
     return failed ? XMTP_E_KEY : XMTP_OK;
 }
 
-/* pk must belong to sk: signing one message under two public keys would reveal sk. */
-static xmtp_status ed25519_sign(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
-                                uint8_t *signature, size_t *signature_len)
+static xmtp_status sign_by_libsodium(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
+                                     uint8_t *signature)
 {
     xmtp_sodium_ready();
     uint8_t pair[SEED_LEN + PK_LEN];
@@ -35,7 +39,24 @@ static xmtp_status ed25519_sign(const uint8_t *sk, const uint8_t *pk, xmtp_bytes
     memcpy(pair + SEED_LEN, pk, PK_LEN);
     int failed = crypto_sign_ed25519_detached(signature, NULL, message.p, message.n, pair);
     xmtp_wipe(pair, sizeof pair);
-    XMTP_ENSURE(!failed, XMTP_E_CRYPTO);
+    return failed ? XMTP_E_CRYPTO : XMTP_OK;
+}
+
+static xmtp_status ed25519_public_key(const uint8_t *sk, uint8_t *pk)
+{
+    if (xmtp_has_lanes()) {
+        xmtp_ed25519_public_key(sk, pk);
+        return XMTP_OK;
+    }
+    return public_key_by_libsodium(sk, pk);
+}
+
+/* pk must belong to sk: signing one message under two public keys would reveal sk. */
+static xmtp_status ed25519_sign(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
+                                uint8_t *signature, size_t *signature_len)
+{
+    XMTP_TRY(xmtp_has_lanes() ? xmtp_ed25519_sign(none, sk, pk, message, signature)
+                              : sign_by_libsodium(sk, pk, message, signature));
     *signature_len = SIGNATURE_LEN;
     return XMTP_OK;
 }
@@ -49,19 +70,10 @@ static xmtp_status ed25519_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes 
     return failed ? XMTP_E_SIGNATURE : XMTP_OK;
 }
 
-/* SHA-512(R || A || M) as a scalar below the group order. */
 static bool plain_scalar(xmtp_bytes context, const xmtp_signature_check *check, uint8_t k[32])
 {
     (void)context;
-    const xmtp_hash *sha512 = &xmtp_hash_sha512;
-    xmtp_hash_context c;
-    uint8_t wide[64];
-    sha512->init(&c);
-    sha512->update(&c, check->signature.p, 32);
-    sha512->update(&c, check->pk.p, PK_LEN);
-    sha512->update(&c, check->message.p, check->message.n);
-    sha512->final(&c, wide);
-    crypto_core_ed25519_scalar_reduce(k, wide);
+    xmtp_ed25519_scalar(none, xmtp_bytes_of(check->signature.p, 32), check->pk, check->message, k);
     return true;
 }
 

@@ -1,91 +1,53 @@
-/* signature_ed25519ph.c - Ed25519ph of RFC 8032 section 5.1 with a context.
- *
- * libsodium's Ed25519ph has no context argument, so this is the RFC's text over libsodium's
- * constant-time scalars and points:
+/* signature_ed25519ph.c - Ed25519ph of RFC 8032 section 5.1 with a context, which libsodium's has not.
  *
  *     dom2 = "SigEd25519 no Ed25519 collisions" || 1 || length of context || context
  *     PH   = SHA-512(message)
- *     a, prefix = halves of SHA-512(seed), a clamped
- *     r = SHA-512(dom2 || prefix || PH)       R = rB
- *     k = SHA-512(dom2 || R || A || PH)       S = r + ka      signature = R || S
  *
- * Signing touches secrets only through SHA-512, crypto_core_ed25519_scalar_* and the base-point
- * multiplication, all without secret branches or indices. Verifying is public and cofactorless:
- * R must be the encoding of SB - kA.
+ * Signing is ed25519_sign.h's. Verifying is public and cofactorless: R must be the encoding of
+ * SB - kA with k = SHA-512(dom2 || R || A || PH).
  */
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
+#include "crypto/ed25519_base.h"
 #include "crypto/ed25519_many.h"
+#include "crypto/ed25519_sign.h"
 #include "crypto/sodium_ready.h"
 
 #include <sodium.h>
 
-enum { SCALAR_LEN = 32, POINT_LEN = 32, CONTEXT_MAX = 255 };
+enum { SCALAR_LEN = 32, POINT_LEN = 32, PH_LEN = 64, CONTEXT_MAX = 255 };
 
-/* SHA-512(dom2 || a || b || PH) as a scalar below the group order. */
-static void hash_to_scalar(xmtp_bytes context, xmtp_bytes a, xmtp_bytes b, const uint8_t ph[64],
-                           uint8_t scalar[SCALAR_LEN])
+static const char dom2_start[] = "SigEd25519 no Ed25519 collisions";
+
+typedef struct dom2 {
+    uint8_t p[sizeof dom2_start - 1 + 2 + CONTEXT_MAX];
+    size_t n;
+} dom2;
+
+static dom2 dom2_of(xmtp_bytes context)
 {
-    static const char dom2_start[] = "SigEd25519 no Ed25519 collisions";
-    const uint8_t flag_and_length[2] = {1, (uint8_t)context.n};
-    const xmtp_hash *sha512 = &xmtp_hash_sha512;
-    xmtp_hash_context c;
-    sha512->init(&c);
-    sha512->update(&c, dom2_start, sizeof dom2_start - 1);
-    sha512->update(&c, flag_and_length, sizeof flag_and_length);
-    sha512->update(&c, context.p, context.n);
-    sha512->update(&c, a.p, a.n);
-    sha512->update(&c, b.p, b.n);
-    sha512->update(&c, ph, 64);
-    uint8_t wide[64];
-    sha512->final(&c, wide);
-    crypto_core_ed25519_scalar_reduce(scalar, wide);
-    xmtp_wipe(wide, sizeof wide);
+    dom2 dom;
+    uint8_t *end = dom.p + sizeof dom2_start - 1;
+    memcpy(dom.p, dom2_start, sizeof dom2_start - 1);
+    *end++ = 1;
+    *end++ = (uint8_t)context.n;
+    if (context.n > 0) {
+        memcpy(end, context.p, context.n);
+    }
+    dom.n = (size_t)(end - dom.p) + context.n;
+    return dom;
 }
 
-/* Section 5.1.5: the secret scalar, reduced (which changes no product with a point of prime order),
- * and the prefix. */
-static void expand_seed(const uint8_t seed[32], uint8_t a[SCALAR_LEN], uint8_t prefix[32])
-{
-    uint8_t h[64];
-    xmtp_hash_of(&xmtp_hash_sha512, xmtp_bytes_of(seed, 32), h);
-    memcpy(prefix, h + 32, 32);
-    h[0] &= 248;
-    h[31] &= 127;
-    h[31] |= 64;
-    memset(h + 32, 0, 32);
-    crypto_core_ed25519_scalar_reduce(a, h);
-    xmtp_wipe(h, sizeof h);
-}
-
-/* pk must belong to sk: signing one message under two public keys would reveal sk. */
 xmtp_status xmtp_ed25519ph_sign(const uint8_t sk[32], const uint8_t pk[32], xmtp_bytes context,
                                 xmtp_bytes message, uint8_t signature[64])
 {
     XMTP_ENSURE(context.n <= CONTEXT_MAX, XMTP_E_LENGTH);
-    xmtp_sodium_ready();
-    uint8_t ph[64];
-    uint8_t a[SCALAR_LEN];
-    uint8_t prefix[32];
-    uint8_t r[SCALAR_LEN];
-    uint8_t k[SCALAR_LEN];
+    const dom2 dom = dom2_of(context);
+    uint8_t ph[PH_LEN];
     xmtp_hash_of(&xmtp_hash_sha512, message, ph);
-    expand_seed(sk, a, prefix);
-    hash_to_scalar(context, xmtp_bytes_of(prefix, 32), xmtp_bytes_of(NULL, 0), ph, r);
-
-    xmtp_status status = XMTP_E_CRYPTO; /* r = 0: once in 2^252 */
-    if (crypto_scalarmult_ed25519_base_noclamp(signature, r) == 0) {
-        hash_to_scalar(context, xmtp_bytes_of(signature, POINT_LEN), xmtp_bytes_of(pk, 32), ph, k);
-        crypto_core_ed25519_scalar_mul(k, k, a);
-        crypto_core_ed25519_scalar_add(signature + POINT_LEN, k, r);
-        status = XMTP_OK;
-    }
-    xmtp_wipe(a, sizeof a);
-    xmtp_wipe(prefix, sizeof prefix);
-    xmtp_wipe(r, sizeof r);
-    xmtp_wipe(k, sizeof k);
-    return status;
+    return xmtp_ed25519_sign(xmtp_bytes_of(dom.p, dom.n), sk, pk, xmtp_bytes_of(ph, PH_LEN),
+                             signature);
 }
 
 /* ---- verifying: public values only from here */
@@ -147,11 +109,15 @@ static xmtp_status multiply(uint8_t out[POINT_LEN], const uint8_t k[SCALAR_LEN],
     return multiply_any(out, k, a);
 }
 
-static void multiply_base(uint8_t out[POINT_LEN], const uint8_t s[SCALAR_LEN])
+/* k of section 5.1.7. */
+static void challenge(xmtp_bytes context, xmtp_bytes message, const uint8_t r[POINT_LEN],
+                      const uint8_t pk[POINT_LEN], uint8_t k[SCALAR_LEN])
 {
-    if (crypto_scalarmult_ed25519_base_noclamp(out, s) != 0) {
-        memcpy(out, neutral, POINT_LEN);
-    }
+    const dom2 dom = dom2_of(context);
+    uint8_t ph[PH_LEN];
+    xmtp_hash_of(&xmtp_hash_sha512, message, ph);
+    xmtp_ed25519_scalar(xmtp_bytes_of(dom.p, dom.n), xmtp_bytes_of(r, POINT_LEN),
+                        xmtp_bytes_of(pk, POINT_LEN), xmtp_bytes_of(ph, PH_LEN), k);
 }
 
 /* XMTP: keys of small order are not refused (identity.md 3.5), and R is compared as bytes. */
@@ -165,15 +131,12 @@ xmtp_status xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context, xmtp
         return is_point(pk) ? XMTP_E_SIGNATURE : XMTP_E_KEY;
     }
 
-    uint8_t ph[64];
     uint8_t k[SCALAR_LEN];
-    xmtp_hash_of(&xmtp_hash_sha512, message, ph);
-    hash_to_scalar(context, xmtp_bytes_of(signature, POINT_LEN), xmtp_bytes_of(pk, 32), ph, k);
-
     uint8_t sb[POINT_LEN];
     uint8_t ka[POINT_LEN];
     uint8_t r[POINT_LEN];
-    multiply_base(sb, s);
+    challenge(context, message, signature, pk, k);
+    (void)xmtp_ed25519_base(s, sb); /* S may be 0 */
     XMTP_TRY(multiply(ka, k, pk));
     XMTP_ENSURE(crypto_core_ed25519_sub(r, sb, ka) == 0, XMTP_E_SIGNATURE);
     return memcmp(r, signature, POINT_LEN) == 0 ? XMTP_OK : XMTP_E_SIGNATURE;
@@ -184,9 +147,7 @@ static bool ph_scalar(xmtp_bytes context, const xmtp_signature_check *check, uin
     if (context.n > CONTEXT_MAX) {
         return false;
     }
-    uint8_t ph[64];
-    xmtp_hash_of(&xmtp_hash_sha512, check->message, ph);
-    hash_to_scalar(context, xmtp_bytes_of(check->signature.p, POINT_LEN), check->pk, ph, k);
+    challenge(context, check->message, check->signature.p, check->pk.p, k);
     return true;
 }
 

@@ -1,6 +1,7 @@
 /* signature_ed25519ph_test.c - Ed25519ph: RFC 8032 section 7.3, the installation signatures of
  * identity.md 4.1 and 4.2, and the edges of verification. */
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 
 static const char text_a[] =
     "XMTP : Authenticate to inbox\n\n"
@@ -214,6 +215,30 @@ static void keys_of_mixed_order_get_the_verdict_of_the_equation(void **state)
     }
 }
 
+/* Contexts and texts of all lengths from 0 to 255. */
+static void signatures_are_the_same_without_lanes(void **state)
+{
+    (void)state;
+    uint8_t text[256] = {0};
+    uint8_t sk[32] = {1};
+    for (size_t i = 0; i < 1024; i++) {
+        const xmtp_bytes context = xmtp_bytes_of(text, i % 256);
+        const xmtp_bytes message = xmtp_bytes_of(text, (i * 7) % 256);
+        uint8_t pk[32];
+        uint8_t signature[2][64];
+        xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(sk, 32), sk);
+        memcpy(text + i % 225, sk, 32);
+        assert_int_equal(xmtp_signature_ed25519.public_key(sk, pk), XMTP_OK);
+        for (size_t is_allowed = 0; is_allowed < 2; is_allowed++) {
+            xmtp_lanes_allow(is_allowed);
+            assert_int_equal(xmtp_ed25519ph_sign(sk, pk, context, message, signature[is_allowed]),
+                             XMTP_OK);
+        }
+        assert_memory_equal(signature[0], signature[1], 64);
+        assert_int_equal(xmtp_ed25519ph_verify(pk, context, message, signature[0]), XMTP_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,5 +252,10 @@ int main(void)
         cmocka_unit_test(keys_of_small_order_are_judged_by_the_equation_alone),
         cmocka_unit_test(keys_of_mixed_order_get_the_verdict_of_the_equation),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest both[] = {
+        cmocka_unit_test(signatures_are_the_same_without_lanes),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed += cmocka_run_group_tests(tests, forbid_lanes, allow_lanes);
+    return failed + cmocka_run_group_tests(both, NULL, allow_lanes);
 }

@@ -1,5 +1,9 @@
 /* signature_test.c - Ed25519: the cases of RFC 8032 section 7.1, and what must be refused. */
+#include "crypto/sodium_ready.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
+
+#include <sodium.h>
 
 typedef struct ed25519_case {
     const char *sk;
@@ -47,6 +51,32 @@ static void published_cases_sign_and_verify(void **state)
     }
 }
 
+/* Keys, lengths and texts chosen by a chain of hashes; block ends of SHA-512 are among the lengths. */
+static void keys_and_signatures_are_those_of_libsodium(void **state)
+{
+    (void)state;
+    const xmtp_signature *s = &xmtp_signature_ed25519;
+    uint8_t message[600] = {0};
+    uint8_t seed[32] = {1};
+    for (size_t i = 0; i < 3000; i++) {
+        const xmtp_bytes text = xmtp_bytes_of(message, i % (sizeof message + 1));
+        uint8_t pair[64];
+        uint8_t pk[32];
+        uint8_t expected[64];
+        uint8_t signature[64];
+        size_t signature_len = 0;
+        xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(seed, 32), seed);
+        memcpy(message + i % 568, seed, 32);
+        assert_int_equal(crypto_sign_ed25519_seed_keypair(expected, pair, seed), 0);
+        assert_int_equal(s->public_key(seed, pk), XMTP_OK);
+        assert_memory_equal(pk, expected, 32);
+        assert_int_equal(crypto_sign_ed25519_detached(expected, NULL, text.p, text.n, pair), 0);
+        assert_int_equal(s->sign(seed, pk, text, signature, &signature_len), XMTP_OK);
+        assert_int_equal(signature_len, 64);
+        assert_memory_equal(signature, expected, 64);
+    }
+}
+
 static void every_flipped_byte_is_refused(void **state)
 {
     (void)state;
@@ -87,10 +117,13 @@ static void wrong_lengths_are_refused(void **state)
 
 int main(void)
 {
+    xmtp_sodium_ready();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(published_cases_sign_and_verify),
+        cmocka_unit_test(keys_and_signatures_are_those_of_libsodium),
         cmocka_unit_test(every_flipped_byte_is_refused),
         cmocka_unit_test(wrong_lengths_are_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + cmocka_run_group_tests(tests, forbid_lanes, allow_lanes);
 }
