@@ -207,22 +207,30 @@ static xmtp_status start_once(grpc_transport *t, const char *path, xmtp_bytes re
     return XMTP_OK;
 }
 
-/* Starts a call and waits for what await_call waits for; once more when the node refused it without
- * having looked, as it does when our call and its GOAWAY cross. *out is NULL after a failure. */
+/* Waits for what await_call waits for; starts the call once more when the node refused it without having
+ * looked, as it does when our call and its GOAWAY cross. *call is NULL after a failure. */
+static xmtp_status await_started(grpc_transport *t, const char *path, xmtp_bytes request,
+                                 bool headers_are_enough, uint64_t deadline_ns,
+                                 xmtp_rpc_client_call **call, xmtp_error *error)
+{
+    for (int try = 0;; try++) {
+        xmtp_status status = await_call(t, *call, headers_are_enough, deadline_ns, error);
+        if (status == XMTP_OK && (try > 0 || !xmtp_rpc_client_call_was_refused(*call))) {
+            return XMTP_OK;
+        }
+        xmtp_rpc_client_call_free(*call);
+        *call = NULL;
+        XMTP_TRY(status);
+        XMTP_TRY(start_once(t, path, request, call, error));
+    }
+}
+
 static xmtp_status start_call(grpc_transport *t, const char *path, xmtp_bytes request,
                               bool headers_are_enough, uint64_t deadline_ns,
                               xmtp_rpc_client_call **out, xmtp_error *error)
 {
-    for (int try = 0;; try++) {
-        XMTP_TRY(start_once(t, path, request, out, error));
-        xmtp_status status = await_call(t, *out, headers_are_enough, deadline_ns, error);
-        if (status == XMTP_OK && (try > 0 || !xmtp_rpc_client_call_was_refused(*out))) {
-            return XMTP_OK;
-        }
-        xmtp_rpc_client_call_free(*out);
-        *out = NULL;
-        XMTP_TRY(status);
-    }
+    XMTP_TRY(start_once(t, path, request, out, error));
+    return await_started(t, path, request, headers_are_enough, deadline_ns, out, error);
 }
 
 /* --- unary --- */
@@ -271,8 +279,9 @@ static xmtp_status finish_call(grpc_transport *t, xmtp_rpc_client_call *call, ui
     return status;
 }
 
-static xmtp_status grpc_unary(void *context, const char *path, xmtp_bytes request,
-                              xmtp_writer *response, xmtp_error *error)
+static xmtp_status grpc_unary_while(void *context, const char *path, xmtp_bytes request,
+                                    xmtp_writer *response, const xmtp_meanwhile *meanwhile,
+                                    xmtp_error *error)
 {
     grpc_transport *t = context;
     xmtp_rpc_client_call *call;
@@ -280,8 +289,19 @@ static xmtp_status grpc_unary(void *context, const char *path, xmtp_bytes reques
     error = error == NULL ? &ignored : error;
     xmtp_writer_clear(response);
     uint64_t deadline_ns = xmtp_tcp_now_ns() + CALL_NS;
-    XMTP_TRY(start_call(t, path, request, false, deadline_ns, &call, error));
+    xmtp_status status = start_once(t, path, request, &call, error);
+    if (meanwhile != NULL) {
+        meanwhile->run(meanwhile->context);
+    }
+    XMTP_TRY(status);
+    XMTP_TRY(await_started(t, path, request, false, deadline_ns, &call, error));
     return finish_call(t, call, deadline_ns, response, error);
+}
+
+static xmtp_status grpc_unary(void *context, const char *path, xmtp_bytes request,
+                              xmtp_writer *response, xmtp_error *error)
+{
+    return grpc_unary_while(context, path, request, response, NULL, error);
 }
 
 /* At most UNARY_AT_ONCE of them. */
@@ -516,6 +536,7 @@ static xmtp_transport functions_of(grpc_transport *t)
     return (xmtp_transport){
         .context = t,
         .unary = grpc_unary,
+        .unary_while = grpc_unary_while,
         .unary_all = grpc_unary_all,
         .subscribe = grpc_subscribe,
         .next = grpc_next,

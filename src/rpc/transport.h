@@ -40,6 +40,12 @@ typedef struct xmtp_unary {
     xmtp_status status;    /* set when it is over */
 } xmtp_unary;
 
+/* What a caller does with the time that a call takes; must not use the transport. */
+typedef struct xmtp_meanwhile {
+    void (*run)(void *context);
+    void *context;
+} xmtp_meanwhile;
+
 typedef struct xmtp_transport {
     void *context;
 
@@ -49,6 +55,12 @@ typedef struct xmtp_transport {
      * driver's own limit. error may be NULL. Streams go on receiving meanwhile. */
     xmtp_status (*unary)(void *context, const char *path, xmtp_bytes request, xmtp_writer *response,
                          xmtp_error *error);
+
+    /* The same; meanwhile runs once in any case, when the request is on its way if there is a way. NULL: this
+     * driver's calls take no time that could be used. */
+    xmtp_status (*unary_while)(void *context, const char *path, xmtp_bytes request,
+                               xmtp_writer *response, const xmtp_meanwhile *meanwhile,
+                               xmtp_error *error);
 
     /* As many blocking calls, all under way before the first is waited for; returns when each is over. One
      * that fails does not end the others. NULL: this driver makes one after the other. */
@@ -86,6 +98,18 @@ typedef struct xmtp_transport {
     /* Ends all streams and frees everything, context included. */
     void (*close)(void *context);
 } xmtp_transport;
+
+static inline xmtp_status xmtp_transport_unary_while(const xmtp_transport *t, const char *path,
+                                                     xmtp_bytes request, xmtp_writer *response,
+                                                     const xmtp_meanwhile *meanwhile,
+                                                     xmtp_error *error)
+{
+    if (t->unary_while != NULL) {
+        return t->unary_while(t->context, path, request, response, meanwhile, error);
+    }
+    meanwhile->run(meanwhile->context);
+    return t->unary(t->context, path, request, response, error);
+}
 
 static inline void xmtp_transport_unary_all(const xmtp_transport *t, xmtp_unary *calls,
                                             size_t count)
