@@ -306,6 +306,7 @@ static void tell_first_half(void)
     ann_opens();
     ann_does(xmtp_client_dm(of(&s.ann), s.bob.inbox, &s.dm, &s.error));
     ann_says(&s.dm, "d1");
+    ann_says(&s.dm, "d1b"); /* while it travels the one before is written down as sent */
     ann_creates("old", s.bob.inbox);
     ann_says(&s.group, "g1");
     ann_adds(s.cid.inbox);
@@ -325,6 +326,8 @@ static void tell_second_half(void)
     ann_renames("newer");
     ann_removes(s.cid.inbox);
     ann_says(&s.group, "g4");
+    ann_says(&s.group, "g5");
+    ann_says(&s.dm, "d3");
     must(xmtp_client_group_create(of(&s.bob), "second", &ann, 1, &s.second, &s.error));
     bob_says(&s.second, "w1");
     ann_syncs(); /* the welcome; it uses the key package, so a new one is due in 5 s */

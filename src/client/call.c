@@ -18,22 +18,35 @@ static bool is_away(xmtp_status status)
     return status == XMTP_E_NETWORK || status == XMTP_E_TIMEOUT || status == XMTP_E_RPC_UNAVAILABLE;
 }
 
-static xmtp_status call_with_retries(xmtp_client *client, const char *path, xmtp_error *error)
+static xmtp_status try_once(xmtp_client *client, const char *path, const xmtp_meanwhile *meanwhile,
+                            xmtp_error *why)
+{
+    const xmtp_transport *t = client->transport;
+    uint64_t began_ns = xmtp_now_ns(client);
+    xmtp_bytes request = xmtp_writer_bytes(&client->request);
+    client->is_calling = true;
+    xmtp_status status =
+        meanwhile == NULL
+            ? t->unary(t->context, path, request, &client->response, why)
+            : xmtp_transport_unary_while(t, path, request, &client->response, meanwhile, why);
+    client->is_calling = false;
+    xmtp_note_call(client,
+                   &(xmtp_call_note){.path = path,
+                                     .status = status,
+                                     .began_ns = began_ns,
+                                     .request_len = request.n,
+                                     .response_len = xmtp_writer_bytes(&client->response).n});
+    return status;
+}
+
+static xmtp_status call_with_retries(xmtp_client *client, const char *path,
+                                     const xmtp_meanwhile *meanwhile, xmtp_error *error)
 {
     size_t tries = client->is_node_away ? 0 : sizeof(waits_ms) / sizeof(waits_ms[0]);
-    const xmtp_transport *t = client->transport;
     xmtp_error why = {0};
     xmtp_status status = XMTP_OK;
     for (size_t i = 0;; i++) {
-        uint64_t began_ns = xmtp_now_ns(client);
-        status = t->unary(t->context, path, xmtp_writer_bytes(&client->request), &client->response,
-                          &why);
-        xmtp_note_call(client,
-                       &(xmtp_call_note){.path = path,
-                                         .status = status,
-                                         .began_ns = began_ns,
-                                         .request_len = xmtp_writer_bytes(&client->request).n,
-                                         .response_len = xmtp_writer_bytes(&client->response).n});
+        status = try_once(client, path, i == 0 ? meanwhile : NULL, &why);
         if (!is_away(status) || i == tries) {
             break;
         }
@@ -49,9 +62,8 @@ static xmtp_status call_with_retries(xmtp_client *client, const char *path, xmtp
                      why.text[0] != '\0' ? why.text : xmtp_status_text(status));
 }
 
-xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMessage *request,
-                      const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
-                      void **answer, xmtp_error *error)
+xmtp_status xmtp_call_while(xmtp_client *client, const char *path, const ProtobufCMessage *request,
+                            const xmtp_meanwhile *meanwhile, xmtp_error *error)
 {
     XMTP_TRY(xmtp_may_call(client, path, error));
     xmtp_writer_clear(&client->request);
@@ -59,11 +71,19 @@ xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMess
     if (status != XMTP_OK) {
         return xmtp_fail(error, status, "%s: request cannot be encoded", path);
     }
-    XMTP_TRY(call_with_retries(client, path, error));
+    return call_with_retries(client, path, meanwhile, error);
+}
+
+xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMessage *request,
+                      const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
+                      void **answer, xmtp_error *error)
+{
+    XMTP_TRY(xmtp_call_while(client, path, request, NULL, error));
     if (answer_type == NULL) {
         return XMTP_OK;
     }
-    status = xmtp_proto_decode(answer_type, arena, xmtp_writer_bytes(&client->response), answer);
+    xmtp_status status =
+        xmtp_proto_decode(answer_type, arena, xmtp_writer_bytes(&client->response), answer);
     return status == XMTP_OK ? XMTP_OK
                              : xmtp_fail(error, status, "%s: answer cannot be decoded", path);
 }

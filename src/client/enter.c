@@ -7,7 +7,7 @@
  */
 #include "client/state.h"
 
-xmtp_status xmtp_enter(const xmtp_client *client, unsigned needs, xmtp_error *error)
+xmtp_status xmtp_enter(xmtp_client *client, unsigned needs, xmtp_error *error)
 {
     xmtp_error_clear(error);
     if (client->db == NULL) {
@@ -24,6 +24,9 @@ xmtp_status xmtp_enter(const xmtp_client *client, unsigned needs, xmtp_error *er
     }
     if ((needs & XMTP_NEEDS_PUBLISHING) != 0 && client->is_light) {
         return xmtp_fail(error, XMTP_E_STATE, "this client was opened light: it publishes nothing");
+    }
+    if ((needs & XMTP_NEEDS_TO_SEND) != XMTP_NEEDS_TO_SEND) {
+        xmtp_settle(client);
     }
     return XMTP_OK;
 }

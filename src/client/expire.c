@@ -28,7 +28,7 @@ xmtp_status xmtp_expiry_of_now(group_work *work, uint64_t *expire_ns, xmtp_error
     xmtp_scratch(work->client, &arena);
     xmtp_status status = xmtp_mutable_metadata_decode(&arena, data, &metadata);
     if (status == XMTP_OK && xmtp_disappearing_of(metadata, &from_ns, &in_ns)) {
-        uint64_t now_ns = xmtp_now_ns(work->client);
+        uint64_t now_ns = work->shown_ns != 0 ? work->shown_ns : xmtp_now_ns(work->client);
         *expire_ns = in_ns > (uint64_t)INT64_MAX - now_ns ? INT64_MAX : now_ns + in_ns;
         if (*expire_ns < work->client->next_expiry_ns && is_looked_after(work->client)) {
             work->client->next_expiry_ns = *expire_ns;

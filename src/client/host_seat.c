@@ -326,6 +326,7 @@ static uint64_t due_of(const host_seat *seat)
 void host_seat_park(host_seat *seat)
 {
     xmtp_client *client = seat->client;
+    xmtp_settle(client);
     bool is_closed = xmtp_database_is_parked(client->db) || xmtp_database_park(client->db);
     if (is_closed) {
         leave_opened(seat);
@@ -354,6 +355,7 @@ void host_seats_look(xmtp_host *host)
     for (xmtp_list *l = host->awake.next; l != &host->awake; l = l->next) {
         host_seat *seat = XMTP_LIST_OF(l, host_seat, awake);
         xmtp_error why = {0};
+        xmtp_settle(seat->client);
         if (xmtp_database_uses(seat->client->db) != seat->uses_seen) {
             note_activity(seat, now_ns);
             seat->uses_seen = xmtp_database_uses(seat->client->db);

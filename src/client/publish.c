@@ -213,11 +213,12 @@ static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, 
     group_query query;
     request.n_messages = count;
     request.messages = batch->pointers + first;
-    request.read_back = xmtp_group_query(work->row.group_id, work->row.cursor, &query);
-    xmtp_status status = xmtp_call(work->client, XMTP_MLS_API("SendGroupMessages"), &request.base,
-                                   NULL, NULL, NULL, error);
+    request.read_back = xmtp_group_query(work->row.group_id, xmtp_work_cursor(work), &query);
+    const xmtp_meanwhile settle = xmtp_settle_meanwhile(work);
+    xmtp_status status = xmtp_call_while(work->client, XMTP_MLS_API("SendGroupMessages"),
+                                         &request.base, &settle, error);
     xmtp_writer_clear(&work->ahead);
-    if (status == XMTP_OK) {
+    if (status == XMTP_OK && !work->has_gap) {
         /* Empty from other nodes. A page that cannot be kept is asked for again. */
         xmtp_writer_put(&work->ahead, xmtp_writer_bytes(&work->client->response));
         work->ahead_type = &pb__send_group_messages_response__descriptor;
@@ -358,11 +359,13 @@ static xmtp_status build_one_message(group_work *work, const xmtp_intent_row *in
     return note_failure(work, intent, status, &why, error);
 }
 
-/* How many messages stand at the front of the queue, before any commit. */
-static size_t messages_in_front(const group_work *work)
+/* How many messages stand at the front of the queue, before any commit; *unbuilt of them are not encrypted. */
+static size_t messages_in_front(const group_work *work, size_t *unbuilt)
 {
     size_t n = 0;
+    *unbuilt = 0;
     while (n < work->intents.count && !is_commit(&work->intents.items[n])) {
+        *unbuilt += work->intents.items[n].state == XMTP_INTENT_TO_PUBLISH;
         n++;
     }
     return n;
@@ -384,8 +387,9 @@ static xmtp_status build_messages(group_work *work, size_t count, xmtp_error *er
 static xmtp_status build_together(group_work *work, xmtp_error *error)
 {
     xmtp_error why = {0};
-    size_t count = messages_in_front(work);
-    if (count < 2) {
+    size_t unbuilt;
+    size_t count = messages_in_front(work, &unbuilt);
+    if (unbuilt < 2) {
         return XMTP_OK;
     }
     XMTP_TRY(xmtp_work_group(work, error));

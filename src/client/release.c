@@ -8,6 +8,9 @@
 
 void xmtp_database_leave(xmtp_client *client)
 {
+    if (client->db != NULL) {
+        xmtp_settle(client);
+    }
     xmtp_stream_close(client);
     xmtp_queue_release_all(client);
     xmtp_cache_forget_all(client);

@@ -47,6 +47,15 @@ xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
 
 xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error)
 {
+    if (!xmtp_database_in_transaction(client->db)) {
+        xmtp_settle(client);
+    }
+    return xmtp_work_start_unsettled(work, client, ref, error);
+}
+
+xmtp_status xmtp_work_start_unsettled(group_work *work, xmtp_client *client, int64_t ref,
+                                      xmtp_error *error)
+{
     *work = (group_work){.client = client, .row = {.ref = ref}};
     xmtp_scratch(client, &work->arena);
     xmtp_writer_init(&work->ahead, &client->env.alloc, XMTP_WRITER_MAX);
@@ -118,6 +127,12 @@ static xmtp_status one_round(group_work *work, bool read_first, xmtp_error *erro
     }
     size_t sent = 0;
     xmtp_status status = xmtp_publish(work, &sent, error);
+    if (status == XMTP_OK && sent == 1 && work->may_leave) {
+        xmtp_work_leave(work);
+    }
+    if (work->is_left) {
+        return XMTP_OK;
+    }
     if (sent > 0 || status != XMTP_OK) {
         xmtp_error later = {0};
         status = keep_first(status, xmtp_work_reload(work, status == XMTP_OK ? error : &later));
@@ -148,6 +163,9 @@ xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error)
         uint64_t cursor = work->row.cursor;
         int64_t oldest = oldest_intent(work);
         XMTP_TRY(one_round(work, read_first, error));
+        if (work->is_left) {
+            return XMTP_OK;
+        }
         XMTP_TRY(xmtp_work_reload(work, error));
         if (is_finished(work)) {
             return XMTP_OK;
@@ -177,6 +195,9 @@ xmtp_status xmtp_work_result(group_work *work, xmtp_status round_status, xmtp_er
 {
     if (work->awaited_status != XMTP_OK) {
         return xmtp_fail(error, work->awaited_status, "%s", work->awaited_error.text);
+    }
+    if (work->is_left) {
+        return XMTP_OK;
     }
     xmtp_error ignored;
     XMTP_TRY(xmtp_work_reload(work, round_status == XMTP_OK ? error : &ignored));

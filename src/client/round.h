@@ -23,9 +23,14 @@ typedef struct group_work {
     uint64_t loaded_at;       /* ... at this count of changes */
     bool is_in_transaction;   /* messages were applied that are not committed yet */
     bool has_news;            /* something was applied */
+    uint64_t shown_ns;        /* when the node showed what is applied; 0: now */
     bool is_from_stream;      /* items may not be complete: anything odd is left to a query */
     bool needs_query;         /* set then */
-    int64_t sent_max;         /* newest intent whose payload the node has taken during this work */
+    bool may_leave;           /* settle.c: its one message need not be settled ... */
+    bool is_left;             /* ... and was not; */
+    int64_t settled;          /* the intent before it, which is while that travels, or 0; */
+    bool has_gap;             /* that failed, and the page ahead does not begin at the cursor */
+    int64_t sent_max;  /* newest intent whose payload the node has taken, that this work knows of */
     xmtp_writer ahead; /* an answer that holds the next page, when it is here already; else empty */
     const ProtobufCMessageDescriptor *ahead_type; /* of a query, or of a send that it came with */
     xmtp_mls_pending *made;       /* our newest commit of this work, as it was stored; NULL: none */
@@ -36,8 +41,12 @@ typedef struct group_work {
     xmtp_error awaited_error;
 } group_work;
 
-/* XMTP_E_NOT_FOUND: no such conversation. End with xmtp_work_end in any case. */
+/* Settles what was sent before, except inside a transaction.
+ * XMTP_E_NOT_FOUND: no such conversation. End with xmtp_work_end in any case. */
 xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error);
+/* The same without settling: for work that does it by itself. */
+xmtp_status xmtp_work_start_unsettled(group_work *work, xmtp_client *client, int64_t ref,
+                                      xmtp_error *error);
 void xmtp_work_end(group_work *work);
 /* Reads row and intents again when anything was changed in the database since. */
 xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error);
@@ -67,6 +76,23 @@ xmtp_status xmtp_publish_build_message(group_work *work, const xmtp_intent_row *
 /* Resolves an intent as failed: gone, its message marked. Inside the caller's transaction. */
 xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xmtp_status why,
                              const xmtp_error *why_error, xmtp_error *error);
+
+/* ---- send.c */
+/* Nothing but a message would have to be sent now, or decided: the queue is empty, no key update is due, and
+ * what other devices there are was looked up. */
+bool xmtp_is_send_plain(const group_work *work);
+
+/* ---- settle.c */
+/* After a start that does not settle, before a message is queued: settles what is unsettled, unless that can
+ * be done while the message travels. */
+xmtp_status xmtp_work_follow(group_work *work, xmtp_error *error);
+/* The number behind which the node's newest page is still to be asked for. */
+uint64_t xmtp_work_cursor(const group_work *work);
+/* Settles while a call is under way: a meanwhile of this work. */
+xmtp_meanwhile xmtp_settle_meanwhile(group_work *work);
+/* When all that this work was for is one message, and the page ahead shows that and nothing else: leaves
+ * the rest to xmtp_settle, and is_left is true. */
+void xmtp_work_leave(group_work *work);
 
 /* ---- receive.c */
 /* The question for the next page behind the cursor, in parts that the caller holds. */

@@ -121,11 +121,22 @@ static xmtp_status queue_envelope(group_work *work, xmtp_bytes content, const ch
     return xmtp_stored(client, xmtp_intent_insert(client->db, intent), error);
 }
 
+/* Nothing waits but what the node has already. */
+static bool is_queue_empty(const group_work *work)
+{
+    for (size_t i = 0; i < work->intents.count; i++) {
+        if (work->intents.items[i].id > work->sent_max) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A key update when one is due, and consent: whoever speaks to somebody has allowed them. */
 static xmtp_status before_message(group_work *work, bool *can_build, xmtp_error *error)
 {
     xmtp_client *client = work->client;
-    *can_build = work->intents.count == 0;
+    *can_build = is_queue_empty(work);
     if (needs_key_update(work)) {
         xmtp_intent_row update = {.group_ref = work->row.ref, .kind = XMTP_INTENT_KEY_UPDATE};
         XMTP_TRY(xmtp_stored(client, xmtp_intent_insert(client->db, &update), error));
@@ -187,7 +198,7 @@ static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
 {
     xmtp_client *client = work->client;
     xmtp_intent_row intent;
-    *is_fresh = !xmtp_work_has_published(work);
+    *is_fresh = is_queue_empty(work) || !xmtp_work_has_published(work);
     XMTP_TRY(xmtp_begin(client, error));
     bool can_build = false;
     xmtp_status status =
@@ -208,12 +219,22 @@ static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
     return options->is_optimistic ? XMTP_OK : xmtp_work_reload(work, error);
 }
 
-xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
+static bool is_refreshed(const group_work *work)
 {
     uint64_t now_ns = xmtp_now_ns(work->client);
-    bool is_recent =
-        work->row.checked_ns <= now_ns && now_ns - work->row.checked_ns <= REFRESH_BEFORE_SEND_NS;
-    if (is_recent) {
+    return work->row.checked_ns <= now_ns &&
+           now_ns - work->row.checked_ns <= REFRESH_BEFORE_SEND_NS;
+}
+
+bool xmtp_is_send_plain(const group_work *work)
+{
+    return is_queue_empty(work) && is_refreshed(work) && !needs_key_update(work) &&
+           work->row.consent == XMTP_CONSENT_ALLOWED;
+}
+
+xmtp_status xmtp_refresh_before_send(group_work *work, xmtp_error *error)
+{
+    if (is_refreshed(work)) {
         return XMTP_OK;
     }
     xmtp_error why = {0};
@@ -235,6 +256,10 @@ xmtp_status xmtp_send(group_work *work, xmtp_bytes content, const xmtp_send_opti
     }
     XMTP_TRY(xmtp_refresh_before_send(work, error));
     XMTP_TRY(queue_and_build(work, content, options, with, message_id, &is_fresh, error));
+    if (work->awaited == 0) { /* said before under the same key: nothing travels */
+        xmtp_settle(work->client);
+        XMTP_TRY(xmtp_work_reload(work, error));
+    }
     xmtp_status status = xmtp_work_rounds(work, is_fresh, error);
     return xmtp_work_result(work, status, error);
 }
@@ -243,12 +268,15 @@ xmtp_status xmtp_client_send_with(xmtp_client *client, const xmtp_conversation_i
                                   xmtp_bytes encoded_content, const xmtp_send_options *options,
                                   uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
-    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_TO_SEND, error));
     int64_t ref = 0;
     group_work work;
     uint8_t own_id[XMTP_MESSAGE_ID_LEN];
     XMTP_TRY(xmtp_conversation_find(client, id, &ref, error));
-    xmtp_status status = xmtp_work_start(&work, client, ref, error);
+    xmtp_status status = xmtp_work_start_unsettled(&work, client, ref, error);
+    if (status == XMTP_OK) {
+        status = xmtp_work_follow(&work, error);
+    }
     if (status == XMTP_OK) {
         status = xmtp_send(&work, encoded_content, options, NULL,
                            message_id == NULL ? own_id : message_id, error);
@@ -261,7 +289,7 @@ xmtp_status xmtp_client_send_content(xmtp_client *client, const xmtp_conversatio
                                      xmtp_bytes encoded_content, bool should_push,
                                      uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
-    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_TO_SEND, error));
     const xmtp_send_options options = {.should_push = should_push};
     return xmtp_client_send_with(client, id, encoded_content, &options, message_id, error);
 }
@@ -442,7 +470,7 @@ xmtp_status xmtp_client_send_text(xmtp_client *client, const xmtp_conversation_i
                                   const char *text, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                                   xmtp_error *error)
 {
-    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_TO_SEND, error));
     xmtp_writer w;
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
     return send_writer(client, id, &w, xmtp_content_text(&w, text), message_id, error);
@@ -452,7 +480,7 @@ xmtp_status xmtp_client_send_reply(xmtp_client *client, const xmtp_conversation_
                                    const uint8_t reference[XMTP_MESSAGE_ID_LEN], const char *text,
                                    uint8_t message_id[XMTP_MESSAGE_ID_LEN], xmtp_error *error)
 {
-    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_TO_SEND, error));
     xmtp_writer w;
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);
     return send_writer(client, id, &w, xmtp_content_reply(&w, reference, text), message_id, error);

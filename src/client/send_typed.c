@@ -7,7 +7,7 @@ xmtp_status xmtp_client_send(xmtp_client *client, const xmtp_conversation_id *id
                              const xmtp_content *content, uint8_t message_id[XMTP_MESSAGE_ID_LEN],
                              xmtp_error *error)
 {
-    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING, error));
+    XMTP_TRY(xmtp_enter(client, XMTP_NEEDS_TO_SEND, error));
     xmtp_writer w;
     const xmtp_send_options options = {.should_push = xmtp_content_should_push(content->type)};
     xmtp_writer_init(&w, &client->env.alloc, XMTP_WRITER_MAX);

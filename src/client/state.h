@@ -87,6 +87,15 @@ typedef struct stream_state {
     uint64_t next_chores_ns;
 } stream_state;
 
+/* The newest message that the node has shown to have, and the database does not say so yet. settle.c */
+typedef struct unsettled_send {
+    int64_t ref; /* 0: none */
+    int64_t intent;
+    uint64_t sequence; /* where the node has put it, right behind the cursor */
+    uint64_t shown_ns; /* and when it has said so: a message that disappears does so from then on */
+    xmtp_writer page;  /* the answer that says so */
+} unsettled_send;
+
 /* See device_sync.h. */
 typedef struct device_sync_state {
     bool is_on;
@@ -118,6 +127,7 @@ struct xmtp_client {
     bool has_hmac_root;
 
     uint64_t last_key_ns; /* idempotency keys rise strictly */
+    bool is_calling;      /* what runs meanwhile makes no calls */
     bool is_node_away;    /* a call failed after all retries: the next ones try once */
     bool is_queue_enabled;
     bool has_leavers;        /* somebody asked to leave since the last chore */
@@ -139,6 +149,7 @@ struct xmtp_client {
     xmtp_log log;
     xmtp_api_statistics statistics;
     device_sync_state device_sync;
+    unsettled_send unsettled;
     stream_state stream;
     struct host_seat *seat; /* in a host; NULL: a client of its own. host.h */
     handed_out *handed;
@@ -224,13 +235,21 @@ typedef enum xmtp_needs {
     XMTP_NEEDS_INBOX = 1,        /* not an observer */
     XMTP_NEEDS_REGISTRATION = 3, /* this installation is one of the inbox */
     XMTP_NEEDS_PUBLISHING = 4,   /* not a light client */
+    /* both, and what was sent before is settled meanwhile (settle.c) */
+    XMTP_NEEDS_TO_SEND = XMTP_NEEDS_REGISTRATION | XMTP_NEEDS_PUBLISHING | 8,
 } xmtp_needs;
 
-/* Clears error and refuses what this client cannot do as it is:
+/* Clears error, settles what was sent (settle.c), and refuses what this client cannot do as it is:
  *   XMTP_E_CLOSED          the database was let go
  *   XMTP_E_NOT_REGISTERED  an observer, or not registered yet
  *   XMTP_E_STATE           a light client is to publish */
-xmtp_status xmtp_enter(const xmtp_client *client, unsigned needs, xmtp_error *error);
+xmtp_status xmtp_enter(xmtp_client *client, unsigned needs, xmtp_error *error);
+
+/* ---- settle.c */
+
+/* Writes down that the node has the newest message, if that is still to be done. When it cannot be
+ * written, the message is found on the network by the next sync. Not inside a transaction. */
+void xmtp_settle(xmtp_client *client);
 
 /* ---- telemetry.c */
 
@@ -256,6 +275,11 @@ void xmtp_note_call(xmtp_client *client, const xmtp_call_note *note);
 xmtp_status xmtp_call(xmtp_client *client, const char *path, const ProtobufCMessage *request,
                       const ProtobufCMessageDescriptor *answer_type, xmtp_arena *arena,
                       void **answer, xmtp_error *error);
+
+/* The same, the answer in client->response. While it is under way meanwhile runs, once at most; it makes no
+ * calls, and a failure to begin may come without it. NULL: nothing to do. */
+xmtp_status xmtp_call_while(xmtp_client *client, const char *path, const ProtobufCMessage *request,
+                            const xmtp_meanwhile *meanwhile, xmtp_error *error);
 
 /* As many calls of one method, under way together, answers in the order of the requests; at most
  * XMTP_CALLS_TOGETHER_MAX. One that fails is repeated alone, as xmtp_call does. After a failure some

@@ -82,6 +82,9 @@ xmtp_status xmtp_may_call(const xmtp_client *client, const char *path, xmtp_erro
         return xmtp_fail(error, XMTP_E_STATE,
                          "%s: this client was opened light: it publishes nothing", path);
     }
+    if (client->is_calling) {
+        return xmtp_fail(error, XMTP_E_STATE, "%s: another call is under way", path);
+    }
     return XMTP_OK;
 }
 

@@ -190,6 +190,23 @@ static xmtp_status wire_unary(void *context, const char *path, xmtp_bytes reques
     return status;
 }
 
+/* What runs meanwhile may end before the node acts, or begin after it has answered: every other time. */
+static xmtp_status wire_unary_while(void *context, const char *path, xmtp_bytes request,
+                                    xmtp_writer *response, const xmtp_meanwhile *meanwhile,
+                                    xmtp_error *error)
+{
+    const xmtp_network_device *d = context;
+    bool is_before = d->counts.calls % 2 == 0;
+    if (is_before) {
+        meanwhile->run(meanwhile->context);
+    }
+    xmtp_status status = wire_unary(context, path, request, response, error);
+    if (!is_before) {
+        meanwhile->run(meanwhile->context);
+    }
+    return status;
+}
+
 static void stream_end(xmtp_network_device *d, xmtp_stream *stream)
 {
     if (stream->inner != NULL) {
@@ -294,6 +311,7 @@ void xmtp_network_wire_init(xmtp_network_device *device)
     device->wire = (xmtp_transport){
         .context = device,
         .unary = wire_unary,
+        .unary_while = wire_unary_while,
         .subscribe = wire_subscribe,
         .next = wire_next,
         .unsubscribe = wire_unsubscribe,
