@@ -22,8 +22,8 @@
 enum {
     KEY_LEN = 32,
     STEP = XMTP_X25519_PAIRS_STEP,
-    STEP_US = 70,         /* of encapsulations in lanes */
-    STEP_SINGLE_US = 250, /* where there are none */
+    STEP_US = 110,        /* of encapsulations in lanes */
+    STEP_SINGLE_US = 450, /* where there are none */
 };
 
 static const xmtp_dhkem dhkem = {.suite_id = {.n = 5, .p = {'K', 'E', 'M', 0x00, 0x20}},

@@ -33,7 +33,7 @@ enum {
     PK_LEN = MLKEM768_EK_LEN + X_LEN,
     ENC_LEN = MLKEM768_CT_LEN + X_LEN,
     STEP = XMTP_LANES, /* encapsulations or decapsulations side by side */
-    ENCAPS_US = 200,
+    ENCAPS_US = 160,
     ENCAPS_SINGLE_US = 1000, /* where there are no lanes */
     DECAPS_US = 110,
     DECAPS_SINGLE_US = 900,

@@ -92,6 +92,32 @@ static void the_output_may_be_the_input(void **state)
     assert_memory_equal(sk, pk, 32);
 }
 
+/* Batches, and what is left of them; nothing is written beyond. */
+static void many_are_the_same_as_one_by_one(void **state)
+{
+    (void)state;
+    enum { COUNT = 27 };
+    uint8_t sk[COUNT][32];
+    const uint8_t *sks[COUNT];
+    uint8_t *pks[COUNT];
+    uint8_t pk[COUNT][32];
+    uint8_t expected[COUNT][32];
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(sk[i], (int)(3 * i), 32);
+        sks[i] = sk[i];
+        pks[i] = pk[i];
+    }
+    for (size_t count = 0; count <= COUNT; count++) {
+        memset(expected, 0, sizeof expected);
+        memset(pk, 0, sizeof pk);
+        for (size_t i = 0; i < count; i++) {
+            xmtp_x25519_base(sk[i], expected[i]);
+        }
+        xmtp_x25519_base_many(sks, pks, count);
+        assert_memory_equal(pk, expected, sizeof pk);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +126,7 @@ int main(void)
         cmocka_unit_test(edge_scalars_agree),
         cmocka_unit_test(scalars_around_the_order_agree),
         cmocka_unit_test(the_output_may_be_the_input),
+        cmocka_unit_test(many_are_the_same_as_one_by_one),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return failed + cmocka_run_group_tests(tests, forbid_lanes, allow_lanes);

@@ -110,27 +110,35 @@ static void the_iterated_vector_of_rfc_7748_agrees(void **state)
 
 enum { PAIR_COUNT = 11 };
 
-static void pairs_of_both_kinds_agree(void **state)
+static void pairs_of_all_kinds_agree(void **state)
 {
     (void)state;
+    enum { MAX = XMTP_X25519_PAIRS_STEP, KINDS = 3 };
     need_lanes();
-    uint8_t e[4][32], pk[4][32], enc[2][4][32], dh[2][4][32];
+    uint8_t e[MAX][32], pk[MAX][32], enc[KINDS][MAX][32], dh[KINDS][MAX][32];
     uint8_t chain[32] = {1};
-    for (size_t count = 1; count <= 4; count++) {
-        xmtp_x25519_pair pairs[2][4];
+    for (size_t count = 1; count <= MAX; count++) {
+        xmtp_x25519_pair pairs[KINDS][MAX];
+        memset(enc, 0xaa, sizeof enc);
+        memset(dh, 0xaa, sizeof dh);
         for (size_t i = 0; i < count; i++) {
             next(chain);
             memcpy(e[i], chain, 32);
             next(chain);
             memcpy(pk[i], chain, 32);
-            for (size_t j = 0; j < 2; j++) {
+            for (size_t j = 0; j < KINDS; j++) {
                 pairs[j][i] = (xmtp_x25519_pair){e[i], pk[i], enc[j][i], dh[j][i]};
             }
         }
-        xmtp_x25519_pairs_in_lanes(pairs[0], count);
-        xmtp_x25519_pairs_one_by_one(pairs[1], count);
-        assert_memory_equal(enc[0], enc[1], 32 * count);
-        assert_memory_equal(dh[0], dh[1], 32 * count);
+        xmtp_x25519_pairs_one_by_one(pairs[0], count);
+        xmtp_x25519_pairs_in_lanes(pairs[1], count);
+        assert_memory_equal(enc[0], enc[1], sizeof enc[0]);
+        assert_memory_equal(dh[0], dh[1], sizeof dh[0]);
+        if (count <= MAX / 2) {
+            xmtp_x25519_pairs_in_one_climb(pairs[2], count);
+            assert_memory_equal(enc[0], enc[2], sizeof enc[0]);
+            assert_memory_equal(dh[0], dh[2], sizeof dh[0]);
+        }
     }
 }
 
@@ -144,7 +152,15 @@ static void one_bad_point_among_many_is_found(void **state)
         memset(pk[i], 9, 32);
         pairs[i] = (xmtp_x25519_pair){e[i], pk[i], enc[i], dh[i]};
     }
-    assert_int_equal(xmtp_x25519_pairs(pairs, PAIR_COUNT), XMTP_OK);
+    for (size_t count = 0; count <= PAIR_COUNT; count++) {
+        memset(enc, 0, sizeof enc);
+        assert_int_equal(xmtp_x25519_pairs(pairs, count), XMTP_OK);
+        for (size_t i = 0; i < PAIR_COUNT; i++) {
+            uint8_t expected[32] = {0};
+            assert_int_equal(i < count ? crypto_scalarmult_base(expected, e[i]) : 0, 0);
+            assert_memory_equal(enc[i], expected, 32);
+        }
+    }
     for (size_t i = 0; i < PAIR_COUNT; i++) {
         memset(pk[i], 0, 32);
         assert_int_equal(xmtp_x25519_pairs(pairs, PAIR_COUNT), XMTP_E_KEY);
@@ -294,7 +310,7 @@ int main(void)
         cmocka_unit_test(lanes_agree_with_the_single_ladder),
         cmocka_unit_test(edge_points_and_scalars_agree),
         cmocka_unit_test(the_iterated_vector_of_rfc_7748_agrees),
-        cmocka_unit_test(pairs_of_both_kinds_agree),
+        cmocka_unit_test(pairs_of_all_kinds_agree),
         cmocka_unit_test(one_bad_point_among_many_is_found),
         cmocka_unit_test(many_points_are_multiplied_as_one_by_one),
         cmocka_unit_test(many_letters_are_the_same_as_one_by_one),
