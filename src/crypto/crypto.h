@@ -344,4 +344,19 @@ xmtp_status xmtp_secp256k1_sign(const uint8_t sk[32], const uint8_t digest[32],
 xmtp_status xmtp_secp256k1_recover(const uint8_t digest[32], const uint8_t signature[65],
                                    char address[43], uint8_t normalized[65]);
 
+/* One of many signatures of wallets: digest (32 bytes) and signature (65) in; address (43), normalized (65)
+ * and status out, each as xmtp_secp256k1_recover gives them. */
+typedef struct xmtp_wallet_recovery {
+    const uint8_t *digest;
+    const uint8_t *signature;
+    char *address;
+    uint8_t *normalized;
+    xmtp_status status;
+    bool is_from_lanes; /* the status is XMTP_OK, and xmtp_secp256k1_recover was not asked */
+} xmtp_wallet_recovery;
+
+/* Eight at once where the machine can. Whatever is not the plain case goes to xmtp_secp256k1_recover, which
+ * alone refuses. */
+void xmtp_secp256k1_recover_many(xmtp_wallet_recovery *jobs, size_t count);
+
 #endif

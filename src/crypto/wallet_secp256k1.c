@@ -6,9 +6,10 @@
  * libsecp256k1 runs in constant time over secrets. Its context is made once, blinded with fresh
  * randomness, and only read afterwards, which is safe from every thread.
  */
+#include "crypto/wallet_secp256k1.h"
+
 #include "base/bytes.h"
 #include "base/status.h"
-#include "crypto/crypto.h"
 #include "crypto/sodium_ready.h"
 
 #include <pthread.h>
@@ -37,16 +38,21 @@ static const secp256k1_context *context(void)
     return shared_context;
 }
 
+void xmtp_secp256k1_point_address(const uint8_t point[64], char address[43])
+{
+    uint8_t hash[32];
+    xmtp_keccak256(xmtp_bytes_of(point, 64), hash);
+    address[0] = '0';
+    address[1] = 'x';
+    xmtp_hex_encode(address + 2, xmtp_bytes_of(hash + 12, 20));
+}
+
 static void address_of(const secp256k1_pubkey *key, char address[43])
 {
     uint8_t point[65]; /* 04 || X || Y */
     size_t n = sizeof point;
     (void)secp256k1_ec_pubkey_serialize(context(), point, &n, key, SECP256K1_EC_UNCOMPRESSED);
-    uint8_t hash[32];
-    xmtp_keccak256(xmtp_bytes_of(point + 1, 64), hash);
-    address[0] = '0';
-    address[1] = 'x';
-    xmtp_hex_encode(address + 2, xmtp_bytes_of(hash + 12, 20));
+    xmtp_secp256k1_point_address(point + 1, address);
 }
 
 xmtp_status xmtp_secp256k1_address(const uint8_t sk[32], char address[43])
@@ -74,8 +80,7 @@ xmtp_status xmtp_secp256k1_sign(const uint8_t sk[32], const uint8_t digest[32],
     return XMTP_OK;
 }
 
-/* identity.md 3.3: 0 and 1 are the parity, 27 and 28 that of Ethereum, from 35 that of EIP-155. */
-static xmtp_status parity_of(uint8_t v, int *parity)
+xmtp_status xmtp_secp256k1_parity(uint8_t v, int *parity)
 {
     if (v == 0 || v == 1) {
         *parity = v;
@@ -110,7 +115,7 @@ static xmtp_status recover(const uint8_t digest[32], const uint8_t signature[65]
 {
     XMTP_TRY(lower_s(signature, normalized));
     int parity = 0;
-    XMTP_TRY(parity_of(signature[64], &parity));
+    XMTP_TRY(xmtp_secp256k1_parity(signature[64], &parity));
     secp256k1_ecdsa_recoverable_signature recoverable;
     XMTP_ENSURE(secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &recoverable,
                                                                     normalized, parity) == 1,

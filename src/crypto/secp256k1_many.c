@@ -1,0 +1,99 @@
+/* secp256k1_many.c - many wallets recovered from their signatures, each with what the single recovery gives.
+ *
+ * The lanes answer for the plain case alone: r and s in range, a v that is read, R and Q points of the curve.
+ * All else goes to the single recovery, which alone refuses. Nothing that the lanes give can be compared
+ * with the signature again for less than recovering costs; who knows the address that is to come out, and
+ * gets another, asks the single recovery before it refuses (identity/update_batch.c).
+ *
+ * Eights are shared among processors.
+ */
+#include "base/bytes.h"
+#include "base/together.h"
+#include "crypto/secp256k1_lanes.h"
+#include "crypto/wallet_secp256k1.h"
+
+enum {
+    LANES_MIN = 2, /* eight in lanes cost less than this many one by one */
+    LANES_US = 65,
+    SINGLE_US = 45,
+};
+
+static void recover_one(xmtp_wallet_recovery *job)
+{
+    job->is_from_lanes = false;
+    job->status =
+        xmtp_secp256k1_recover(job->digest, job->signature, job->address, job->normalized);
+}
+
+/* False: not for lanes. s is lowered and v is not flipped, as in the single recovery. */
+static bool read_signature(xmtp_secp256k1_signature *out, const xmtp_wallet_recovery *job)
+{
+    int parity;
+    if (!xmtp_scalar_read(&out->r, job->signature) || xmtp_scalar_is_zero(&out->r) ||
+        !xmtp_scalar_read(&out->s, job->signature + 32) || xmtp_scalar_is_zero(&out->s) ||
+        xmtp_secp256k1_parity(job->signature[64], &parity) != XMTP_OK) {
+        return false;
+    }
+    if (xmtp_scalar_is_high(&out->s)) {
+        xmtp_scalar_negate(&out->s, &out->s);
+    }
+    (void)xmtp_scalar_read(&out->z, job->digest); /* modulo n, whatever it is */
+    out->is_odd = parity == 1;
+    return true;
+}
+
+static void take_point(xmtp_wallet_recovery *job, const xmtp_secp256k1_signature *signature,
+                       const uint8_t point[64])
+{
+    xmtp_secp256k1_point_address(point, job->address);
+    memcpy(job->normalized, job->signature, 65);
+    xmtp_scalar_write(&signature->s, job->normalized + 32);
+    job->status = XMTP_OK;
+    job->is_from_lanes = true;
+}
+
+/* At most eight. */
+static void recover_in_lanes(xmtp_wallet_recovery *jobs, size_t count)
+{
+    static const xmtp_scalar one = {{1}};
+    xmtp_secp256k1_signature signatures[XMTP_LANES];
+    uint8_t points[XMTP_LANES][64];
+    unsigned wanted = 0;
+    for (size_t i = 0; i < XMTP_LANES; i++) {
+        if (i < count && read_signature(&signatures[i], &jobs[i])) {
+            wanted |= 1U << i;
+        } else {
+            signatures[i] = (xmtp_secp256k1_signature){.r = one, .s = one}; /* for the inverse */
+        }
+    }
+    const unsigned good = wanted == 0 ? 0 : wanted & xmtp_secp256k1_lanes(signatures, points);
+    for (size_t i = 0; i < count; i++) {
+        if ((good >> i) & 1) {
+            take_point(&jobs[i], &signatures[i], points[i]);
+        } else {
+            recover_one(&jobs[i]);
+        }
+    }
+}
+
+static void recover_some(void *context, size_t first, size_t count)
+{
+    xmtp_wallet_recovery *jobs = (xmtp_wallet_recovery *)context + first;
+    if (count >= LANES_MIN && xmtp_has_lanes()) {
+        recover_in_lanes(jobs, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        recover_one(&jobs[i]);
+    }
+}
+
+void xmtp_secp256k1_recover_many(xmtp_wallet_recovery *jobs, size_t count)
+{
+    const bool use_lanes = xmtp_has_lanes();
+    xmtp_together(&(xmtp_together_work){.count = count,
+                                        .piece = use_lanes ? XMTP_LANES : 1,
+                                        .piece_us = use_lanes ? LANES_US : SINGLE_US,
+                                        .step = recover_some,
+                                        .context = jobs});
+}
