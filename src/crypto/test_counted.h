@@ -1,5 +1,6 @@
 /* test_counted.h - counts how Ed25519ph signatures are verified and wallets recovered; for programs that
- * wrap xmtp_ed25519_lanes, xmtp_ed25519ph_verify and xmtp_secp256k1_recover (CMake's xmtp_wrap). */
+ * wrap xmtp_ed25519_lanes, xmtp_ed25519ph_verify, xmtp_secp256k1_lanes and xmtp_secp256k1_recover (CMake's
+ * xmtp_wrap). */
 #ifndef XMTP_CRYPTO_TEST_COUNTED_H
 #define XMTP_CRYPTO_TEST_COUNTED_H
 
@@ -9,7 +10,9 @@
 static struct {
     _Atomic size_t lanes; /* rounds of eight */
     _Atomic size_t singly;
-    _Atomic size_t recovered;
+    _Atomic size_t recovered;             /* singly */
+    _Atomic size_t wallet_lanes;          /* rounds of eight */
+    void (*fault)(uint8_t points[8][64]); /* what happens to public keys in lanes; or NULL */
 } counted;
 
 unsigned __real_xmtp_ed25519_lanes(const void *equations);
@@ -40,6 +43,18 @@ xmtp_status __wrap_xmtp_secp256k1_recover(const uint8_t digest[32], const uint8_
 {
     counted.recovered++;
     return __real_xmtp_secp256k1_recover(digest, signature, address, normalized);
+}
+
+unsigned __real_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64]);
+unsigned __wrap_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64]);
+unsigned __wrap_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64])
+{
+    counted.wallet_lanes++;
+    const unsigned good = __real_xmtp_secp256k1_lanes(signatures, points);
+    if (counted.fault != NULL) {
+        counted.fault(points);
+    }
+    return good;
 }
 
 #endif

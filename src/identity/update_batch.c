@@ -11,7 +11,7 @@
 /* Decoded actions and texts of as many updates as fill a batch, of the usual size many times over. */
 enum { ARENA_MAX = 1 << 20 };
 
-enum { EIGHT = 8, PIECE_US = 50 }; /* eight in lanes take longer than a wallet, and are fewer */
+enum { EIGHT = 8, PIECE_US = 50 }; /* of one wallet; eights in lanes take longer */
 
 void xmtp_update_batch_init(xmtp_update_batch *batch, const xmtp_alloc *alloc)
 {
@@ -132,20 +132,41 @@ bool xmtp_update_batch_put(xmtp_update_batch *batch, xmtp_bytes update)
     return true;
 }
 
-static void recover(xmtp_wallet_check *w)
+/* At most eight. */
+static void recover(xmtp_wallet_check *wallets, size_t count)
 {
-    uint8_t digest[32];
-    xmtp_wallet_digest(w->text, digest);
-    w->verdict = xmtp_secp256k1_recover(digest, w->signature.p, w->address, w->normalized);
+    uint8_t digests[EIGHT][32];
+    xmtp_wallet_recovery jobs[EIGHT];
+    for (size_t i = 0; i < count; i++) {
+        xmtp_wallet_check *w = &wallets[i];
+        xmtp_wallet_digest(w->text, digests[i]);
+        jobs[i] = (xmtp_wallet_recovery){.digest = digests[i],
+                                         .signature = w->signature.p,
+                                         .address = w->address,
+                                         .normalized = w->normalized};
+    }
+    xmtp_secp256k1_recover_many(jobs, count);
+    for (size_t i = 0; i < count; i++) {
+        wallets[i].verdict = jobs[i].status;
+        wallets[i].is_from_lanes = jobs[i].is_from_lanes;
+    }
 }
 
-/* What has no verdicts yet: signatures of installations in eights, then wallets one by one. */
+/* What has no verdicts yet: signatures of installations in eights, then wallets, which are in eights too where
+ * the machine has lanes. */
 typedef struct unverified {
     xmtp_signature_check *checks;
     size_t count;
     size_t eights;
     xmtp_wallet_check *wallets;
+    size_t wallet_count;
+    size_t wallets_together;
 } unverified;
+
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* One eight, or one wallet. */
 static void verify_piece(void *context, size_t first, size_t count)
@@ -153,26 +174,62 @@ static void verify_piece(void *context, size_t first, size_t count)
     const unverified *u = context;
     (void)count;
     if (first >= u->eights) {
-        recover(&u->wallets[first - u->eights]);
+        const size_t start = u->wallets_together * (first - u->eights);
+        recover(u->wallets + start, smaller(u->wallet_count - start, u->wallets_together));
         return;
     }
     const size_t start = EIGHT * first;
-    const size_t left = u->count - start;
-    xmtp_installation_verify_updates(u->checks + start, left < EIGHT ? left : EIGHT);
+    xmtp_installation_verify_updates(u->checks + start, smaller(u->count - start, EIGHT));
+}
+
+/* Texts begin with the inbox they are about (signature_text.h). */
+static bool is_same_inbox(xmtp_bytes a, xmtp_bytes b)
+{
+    static const char head[] = "XMTP : Authenticate to inbox\n\nInbox ID: ";
+    const size_t n = sizeof head - 1 + XMTP_INBOX_ID_LEN;
+    return a.n >= n && b.n >= n && memcmp(a.p, b.p, n) == 0;
+}
+
+/* Whether the wallet's address stands in its text, or in another text about its inbox: the update that makes
+ * an inbox names its wallet. */
+static bool is_named(const xmtp_update_batch *batch, const xmtp_wallet_check *wallet)
+{
+    bool is = memmem(wallet->text.p, wallet->text.n, wallet->address, XMTP_ADDRESS_LEN) != NULL;
+    for (size_t i = 0; i < batch->wallet_count && !is; i++) {
+        const xmtp_bytes text = batch->wallets[i].text;
+        is = is_same_inbox(text, wallet->text) &&
+             memmem(text.p, text.n, wallet->address, XMTP_ADDRESS_LEN) != NULL;
+    }
+    return is;
+}
+
+/* An address that its inbox does not speak of comes of a forgery, or belongs to a member from before. The fold
+ * may refuse it, and no refusal is left to the lanes. */
+static void recover_unnamed_alone(xmtp_update_batch *batch, size_t first)
+{
+    for (size_t i = first; i < batch->wallet_count; i++) {
+        xmtp_wallet_check *w = &batch->wallets[i];
+        if (w->is_from_lanes && !is_named(batch, w)) {
+            recover(w, 1);
+        }
+    }
 }
 
 void xmtp_update_batch_verify(xmtp_update_batch *batch)
 {
     unverified u = {.checks = batch->checks + batch->verified,
                     .count = batch->count - batch->verified,
-                    .wallets = batch->wallets + batch->wallets_verified};
+                    .wallets = batch->wallets + batch->wallets_verified,
+                    .wallet_count = batch->wallet_count - batch->wallets_verified,
+                    .wallets_together = xmtp_has_lanes() ? EIGHT : 1};
     u.eights = (u.count + EIGHT - 1) / EIGHT;
-    xmtp_together(
-        &(xmtp_together_work){.count = u.eights + batch->wallet_count - batch->wallets_verified,
-                              .piece = 1,
-                              .piece_us = PIECE_US,
-                              .step = verify_piece,
-                              .context = &u});
+    const size_t pieces = (u.wallet_count + u.wallets_together - 1) / u.wallets_together;
+    xmtp_together(&(xmtp_together_work){.count = u.eights + pieces,
+                                        .piece = 1,
+                                        .piece_us = PIECE_US,
+                                        .step = verify_piece,
+                                        .context = &u});
+    recover_unnamed_alone(batch, batch->wallets_verified);
     batch->verified = batch->count;
     batch->wallets_verified = batch->wallet_count;
 }

@@ -1,6 +1,6 @@
 /* update_batch.h - signatures of wallets and installation keys on several identity updates, verified
- * together before the updates are folded one after another: shared among processors, and those of
- * installations eight at once where the machine can.
+ * together before the updates are folded one after another: shared among processors, and eight at once
+ * where the machine can.
  *
  *     put an update; again while there is room --> verify --> fold each, with the batch in its verifier
  *
@@ -26,6 +26,7 @@ typedef struct xmtp_wallet_check {
     xmtp_bytes text;
     xmtp_bytes signature; /* 65 bytes */
     xmtp_status verdict;
+    bool is_from_lanes; /* found eight at once, and named in a text about its inbox */
     char address[XMTP_ADDRESS_LEN + 1];
     uint8_t normalized[65];
 } xmtp_wallet_check;
