@@ -203,11 +203,78 @@ static void a_crash_before_any_commit_loses_and_doubles_nothing(void **state)
     }
 }
 
+/* ---- whom others were told of */
+
+enum { OTHERS = 3 }; /* as many get pointers */
+
+static xmtp_status note_id(void *context, const xmtp_conversation *c)
+{
+    *(xmtp_conversation_id *)context = c->id;
+    return XMTP_OK;
+}
+
+/* If somebody was invited, who invited is a member as well. */
+static void assert_inviter_is_there(story *s)
+{
+    xmtp_conversation_id id = {0};
+    xmtp_conversation seen[2];
+    assert_ok(xmtp_client_sync(of(s->b), &error));
+    assert_ok(xmtp_client_conversations(of(s->b), note_id, &id, &error));
+    if (id.n == 0) {
+        return;
+    }
+    assert_ok(xmtp_client_conversation(of(s->a), &id, &seen[0], &error));
+    assert_ok(xmtp_client_send_text(of(s->a), &id, "hello", NULL, &error));
+    assert_ok(xmtp_client_sync(of(s->b), &error));
+    assert_ok(xmtp_client_conversation(of(s->b), &id, &seen[1], &error));
+    assert_true(seen[0].is_active && seen[1].is_active);
+    assert_texts(s->b, &id, "hello|");
+}
+
+/* The power cut at the n-th write while a group is made. False: it was made before that. */
+static bool is_cut(uint64_t n)
+{
+    story s = {.a = NULL};
+    xmtp_network_device *others[OTHERS];
+    const char *members[OTHERS];
+    assert_ok(xmtp_network_open(&net, &(xmtp_network_options){.seed = n}, &error));
+    assert_ok(xmtp_network_client(net, NULL, &s.a, &error));
+    for (int i = 0; i < OTHERS; i++) {
+        assert_ok(xmtp_network_client(net, NULL, &others[i], &error));
+        members[i] = xmtp_client_inbox_id(of(others[i]));
+    }
+    s.b = others[0];
+    xmtp_network_crash_at(s.a, XMTP_NETWORK_POWER_CUT, n);
+    xmtp_status status = xmtp_client_group_create(of(s.a), "g", members, OTHERS, &s.group, &error);
+    bool was_cut = xmtp_network_has_crashed(s.a);
+    if (!was_cut) { /* then right after it */
+        assert_int_equal(status, XMTP_OK);
+        xmtp_network_crash_at(s.a, XMTP_NETWORK_POWER_CUT, 1);
+        assert_int_not_equal(xmtp_client_send_text(of(s.a), &s.group, "-", NULL, &error), XMTP_OK);
+    }
+    assert_ok(xmtp_network_reopen(s.a, &error));
+    assert_ok(xmtp_client_sync(of(s.a), &error));
+    assert_inviter_is_there(&s);
+    xmtp_network_close(net);
+    return was_cut;
+}
+
+static void a_power_cut_leaves_nobody_in_a_group_without_who_made_it(void **state)
+{
+    (void)state;
+    uint64_t n = 1;
+    while (is_cut(n)) {
+        n++;
+    }
+    assert_true(n > 5); /* there were writes to be cut at */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_crash_before_any_commit_loses_and_doubles_nothing),
         cmocka_unit_test(memory_that_runs_out_once_loses_and_doubles_nothing),
+        cmocka_unit_test(a_power_cut_leaves_nobody_in_a_group_without_who_made_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

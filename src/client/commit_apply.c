@@ -223,9 +223,9 @@ static xmtp_status read_own(group_work *work, const Pb__GroupMessage__V1 *messag
 {
     xmtp_database *db = work->client->db;
     xmtp_intent_row full;
-    *out =
-        (own_commit){.is_made = work->made != NULL &&
-                                xmtp_mls_pending_is(work->made, xmtp_proto_bytes(message->data))};
+    *out = (own_commit){
+        .is_made = work->made.pending != NULL &&
+                   xmtp_mls_pending_is(work->made.pending, xmtp_proto_bytes(message->data))};
     if (out->is_made) {
         return XMTP_OK;
     }
@@ -242,14 +242,14 @@ static xmtp_status stage_own(group_work *work, const own_commit *own, xmtp_mls_s
                              xmtp_error *error)
 {
     xmtp_mls_pending *pending;
-    if (own->is_made && work->made_staged != NULL &&
-        xmtp_mls_staged_is_current(work->made_staged, work->group)) {
-        *out = work->made_staged;
-        work->made_staged = NULL;
+    if (own->is_made && work->made.staged != NULL &&
+        xmtp_mls_staged_is_current(work->made.staged, work->group)) {
+        *out = work->made.staged;
+        work->made.staged = NULL;
         return XMTP_OK;
     }
     if (own->is_made) {
-        return xmtp_mls_group_stage_pending(work->group, work->made, out, error);
+        return xmtp_mls_group_stage_pending(work->group, work->made.pending, out, error);
     }
     XMTP_TRY(
         xmtp_mls_pending_decode_short(&pending, work->group, own->staged, own->content, error));

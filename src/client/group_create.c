@@ -217,13 +217,31 @@ static xmtp_status publish_first(xmtp_client *client, int64_t ref, int64_t inten
     return status;
 }
 
+/* The creator's log, too, which the first commit is built from: one way to the node for all of them. */
+static xmtp_status check_all(xmtp_client *client, const xmtp_string_list *members,
+                             xmtp_error *error)
+{
+    xmtp_arena arena;
+    void *items;
+    xmtp_scratch(client, &arena);
+    xmtp_status status = xmtp_arena_take_array(&arena, members->count + 1, sizeof(char *), &items);
+    if (status == XMTP_OK) {
+        xmtp_string_list all = {.items = items, .count = members->count + 1};
+        xmtp_copy(all.items, members->items, members->count * sizeof(char *));
+        all.items[members->count] = client->inbox_id;
+        status = xmtp_check_people(client, &all, error);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
 static xmtp_status make_and_publish(xmtp_client *client, new_group *what,
                                     const xmtp_string_list *members, xmtp_conversation_id *out,
                                     xmtp_error *error)
 {
     int64_t ref = 0;
     int64_t intent_id = 0;
-    XMTP_TRY(xmtp_check_people(client, members, error));
+    XMTP_TRY(check_all(client, members, error));
     XMTP_TRY(client->env.random(client->env.context, what->group_id, sizeof(what->group_id)));
     XMTP_TRY(make_local(client, what, members, &ref, &intent_id, error));
     client->stream.is_stale = true;

@@ -6,7 +6,8 @@
  *              earlier versions the wrapper key itself, which is longer
  *
  * Sent only after the commit was read back, since only then its place in the order is known. A
- * crash in between leaves the intent, and the next round sends them. Above two capable
+ * crash in between leaves the intent, and the next round sends them. No welcome leaves before the disk has what it
+ * tells of; that takes as long as the node's call for what pointers point at. Above two capable
  * installations the content is stored once, and each of them gets a pointer. Pointers that follow
  * each other are sealed together, but never across two calls to the node: a receiver whose key is bad
  * stops the call that it would have been in, and none before.
@@ -115,6 +116,15 @@ static xmtp_status read_recipient(record *r, recipient *out)
     return XMTP_OK;
 }
 
+/* Sealed before the node said where the commit is. */
+typedef struct sealed_pointers {
+    xmtp_welcome_pointer pointer;
+    size_t count;
+    uint8_t
+        wrapped[]
+               [XMTP_WELCOME_POINTER_LEN]; /* for each who takes one, in the order of the record */
+} sealed_pointers;
+
 /* Messages of one operation, in chunks: one call each, some of which go out together. */
 typedef struct outbox {
     xmtp_client *client;
@@ -128,17 +138,47 @@ typedef struct outbox {
     size_t closed; /* of items, those of whole chunks */
     Pb__SendWelcomeMessagesRequest chunks[CALLS_MAX];
     size_t chunk_count;
+    bool *is_unsynced;             /* what a welcome tells of could still be lost in a power cut */
+    const sealed_pointers *sealed; /* NULL: they are sealed when they are sent */
+    size_t sealed_at;
 } outbox;
 
-/* Whole chunks; what is open is dropped with the arena. */
-static xmtp_status send_chunks(outbox *o, xmtp_error *error)
+static void sync_meanwhile(void *context)
 {
+    const outbox *o = context;
+    *o->is_unsynced = xmtp_database_sync(o->client->db) != XMTP_OK;
+}
+
+/* Before anybody can hear of the group. With the group's first commit in it, the disk has also what makes of it more
+ * than an attempt (group_create.c). */
+static xmtp_status wait_for_disk(const outbox *o, xmtp_error *error)
+{
+    if (!*o->is_unsynced) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_stored(o->client, xmtp_database_sync(o->client->db), error));
+    *o->is_unsynced = false;
+    return XMTP_OK;
+}
+
+static xmtp_status call_for_chunks(outbox *o, xmtp_error *error)
+{
+    static const char *const path = XMTP_MLS_API("SendWelcomeMessages");
     const ProtobufCMessage *requests[CALLS_MAX];
     for (size_t i = 0; i < o->chunk_count; i++) {
         requests[i] = &o->chunks[i].base;
     }
-    xmtp_status status = xmtp_call_many(o->client, XMTP_MLS_API("SendWelcomeMessages"), requests,
-                                        o->chunk_count, NULL, NULL, NULL, error);
+    if (*o->is_unsynced && o->chunk_count == 1) { /* what pointers point at, before there are any */
+        const xmtp_meanwhile sync = {.run = sync_meanwhile, .context = o};
+        return xmtp_call_while(o->client, path, requests[0], &sync, error);
+    }
+    return xmtp_call_many(o->client, path, requests, o->chunk_count, NULL, NULL, NULL, error);
+}
+
+/* Whole chunks; what is open is dropped with the arena. */
+static xmtp_status send_chunks(outbox *o, xmtp_error *error)
+{
+    xmtp_status status = call_for_chunks(o, error);
     o->count = o->closed = o->chunk_count = 0;
     xmtp_arena_reset(&o->arena);
     return status;
@@ -273,21 +313,34 @@ typedef struct queue {
     size_t count;
 } queue;
 
-static xmtp_status send_pointers(outbox *o, queue *q, xmtp_error *error)
+static xmtp_status seal_pointers(outbox *o, const queue *q, size_t count,
+                                 const uint8_t (**out)[XMTP_WELCOME_POINTER_LEN], xmtp_error *error)
 {
-    const size_t count = q->count;
     xmtp_bytes keys[WELCOMES_PER_CALL];
     void *memory;
-    q->count = 0;
-    if (count == 0) {
+    if (o->sealed != NULL) {
+        XMTP_ENSURE(count <= o->sealed->count - o->sealed_at, XMTP_E_INTERNAL);
+        *out = o->sealed->wrapped + o->sealed_at;
+        o->sealed_at += count;
         return XMTP_OK;
     }
     for (size_t i = 0; i < count; i++) {
         keys[i] = q->to[i].wrapper_key;
     }
     XMTP_TRY(xmtp_arena_take(&o->arena, count * XMTP_WELCOME_POINTER_LEN, &memory));
-    uint8_t(*wrapped)[XMTP_WELCOME_POINTER_LEN] = memory;
-    XMTP_TRY(xmtp_welcome_pointers_seal(&o->client->env, q->pointer, keys, count, wrapped, error));
+    *out = memory;
+    return xmtp_welcome_pointers_seal(&o->client->env, q->pointer, keys, count, memory, error);
+}
+
+static xmtp_status send_pointers(outbox *o, queue *q, xmtp_error *error)
+{
+    const size_t count = q->count;
+    const uint8_t(*wrapped)[XMTP_WELCOME_POINTER_LEN];
+    q->count = 0;
+    if (count == 0) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(seal_pointers(o, q, count, &wrapped, error));
     for (size_t i = 0; i < count; i++) { /* the last one may send them and free the arena */
         XMTP_TRY(put_pointer(o, &q->to[i], xmtp_bytes_of(wrapped[i], sizeof wrapped[i]), error));
     }
@@ -348,12 +401,21 @@ static xmtp_status send_all(outbox *o, record r, xmtp_error *error)
     size_t capable;
     XMTP_TRY(count_capable(r, &capable));
     if (capable <= XMTP_WELCOME_POINTERS_ABOVE) {
+        XMTP_TRY(wait_for_disk(o, error));
         return send_to_each(o, r, NULL, error);
     }
     xmtp_welcome_pointer pointer = {0};
-    xmtp_status status = xmtp_welcome_pointer_generate(&o->client->env, &pointer);
+    xmtp_status status = XMTP_OK;
+    if (o->sealed != NULL) {
+        pointer = o->sealed->pointer;
+    } else {
+        status = xmtp_welcome_pointer_generate(&o->client->env, &pointer);
+    }
     if (status == XMTP_OK) {
         status = send_pointee(o, &pointer, error);
+    }
+    if (status == XMTP_OK) {
+        status = wait_for_disk(o, error);
     }
     if (status == XMTP_OK) {
         o->count_max = 0; /* pointers are small: counted anew */
@@ -363,17 +425,96 @@ static xmtp_status send_all(outbox *o, record r, xmtp_error *error)
     return status;
 }
 
-static xmtp_status send_welcomes(xmtp_client *client, const xmtp_intent_row *intent,
-                                 xmtp_bytes welcomes, xmtp_bytes content, xmtp_error *error)
+static xmtp_status read_record(record *r, xmtp_bytes welcomes, xmtp_bytes content,
+                               xmtp_bytes *welcome)
 {
-    record r = {.recipients = xmtp_reader_of(welcomes), .content = content};
-    outbox o = {.client = client, .cursor = intent->sequence};
-    XMTP_TRY(xmtp_reader_vec(&r.recipients, &o.welcome));
-    xmtp_scratch(client, &o.arena);
-    xmtp_status status = send_all(&o, r, error);
-    xmtp_arena_reset(&o.arena);
+    *r = (record){.recipients = xmtp_reader_of(welcomes), .content = content};
+    return xmtp_reader_vec(&r->recipients, welcome);
+}
+
+static xmtp_status send_welcomes(outbox *o, xmtp_bytes welcomes, xmtp_bytes content,
+                                 xmtp_error *error)
+{
+    record r;
+    XMTP_TRY(read_record(&r, welcomes, content, &o->welcome));
+    xmtp_scratch(o->client, &o->arena);
+    xmtp_status status = send_all(o, r, error);
+    xmtp_arena_reset(&o->arena);
     return status;
 }
+
+/* ---- sealed ahead */
+
+static xmtp_status keys_of(record r, xmtp_bytes *keys, size_t count)
+{
+    size_t n = 0;
+    while (r.recipients.n > 0) {
+        recipient to;
+        XMTP_TRY(read_recipient(&r, &to));
+        if (to.takes_pointers && n < count) {
+            keys[n++] = to.wrapper_key;
+        }
+    }
+    return n == count ? XMTP_OK : XMTP_E_INTERNAL;
+}
+
+static xmtp_status seal_ahead(const xmtp_client *client, record r, size_t count,
+                              sealed_pointers *out)
+{
+    xmtp_arena arena;
+    void *keys;
+    xmtp_scratch(client, &arena);
+    xmtp_status status = xmtp_arena_take_array(&arena, count, sizeof(xmtp_bytes), &keys);
+    if (status == XMTP_OK) {
+        status = keys_of(r, keys, count);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_welcome_pointer_generate(&client->env, &out->pointer);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_welcome_pointers_seal(&client->env, &out->pointer, keys, count, out->wrapped,
+                                            NULL);
+    }
+    xmtp_arena_reset(&arena);
+    return status;
+}
+
+void xmtp_sealed_pointers_free(group_work *work)
+{
+    sealed_pointers *sealed = work->made.pointers;
+    if (sealed != NULL) {
+        xmtp_welcome_pointer_wipe(&sealed->pointer);
+        xmtp_give_back(work->client, sealed);
+        work->made.pointers = NULL;
+    }
+}
+
+void xmtp_post_commit_seal(group_work *work)
+{
+    const xmtp_alloc *alloc = &work->client->env.alloc;
+    const made_commit *made = &work->made;
+    xmtp_bytes welcome;
+    record r;
+    size_t count = 0;
+    if (xmtp_writer_bytes(&made->welcomes).n == 0 ||
+        read_record(&r, xmtp_writer_bytes(&made->welcomes), xmtp_mls_pending_content(made->pending),
+                    &welcome) != XMTP_OK ||
+        count_capable(r, &count) != XMTP_OK || count <= XMTP_WELCOME_POINTERS_ABOVE) {
+        return;
+    }
+    sealed_pointers *sealed = alloc->reallocate(
+        alloc->context, NULL, sizeof(*sealed) + count * sizeof(sealed->wrapped[0]));
+    if (sealed == NULL) {
+        return;
+    }
+    sealed->count = count;
+    work->made.pointers = sealed;
+    if (seal_ahead(work->client, r, count, sealed) != XMTP_OK) {
+        xmtp_sealed_pointers_free(work);
+    }
+}
+
+/* ---- after the commit */
 
 static xmtp_status read_parts(xmtp_client *client, int64_t id, xmtp_arena *arena,
                               xmtp_bytes *welcomes, xmtp_bytes *content, xmtp_error *error)
@@ -397,16 +538,29 @@ static xmtp_status forget_commit(xmtp_client *client, int64_t id, xmtp_error *er
     return status;
 }
 
-static xmtp_status finish_commit(xmtp_client *client, const xmtp_intent_row *intent,
-                                 xmtp_error *error)
+static xmtp_status finish_commit(group_work *work, const xmtp_intent_row *intent, xmtp_error *error)
 {
+    xmtp_client *client = work->client;
+    made_commit *made = &work->made;
+    bool is_made = made->pending != NULL && made->intent == intent->id;
+    bool is_unsynced = true; /* perhaps: of a commit that an earlier process made */
+    outbox o = {.client = client,
+                .cursor = intent->sequence,
+                .is_unsynced = is_made ? &made->is_unsynced : &is_unsynced,
+                .sealed = is_made ? made->pointers : NULL};
     xmtp_arena arena;
     xmtp_bytes welcomes;
     xmtp_bytes content;
+    xmtp_status status = XMTP_OK;
     xmtp_scratch(client, &arena);
-    xmtp_status status = read_parts(client, intent->id, &arena, &welcomes, &content, error);
+    if (is_made) {
+        welcomes = xmtp_writer_bytes(&made->welcomes);
+        content = xmtp_mls_pending_content(made->pending);
+    } else {
+        status = read_parts(client, intent->id, &arena, &welcomes, &content, error);
+    }
     if (status == XMTP_OK) {
-        status = send_welcomes(client, intent, welcomes, content, error);
+        status = send_welcomes(&o, welcomes, content, error);
     }
     xmtp_arena_reset(&arena);
     return status == XMTP_OK ? forget_commit(client, intent->id, error) : status;
@@ -417,7 +571,7 @@ xmtp_status xmtp_post_commit(group_work *work, xmtp_error *error)
     for (size_t i = 0; i < work->intents.count; i++) {
         const xmtp_intent_row *intent = &work->intents.items[i];
         if (intent->state == XMTP_INTENT_COMMITTED) {
-            XMTP_TRY(finish_commit(work->client, intent, error));
+            XMTP_TRY(finish_commit(work, intent, error));
         }
     }
     return XMTP_OK;

@@ -90,7 +90,7 @@ static xmtp_status build_plan(group_work *work, const xmtp_intent_row *intent, c
 static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp_error *error)
 {
     xmtp_mls_staged *staged;
-    xmtp_work_forget_staged(work);
+    xmtp_work_forget_made(work);
     XMTP_TRY(xmtp_mls_group_stage_pending(work->group, pending, &staged, error));
     xmtp_arena arena;
     xmtp_scratch(work->client, &arena);
@@ -99,30 +99,43 @@ static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp
     xmtp_status status = xmtp_commit_validate(work->group, staged, &lookup, &arena, &facts, error);
     xmtp_arena_reset(&arena);
     if (status == XMTP_OK) {
-        work->made_staged = staged;
+        work->made.staged = staged;
     } else {
         xmtp_mls_staged_free(staged);
     }
     return status;
 }
 
+static xmtp_status store_parts(xmtp_database *db, const xmtp_intent_row *row,
+                               const xmtp_commit_parts *parts)
+{
+    xmtp_status status = xmtp_database_begin(db);
+    if (status == XMTP_OK) {
+        status = xmtp_commit_set_published(db, row, parts);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_database_commit(db);
+    }
+    xmtp_database_rollback(db); /* if it is not committed */
+    return status;
+}
+
 /* Others go into the epoch of a commit as soon as they see it, and only who has it stored can follow:
  * not even a power cut may take it. */
-static xmtp_status store_for_good(xmtp_client *client, const xmtp_intent_row *row,
-                                  const xmtp_commit_parts *parts, xmtp_error *error)
+static xmtp_status store_for_good(xmtp_database *db, const xmtp_intent_row *row,
+                                  const xmtp_commit_parts *parts)
 {
-    xmtp_status status = xmtp_database_durable_begin(client->db);
+    xmtp_status status = xmtp_database_durable_begin(db);
     if (status == XMTP_OK) {
-        status = xmtp_database_begin(client->db);
+        status = store_parts(db, row, parts);
     }
-    if (status == XMTP_OK) {
-        status = xmtp_commit_set_published(client->db, row, parts);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_database_commit(client->db);
-    }
-    xmtp_database_rollback(client->db); /* if it is not committed */
-    return xmtp_stored(client, xmtp_database_durable_end(client->db, status), error);
+    return xmtp_database_durable_end(db, status);
+}
+
+/* Nobody else is in the group, and nobody will be before the welcomes: the disk has time until these leave. */
+static bool is_alone(const group_work *work)
+{
+    return xmtp_mls_group_member_count(work->group) == 1;
 }
 
 static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
@@ -141,7 +154,10 @@ static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
     row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
     row.staged = xmtp_bytes_of(staged, staged_len);
     row.epoch = xmtp_mls_pending_epoch(plan->pending);
-    xmtp_status status = store_for_good(client, &row, &parts, error);
+    work->made.is_unsynced = is_alone(work);
+    xmtp_status status = work->made.is_unsynced ? store_parts(client->db, &row, &parts)
+                                                : store_for_good(client->db, &row, &parts);
+    status = xmtp_stored(client, status, error);
     xmtp_wipe(staged, staged_len);
     xmtp_give_back(client, staged);
     return status;
@@ -161,6 +177,18 @@ static xmtp_status note_failure(group_work *work, const xmtp_intent_row *intent,
         return xmtp_fail(error, why, "%s", why_error->text);
     }
     return xmtp_intent_fail(work, intent, why, why_error, error);
+}
+
+/* Takes over what the plan holds. */
+static void keep_made(group_work *work, const xmtp_intent_row *intent, commit_plan *plan)
+{
+    xmtp_mls_pending_free(work->made.pending);
+    xmtp_writer_free(&work->made.welcomes);
+    work->made.pending = plan->pending;
+    work->made.welcomes = plan->post_commit;
+    work->made.intent = intent->id;
+    plan->pending = NULL;
+    xmtp_writer_init(&plan->post_commit, &work->client->env.alloc, XMTP_WRITER_MAX);
 }
 
 /* Builds one commit; *is_built false when there was nothing to do or it failed for good. */
@@ -183,9 +211,7 @@ static xmtp_status build_commit(group_work *work, const xmtp_intent_row *intent,
     } else {
         status = store_commit(work, intent, &plan, error);
         *is_built = status == XMTP_OK;
-        xmtp_mls_pending_free(work->made);
-        work->made = plan.pending;
-        plan.pending = NULL;
+        keep_made(work, intent, &plan);
     }
     xmtp_mls_pending_free(plan.pending);
     xmtp_writer_free(&plan.post_commit);
@@ -206,6 +232,11 @@ typedef struct send_batch {
     xmtp_arena arena; /* payloads */
 } send_batch;
 
+static void prepare_welcomes(void *context)
+{
+    xmtp_post_commit_seal(context);
+}
+
 static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, size_t count,
                              xmtp_error *error)
 {
@@ -214,9 +245,12 @@ static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, 
     request.n_messages = count;
     request.messages = batch->pointers + first;
     request.read_back = xmtp_group_query(work->row.group_id, xmtp_work_cursor(work), &query);
-    const xmtp_meanwhile settle = xmtp_settle_meanwhile(work);
+    bool is_first = work->made.is_unsynced && batch->intents[first] == work->made.intent;
+    const xmtp_meanwhile meanwhile =
+        is_first ? (xmtp_meanwhile){.run = prepare_welcomes, .context = work}
+                 : xmtp_settle_meanwhile(work);
     xmtp_status status = xmtp_call_while(work->client, XMTP_MLS_API("SendGroupMessages"),
-                                         &request.base, &settle, error);
+                                         &request.base, &meanwhile, error);
     xmtp_writer_clear(&work->ahead);
     if (status == XMTP_OK && !work->has_gap) {
         /* Empty from other nodes. A page that cannot be kept is asked for again. */
@@ -277,9 +311,14 @@ static xmtp_status send_now(group_work *work, send_batch *batch, xmtp_error *err
 }
 
 /* The bytes to be sent. */
-static xmtp_status read_payload(xmtp_client *client, const xmtp_intent_row *intent,
+static xmtp_status read_payload(const group_work *work, const xmtp_intent_row *intent,
                                 xmtp_arena *arena, xmtp_bytes *payload)
 {
+    xmtp_client *client = work->client;
+    if (intent->id == work->made.intent) {
+        *payload = xmtp_mls_pending_message(work->made.pending);
+        return XMTP_OK;
+    }
     if (is_commit(intent)) {
         return xmtp_commit_part_read(client->db, intent->id, XMTP_COMMIT_MESSAGE, arena, payload);
     }
@@ -297,7 +336,7 @@ static xmtp_status add_to_batch(group_work *work, const xmtp_intent_row *intent,
     if (batch->count == SEND_COUNT_MAX || batch->bytes > SEND_BYTES_MAX) {
         XMTP_TRY(send_now(work, batch, error));
     }
-    XMTP_TRY(xmtp_stored(client, read_payload(client, intent, &batch->arena, &payload), error));
+    XMTP_TRY(xmtp_stored(client, read_payload(work, intent, &batch->arena, &payload), error));
     size_t i = batch->count;
     XMTP_TRY(xmtp_hmac_root(client, error));
     XMTP_TRY(xmtp_sender_hmac(client->hmac_root, work->row.group_id, xmtp_now_ns(client), payload,

@@ -59,13 +59,24 @@ xmtp_status xmtp_work_start_unsettled(group_work *work, xmtp_client *client, int
     *work = (group_work){.client = client, .row = {.ref = ref}};
     xmtp_scratch(client, &work->arena);
     xmtp_writer_init(&work->ahead, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_writer_init(&work->made.welcomes, &client->env.alloc, XMTP_WRITER_MAX);
     return xmtp_work_reload(work, error);
 }
 
 void xmtp_work_forget_staged(group_work *work)
 {
-    xmtp_mls_staged_free(work->made_staged);
-    work->made_staged = NULL;
+    xmtp_mls_staged_free(work->made.staged);
+    work->made.staged = NULL;
+}
+
+void xmtp_work_forget_made(group_work *work)
+{
+    xmtp_work_forget_staged(work);
+    xmtp_mls_pending_free(work->made.pending);
+    xmtp_sealed_pointers_free(work);
+    xmtp_writer_free(&work->made.welcomes);
+    work->made = (made_commit){0};
+    xmtp_writer_init(&work->made.welcomes, &work->client->env.alloc, XMTP_WRITER_MAX);
 }
 
 void xmtp_work_end(group_work *work)
@@ -73,8 +84,7 @@ void xmtp_work_end(group_work *work)
     if (work->is_in_transaction) {
         (void)xmtp_work_abandon(work, XMTP_OK);
     }
-    xmtp_work_forget_staged(work);
-    xmtp_mls_pending_free(work->made);
+    xmtp_work_forget_made(work);
     xmtp_writer_free(&work->ahead);
     xmtp_arena_reset(&work->arena);
 }

@@ -12,6 +12,16 @@
 #include "client/state.h"
 #include "proto/mls_api.pb-c.h"
 
+/* Our newest commit of a work, as it was stored. */
+typedef struct made_commit {
+    xmtp_mls_pending *pending; /* NULL: none */
+    xmtp_mls_staged *staged;   /* what it makes of the group, which it was made from; or NULL */
+    int64_t intent;
+    xmtp_writer welcomes;             /* record of those whom it adds, see post_commit.c */
+    bool is_unsynced;                 /* a power cut could still take it: no welcome may leave */
+    struct sealed_pointers *pointers; /* of its welcomes, when they were sealed already; or NULL */
+} made_commit;
+
 typedef struct group_work {
     xmtp_client *client;
     xmtp_arena arena; /* the row's strings and the list of intents */
@@ -33,8 +43,7 @@ typedef struct group_work {
     int64_t sent_max;  /* newest intent whose payload the node has taken, that this work knows of */
     xmtp_writer ahead; /* an answer that holds the next page, when it is here already; else empty */
     const ProtobufCMessageDescriptor *ahead_type; /* of a query, or of a send that it came with */
-    xmtp_mls_pending *made;       /* our newest commit of this work, as it was stored; NULL: none */
-    xmtp_mls_staged *made_staged; /* what it makes of the group, which it was made from; or NULL */
+    made_commit made;
     /* the intent that somebody waits for, and why it failed for good */
     int64_t awaited;
     xmtp_status awaited_status;
@@ -54,6 +63,7 @@ xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error);
 xmtp_status xmtp_work_group(group_work *work, xmtp_error *error);
 /* Before the group goes. */
 void xmtp_work_forget_staged(group_work *work);
+void xmtp_work_forget_made(group_work *work);
 /* Forgets everything uncommitted: rolls back, drops the group from the cache. Returns status. */
 xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status);
 
@@ -138,6 +148,10 @@ xmtp_status xmtp_transcript_welcome(xmtp_client *client, const xmtp_group_row *r
 
 /* ---- post_commit.c */
 xmtp_status xmtp_post_commit(group_work *work, xmtp_error *error);
+/* Seals the pointers of the made commit's welcomes, while it is under way: those who will be members then are
+ * known, and need nothing that the node says. Whatever fails is done, and told, when they are sent. */
+void xmtp_post_commit_seal(group_work *work);
+void xmtp_sealed_pointers_free(group_work *work);
 
 /* ---- commit building: *pending NULL when there is nothing to do */
 typedef struct commit_plan {

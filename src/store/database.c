@@ -348,6 +348,25 @@ xmtp_status xmtp_database_durable_end(xmtp_database *db, xmtp_status status)
     return status == XMTP_OK ? after : status;
 }
 
+/* What is in the database's file is synced by the checkpoint that brought it there; the rest is in the log. */
+xmtp_status xmtp_database_sync(xmtp_database *db)
+{
+    sqlite3_file *log = NULL;
+    if (db->path == NULL) {
+        return XMTP_OK;
+    }
+    XMTP_TRY(xmtp_database_wake(db));
+    int code = sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (code == SQLITE_OK && log != NULL && log->pMethods != NULL) {
+        code = log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
+    }
+    if (code != SQLITE_OK) {
+        return xmtp_fail(&db->error, XMTP_E_IO, "the database cannot be synced: %s",
+                         sqlite3_errstr(code));
+    }
+    return XMTP_OK;
+}
+
 /* Rows of a check are faults, but for one that says "ok". */
 static xmtp_status check_with(xmtp_database *db, const char *sql)
 {

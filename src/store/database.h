@@ -48,6 +48,9 @@ bool xmtp_database_in_transaction(const xmtp_database *db);
 XMTP_MUST_CHECK xmtp_status xmtp_database_durable_begin(xmtp_database *db);
 XMTP_MUST_CHECK xmtp_status xmtp_database_durable_end(xmtp_database *db, xmtp_status status);
 
+/* What was committed so far is with the disk when this returns. Not inside a transaction. */
+XMTP_MUST_CHECK xmtp_status xmtp_database_sync(xmtp_database *db);
+
 /* Why the last call failed. Never holds values of rows. */
 const xmtp_error *xmtp_database_error(const xmtp_database *db);
 
