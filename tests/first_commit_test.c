@@ -9,11 +9,12 @@ enum { PEOPLE = 5 };
 static network net;
 static person people[PEOPLE];
 
-/* CMake wraps these two. */
+/* CMake wraps these. */
 static unsigned syncs;
 static unsigned failing_syncs; /* to come */
 static size_t sealed;          /* pointers */
 static unsigned failing_seals;
+static unsigned failing_deletions;
 
 xmtp_status __real_xmtp_database_sync(xmtp_database *db);
 xmtp_status __wrap_xmtp_database_sync(xmtp_database *db);
@@ -51,6 +52,17 @@ xmtp_status __wrap_xmtp_welcome_pointers_seal(const xmtp_env *env,
     return __real_xmtp_welcome_pointers_seal(env, pointer, public_keys, count, out, error);
 }
 
+xmtp_status __real_xmtp_group_row_delete(xmtp_database *db, int64_t ref);
+xmtp_status __wrap_xmtp_group_row_delete(xmtp_database *db, int64_t ref);
+xmtp_status __wrap_xmtp_group_row_delete(xmtp_database *db, int64_t ref)
+{
+    if (failing_deletions > 0) {
+        failing_deletions--;
+        return XMTP_E_IO;
+    }
+    return __real_xmtp_group_row_delete(db, ref);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -60,6 +72,7 @@ static int set_up(void **state)
     failing_syncs = 0;
     sealed = 0;
     failing_seals = 0;
+    failing_deletions = 0;
     return 0;
 }
 
@@ -160,6 +173,28 @@ static void welcomes_of_a_commit_of_an_earlier_process_wait_for_the_disk(void **
     assert_all_read(&id, 4);
 }
 
+/* The attempt stays, since the disk takes nothing at all for a while, and the same process goes on. */
+static void an_attempt_that_could_not_be_taken_away_is_made_again(void **state)
+{
+    (void)state;
+    xmtp_conversation_id id;
+    xmtp_conversation c;
+    failing_deletions = 1;
+    people[0].wire.cut_from = people[0].wire.calls + 3; /* the commit */
+    people[0].wire.cut_count = 100;
+    people[0].wire.how = CUT_BEFORE;
+    assert_int_equal(create(&id, 4), XMTP_E_NETWORK);
+    assert_int_equal(failing_deletions, 0);
+    people[0].wire.cut_from = 0;
+    assert_refused(&people[0],
+                   xmtp_client_sync_conversation(people[0].client, &id, &people[0].error),
+                   XMTP_E_RETRY, "is made again");
+    assert_ok(&people[0], xmtp_client_sync_conversation(people[0].client, &id, &people[0].error));
+    sync_all(&people[1]);
+    assert_ok(&people[1], xmtp_client_conversation(people[1].client, &id, &c, &people[1].error));
+    assert_all_read(&id, 4);
+}
+
 /* Commits of others could follow at once: it is with the disk before it leaves. */
 static void in_a_group_of_several_a_commit_is_stored_for_good_first(void **state)
 {
@@ -188,6 +223,8 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(
             welcomes_of_a_commit_of_an_earlier_process_wait_for_the_disk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_attempt_that_could_not_be_taken_away_is_made_again,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(in_a_group_of_several_a_commit_is_stored_for_good_first,
                                         set_up, tear_down),
     };

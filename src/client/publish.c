@@ -146,11 +146,14 @@ static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
     xmtp_client *client = work->client;
     XMTP_TRY(xmtp_mls_pending_encode_short(plan->pending, &staged, &staged_len));
     uint8_t hash[32];
-    const xmtp_commit_parts parts = {.message = xmtp_mls_pending_message(plan->pending),
+    const xmtp_bytes message = xmtp_mls_pending_message(plan->pending);
+    /* A group that is still an attempt ends with this process (group_create.c): nobody will send it again. */
+    const bool is_attempt = work->row.stage == XMTP_GROUP_CREATING;
+    const xmtp_commit_parts parts = {.message = is_attempt ? (xmtp_bytes){0} : message,
                                      .content = xmtp_mls_pending_content(plan->pending),
                                      .welcomes = xmtp_writer_bytes(&plan->post_commit)};
     xmtp_intent_row row = *intent;
-    xmtp_hash_of(&xmtp_hash_sha256, parts.message, hash);
+    xmtp_hash_of(&xmtp_hash_sha256, message, hash);
     row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
     row.staged = xmtp_bytes_of(staged, staged_len);
     row.epoch = xmtp_mls_pending_epoch(plan->pending);
@@ -336,7 +339,13 @@ static xmtp_status add_to_batch(group_work *work, const xmtp_intent_row *intent,
     if (batch->count == SEND_COUNT_MAX || batch->bytes > SEND_BYTES_MAX) {
         XMTP_TRY(send_now(work, batch, error));
     }
-    XMTP_TRY(xmtp_stored(client, read_payload(work, intent, &batch->arena, &payload), error));
+    xmtp_status status = read_payload(work, intent, &batch->arena, &payload);
+    if (status ==
+        XMTP_E_NOT_FOUND) { /* of an attempt that could not be taken away when it failed */
+        XMTP_TRY(xmtp_stored(client, xmtp_intent_set_to_publish(client->db, intent->id), error));
+        return xmtp_fail(error, XMTP_E_RETRY, "a commit that was not stored is made again");
+    }
+    XMTP_TRY(xmtp_stored(client, status, error));
     size_t i = batch->count;
     XMTP_TRY(xmtp_hmac_root(client, error));
     XMTP_TRY(xmtp_sender_hmac(client->hmac_root, work->row.group_id, xmtp_now_ns(client), payload,
