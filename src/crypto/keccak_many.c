@@ -152,6 +152,11 @@ void xmtp_sha3_256_many_init(xmtp_keccak_many *k, size_t count)
     init(k, count, 136, 0x06);
 }
 
+void xmtp_keccak256_many_init(xmtp_keccak_many *k, size_t count)
+{
+    init(k, count, 136, 0x01);
+}
+
 void xmtp_sha3_512_many_init(xmtp_keccak_many *k, size_t count)
 {
     init(k, count, 72, 0x06);

@@ -22,6 +22,7 @@ typedef struct xmtp_keccak_many {
 void xmtp_shake128_many_init(xmtp_keccak_many *k, size_t count);
 void xmtp_shake256_many_init(xmtp_keccak_many *k, size_t count);
 void xmtp_sha3_256_many_init(xmtp_keccak_many *k, size_t count);
+void xmtp_keccak256_many_init(xmtp_keccak_many *k, size_t count);
 void xmtp_sha3_512_many_init(xmtp_keccak_many *k, size_t count);
 
 /* Takes n bytes into each; not after the first squeeze. in holds count pointers. */

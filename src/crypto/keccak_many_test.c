@@ -11,10 +11,16 @@ typedef struct function {
     void (*one)(xmtp_keccak *k);
 } function;
 
+/* Ethereum's, which is there for whole inputs only: SHA3-256 with another suffix. */
+static void keccak256_init(xmtp_keccak *k)
+{
+    xmtp_sha3_256_init(k);
+    k->suffix = 0x01;
+}
+
 static const function functions[] = {
-    {xmtp_shake128_many_init, xmtp_shake128_init},
-    {xmtp_shake256_many_init, xmtp_shake256_init},
-    {xmtp_sha3_256_many_init, xmtp_sha3_256_init},
+    {xmtp_shake128_many_init, xmtp_shake128_init}, {xmtp_shake256_many_init, xmtp_shake256_init},
+    {xmtp_sha3_256_many_init, xmtp_sha3_256_init}, {xmtp_keccak256_many_init, keccak256_init},
     {xmtp_sha3_512_many_init, xmtp_sha3_512_init},
 };
 

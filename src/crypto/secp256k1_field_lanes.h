@@ -25,6 +25,7 @@
 
 #include "base/bytes.h"
 #include "crypto/lanes.h"
+#include "crypto/modular_inverse.h"
 
 #include <immintrin.h>
 
@@ -264,59 +265,6 @@ LANES static inline void field_multiply_two(field *r, const field *a, const fiel
     field_reduce_product(r, &p);
 }
 
-/* ---- powers */
-
-/* r = a^(2^count) b */
-LANES __attribute__((noinline)) static void field_square_multiply(field *r, const field *a,
-                                                                  int count, const field *b)
-{
-    field t = *a;
-    for (int i = 0; i < count; i++) {
-        field_square(&t, &t);
-    }
-    field_multiply(r, &t, b);
-}
-
-/* What both powers below begin with, as both exponents do: 223 ones, a zero and 22 ones. ones_2 receives
- * a^3. */
-LANES static inline void field_power_begin(field *r, field *ones_2, const field *a)
-{
-    field ones_3, ones_11, ones_22, t, u;
-    field_square_multiply(ones_2, a, 1, a);
-    field_square_multiply(&ones_3, ones_2, 1, a);
-    field_square_multiply(&t, &ones_3, 3, &ones_3); /* 6 ones */
-    field_square_multiply(&t, &t, 3, &ones_3);      /* 9 */
-    field_square_multiply(&ones_11, &t, 2, ones_2); /* 11 */
-    field_square_multiply(&ones_22, &ones_11, 11, &ones_11);
-    field_square_multiply(&t, &ones_22, 22, &ones_22); /* 44 */
-    field_square_multiply(&u, &t, 44, &t);             /* 88 */
-    field_square_multiply(&u, &u, 88, &u);             /* 176 */
-    field_square_multiply(&u, &u, 44, &t);             /* 220 */
-    field_square_multiply(&u, &u, 3, &ones_3);         /* 223 */
-    field_square_multiply(r, &u, 23, &ones_22);
-}
-
-/* r = a^(p - 2), the inverse of a, or 0: the exponent ends in 0000101101. */
-LANES static inline void field_invert(field *r, const field *a)
-{
-    const field copy = *a;
-    field t, ones_2;
-    field_power_begin(&t, &ones_2, &copy);
-    field_square_multiply(&t, &t, 5, &copy);
-    field_square_multiply(&t, &t, 3, &ones_2);
-    field_square_multiply(r, &t, 2, &copy);
-}
-
-/* r = a^((p + 1) / 4), a root of a where there is one: the exponent ends in 00001100. */
-LANES static inline void field_root(field *r, const field *a)
-{
-    field t, ones_2;
-    field_power_begin(&t, &ones_2, a);
-    field_square_multiply(&t, &t, 6, &ones_2);
-    field_square(&t, &t);
-    field_square(r, &t);
-}
-
 /* ---- the one representative below p */
 
 /* r = a modulo p, for tidy a: below 2 p, so that adding 2^256 - p carries into bit 256 when p is to go. */
@@ -408,6 +356,93 @@ LANES static inline void transpose(__m512i m[XMTP_LANES])
         m[i] = _mm512_shuffle_i64x2(fours[i], fours[i + 4], 0x88);
         m[i + 4] = _mm512_shuffle_i64x2(fours[i], fours[i + 4], 0xdd);
     }
+}
+
+/* ---- roots */
+
+/* r = a^(2^count) b */
+LANES __attribute__((noinline)) static void field_square_multiply(field *r, const field *a,
+                                                                  int count, const field *b)
+{
+    field t = *a;
+    for (int i = 0; i < count; i++) {
+        field_square(&t, &t);
+    }
+    field_multiply(r, &t, b);
+}
+
+/* r = a^((p + 1) / 4), a root of a where there is one: the exponent is 223 ones, a zero, 22 ones, 00001100. */
+LANES static inline void field_root(field *r, const field *a)
+{
+    field ones_2, ones_3, ones_22, t, u;
+    field_square_multiply(&ones_2, a, 1, a);
+    field_square_multiply(&ones_3, &ones_2, 1, a);
+    field_square_multiply(&t, &ones_3, 3, &ones_3); /* 6 ones */
+    field_square_multiply(&t, &t, 3, &ones_3);      /* 9 */
+    field_square_multiply(&t, &t, 2, &ones_2);      /* 11 */
+    field_square_multiply(&ones_22, &t, 11, &t);
+    field_square_multiply(&t, &ones_22, 22, &ones_22); /* 44 */
+    field_square_multiply(&u, &t, 44, &t);             /* 88 */
+    field_square_multiply(&u, &u, 88, &u);             /* 176 */
+    field_square_multiply(&u, &u, 44, &t);             /* 220 */
+    field_square_multiply(&u, &u, 3, &ones_3);         /* 223 */
+    field_square_multiply(&u, &u, 23, &ones_22);
+    field_square_multiply(&u, &u, 6, &ones_2);
+    field_square(&u, &u);
+    field_square(r, &u);
+}
+
+/* ---- inverses */
+
+/* Each lane receives the lane whose number differs by 1, 2 or 4. */
+LANES static inline void field_swap(field *r, const field *a, int distance)
+{
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        const __m512i x = a->v[i];
+        r->v[i] = distance == 1   ? _mm512_permutex_epi64(x, 0xb1)
+                  : distance == 2 ? _mm512_permutex_epi64(x, 0x4e)
+                                  : _mm512_shuffle_i64x2(x, x, 0x4e);
+    }
+}
+
+/* r = 1 / a for a that is the same in all lanes, and not 0. */
+LANES static inline void field_invert_same(field *r, const field *a)
+{
+    static const xmtp_modulus prime = {
+        .v = {0xfffffffefffffc2f, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+        .minus_inverse = 0xd838091dd2253531};
+    __m512i words[WORDS];
+    uint64_t number[WORDS];
+    field_to_words(words, a);
+    for (int i = 0; i < WORDS; i++) {
+        number[i] = (uint64_t)_mm_cvtsi128_si64(_mm512_castsi512_si128(words[i]));
+    }
+    xmtp_modular_inverse(number, number, &prime);
+    for (int i = 0; i < WORDS; i++) {
+        words[i] = _mm512_set1_epi64((long long)number[i]);
+    }
+    field_of_words(r, words);
+}
+
+/* r = 1 / a, and 0 where a is 0: one inverse for all lanes, by products of 2, 4 and 8 of them and of the 7
+ * others of each. */
+LANES static inline void field_invert(field *r, const field *a)
+{
+    const field zero = field_of((constant){0}), one = field_of((constant){1});
+    const __mmask8 is_zero = field_is_zero(a);
+    field product_of_all = *a, others, t;
+    field_choose(&product_of_all, is_zero, &one);
+    field_swap(&others, &product_of_all, 1);
+    field_multiply(&product_of_all, &product_of_all, &others);
+    for (int distance = 2; distance < XMTP_LANES; distance *= 2) {
+        field_swap(&t, &product_of_all, distance);
+        field_multiply(&others, &others, &t);
+        field_multiply(&product_of_all, &product_of_all, &t);
+    }
+    field_invert_same(&t, &product_of_all);
+    field_multiply(r, &others, &t);
+    field_choose(r, is_zero, &zero);
 }
 
 #endif

@@ -11,20 +11,18 @@
 #include "crypto/secp256k1_scalar.h"
 
 #include "base/bytes.h"
+#include "crypto/modular_inverse.h"
+#include "crypto/words_256.h"
 
 #include <assert.h>
 
-typedef unsigned __int128 wide;
-
-enum { WORDS = 4 };
-
 #define UNROLL _Pragma("GCC unroll 4")
 
-static const xmtp_scalar ORDER = {
-    {0xbfd25e8cd0364141, 0xbaaedce6af48a03b, 0xfffffffffffffffe, 0xffffffffffffffff}};
 static const xmtp_scalar HALF_ORDER = {
     {0xdfe92f46681b20a0, 0x5d576e7357a4501d, 0xffffffffffffffff, 0x7fffffffffffffff}};
-static const uint64_t MINUS_INVERSE = 0x4b0dff665588b13f; /* -1 / n modulo 2^64 */
+static const xmtp_modulus MODULUS = {
+    .v = {0xbfd25e8cd0364141, 0xbaaedce6af48a03b, 0xfffffffffffffffe, 0xffffffffffffffff},
+    .minus_inverse = 0x4b0dff665588b13f};
 static const xmtp_scalar_factor SQUARE = {
     {{0x896cf21467d7d140, 0x741496c20e7cf878, 0xe697f5e45bcd07c6, 0x9d671cd581c69bc5}}}; /* 2^512 */
 
@@ -36,30 +34,6 @@ static const uint64_t M_BY_N[WORDS] = {0x1571b4ae8ac47f71, 0x221208ac9df506c6, 0
                                        0xe4437ed6010e8828};
 
 /* ---- four words */
-
-/* r = a - b; what is borrowed from above. */
-static uint64_t subtract(uint64_t r[WORDS], const uint64_t a[WORDS], const uint64_t b[WORDS])
-{
-    uint64_t borrow = 0;
-    for (size_t i = 0; i < WORDS; i++) {
-        const wide difference = (wide)a[i] - b[i] - borrow;
-        r[i] = (uint64_t)difference;
-        borrow = (uint64_t)(difference >> 64) & 1;
-    }
-    return borrow;
-}
-
-/* r = a + b; what is carried above. */
-static uint64_t add(uint64_t r[WORDS], const uint64_t a[WORDS], const uint64_t b[WORDS])
-{
-    wide sum = 0;
-    for (size_t i = 0; i < WORDS; i++) {
-        sum += (wide)a[i] + b[i];
-        r[i] = (uint64_t)sum;
-        sum >>= 64;
-    }
-    return (uint64_t)sum;
-}
 
 static void multiply_whole(uint64_t r[2 * WORDS], const uint64_t a[WORDS], const uint64_t b[WORDS])
 {
@@ -81,7 +55,7 @@ static void subtract_product(uint64_t r[WORDS], const uint64_t a[WORDS], const u
 {
     uint64_t product[2 * WORDS];
     multiply_whole(product, a, b);
-    (void)subtract(r, r, product);
+    (void)words_subtract(r, r, product);
 }
 
 /* ---- modulo n */
@@ -90,7 +64,7 @@ static void subtract_product(uint64_t r[WORDS], const uint64_t a[WORDS], const u
 static void subtract_order(xmtp_scalar *r, const uint64_t a[WORDS], uint64_t over)
 {
     uint64_t less[WORDS];
-    const uint64_t borrow = subtract(less, a, ORDER.v);
+    const uint64_t borrow = words_subtract(less, a, MODULUS.v);
     memcpy(r->v, over >= borrow ? less : a, sizeof r->v);
 }
 
@@ -104,7 +78,7 @@ bool xmtp_scalar_read(xmtp_scalar *r, const uint8_t in[32])
             a[i] = a[i] << 8 | p[j];
         }
     }
-    const bool is_below = subtract(less, a, ORDER.v) == 1;
+    const bool is_below = words_subtract(less, a, MODULUS.v) == 1;
     memcpy(r->v, is_below ? a : less, sizeof r->v);
     return is_below;
 }
@@ -124,7 +98,7 @@ bool xmtp_scalar_is_zero(const xmtp_scalar *a)
 bool xmtp_scalar_is_high(const xmtp_scalar *a)
 {
     uint64_t rest[WORDS];
-    return subtract(rest, HALF_ORDER.v, a->v) == 1;
+    return words_subtract(rest, HALF_ORDER.v, a->v) == 1;
 }
 
 void xmtp_scalar_negate(xmtp_scalar *r, const xmtp_scalar *a)
@@ -132,7 +106,7 @@ void xmtp_scalar_negate(xmtp_scalar *r, const xmtp_scalar *a)
     if (xmtp_scalar_is_zero(a)) {
         *r = *a;
     } else {
-        (void)subtract(r->v, ORDER.v, a->v);
+        (void)words_subtract(r->v, MODULUS.v, a->v);
     }
 }
 
@@ -149,11 +123,11 @@ void xmtp_scalar_multiply(xmtp_scalar *r, const xmtp_scalar *a, const xmtp_scala
             t[j] = (uint64_t)s;
         }
         const wide top = (s >> 64) + t[WORDS];
-        const uint64_t m = t[0] * MINUS_INVERSE;
-        s = (wide)m * ORDER.v[0] + t[0];
+        const uint64_t m = t[0] * MODULUS.minus_inverse;
+        s = (wide)m * MODULUS.v[0] + t[0];
         UNROLL
         for (size_t j = 1; j < WORDS; j++) {
-            s = (wide)m * ORDER.v[j] + t[j] + (uint64_t)(s >> 64);
+            s = (wide)m * MODULUS.v[j] + t[j] + (uint64_t)(s >> 64);
             t[j - 1] = (uint64_t)s;
         }
         s = top + (uint64_t)(s >> 64);
@@ -169,140 +143,7 @@ static void multiply_factors(xmtp_scalar_factor *r, const xmtp_scalar_factor *a,
     xmtp_scalar_multiply(&r->s, &a->s, b);
 }
 
-/* ---- one inverse */
-
-/* The fast Euclidean algorithm of Bernstein and Yang (ePrint 2019/266): division steps, 60 of them at a time on
- * the lowest words of f and g, and then as one matrix on f and g, and modulo n on d and e, for which d x = f
- * and e x = g modulo n. With numbers of 256 bits g is zero after 741 steps (section 11), and f 1 or -1. */
-
-enum { STEPS = 60, SIGNED_WORDS = WORDS + 1 };
-
-typedef __int128 signed_wide;
-
-/* With a sign: two's complement. */
-typedef struct signed_number {
-    uint64_t v[SIGNED_WORDS];
-} signed_number;
-
-/* 2^60 times the new f is uu f + uv g, and times the new g vu f + vv g. */
-typedef struct matrix {
-    int64_t uu, uv, vu, vv;
-} matrix;
-
-static void turn(int64_t *a, int64_t *b)
-{
-    const int64_t old = *a;
-    *a = *b;
-    *b = -old;
-}
-
-/* Returns delta after the steps. Zeros at the end of g are steps of which nothing is seen. */
-static int64_t divide_steps(matrix *m, int64_t delta, uint64_t f, uint64_t g)
-{
-    *m = (matrix){.uu = 1, .vv = 1};
-    for (int left = STEPS;;) {
-        const int zeros = __builtin_ctzll(g | UINT64_C(1) << left);
-        g >>= zeros;
-        m->uu *= INT64_C(1) << zeros;
-        m->uv *= INT64_C(1) << zeros;
-        delta += zeros;
-        left -= zeros;
-        if (left == 0) {
-            return delta;
-        }
-        if (delta > 0) {
-            const uint64_t old = f;
-            f = g;
-            g = -old;
-            delta = -delta;
-            turn(&m->uu, &m->vu);
-            turn(&m->uv, &m->vv);
-        }
-        g += f;
-        m->vu += m->uu;
-        m->vv += m->uv;
-    }
-}
-
-/* r = (u a + v b + w n) / 2^60, which must be whole. The sizes of u, v and w are 2^60 at most. */
-static void combine(signed_number *r, int64_t u, const signed_number *a, int64_t v,
-                    const signed_number *b, int64_t w)
-{
-    uint64_t whole[SIGNED_WORDS + 1];
-    signed_wide sum = 0;
-    UNROLL
-    for (size_t i = 0; i < WORDS; i++) {
-        sum += (signed_wide)u * a->v[i] + (signed_wide)v * b->v[i] + (signed_wide)w * ORDER.v[i];
-        whole[i] = (uint64_t)sum;
-        sum >>= 64;
-    }
-    sum += (signed_wide)u * (int64_t)a->v[WORDS] + (signed_wide)v * (int64_t)b->v[WORDS];
-    whole[WORDS] = (uint64_t)sum;
-    whole[SIGNED_WORDS] = (uint64_t)(sum >> 64);
-    for (size_t i = 0; i < SIGNED_WORDS; i++) {
-        r->v[i] = whole[i] >> STEPS | whole[i + 1] << (64 - STEPS);
-    }
-}
-
-/* The multiple of n that makes u d + v e divide by 2^60. */
-static int64_t multiple_of_order(int64_t u, const signed_number *d, int64_t v,
-                                 const signed_number *e)
-{
-    const uint64_t low = (uint64_t)u * d->v[0] + (uint64_t)v * e->v[0];
-    return (int64_t)(low * MINUS_INVERSE & ((UINT64_C(1) << STEPS) - 1));
-}
-
-static void apply(const matrix *m, signed_number *f, signed_number *g, signed_number *d,
-                  signed_number *e)
-{
-    const signed_number old_f = *f, old_d = *d;
-    combine(f, m->uu, &old_f, m->uv, g, 0);
-    combine(g, m->vu, &old_f, m->vv, g, 0);
-    combine(d, m->uu, &old_d, m->uv, e, multiple_of_order(m->uu, &old_d, m->uv, e));
-    combine(e, m->vu, &old_d, m->vv, e, multiple_of_order(m->vu, &old_d, m->vv, e));
-}
-
-static bool is_negative(const signed_number *a)
-{
-    return a->v[WORDS] >> 63 == 1;
-}
-
-static bool is_zero(const signed_number *a)
-{
-    return (a->v[0] | a->v[1] | a->v[2] | a->v[3] | a->v[4]) == 0;
-}
-
-/* r = a or -a modulo n: a is a few times n. */
-static void to_scalar(xmtp_scalar *r, const signed_number *a, bool is_minus)
-{
-    signed_number t = *a;
-    while (is_negative(&t)) {
-        t.v[WORDS] += add(t.v, t.v, ORDER.v);
-    }
-    while (t.v[WORDS] != 0) {
-        t.v[WORDS] -= subtract(t.v, t.v, ORDER.v);
-    }
-    subtract_order(r, t.v, 0);
-    if (is_minus) {
-        xmtp_scalar_negate(r, r);
-    }
-}
-
-static void invert_one(xmtp_scalar *r, const xmtp_scalar *a)
-{
-    signed_number f = {{0}}, g = {{0}}, d = {{0}}, e = {{1}};
-    int64_t delta = 1;
-    memcpy(f.v, ORDER.v, sizeof ORDER.v);
-    memcpy(g.v, a->v, sizeof a->v);
-    for (int steps = 0; steps < 741 && !is_zero(&g); steps += STEPS) {
-        matrix m;
-        delta = divide_steps(&m, delta, f.v[0], g.v[0]);
-        apply(&m, &f, &g, &d, &e);
-    }
-    to_scalar(r, &d, is_negative(&f));
-}
-
-/* ---- and several */
+/* ---- inverses */
 
 void xmtp_scalar_invert(xmtp_scalar_factor *inverses, const xmtp_scalar *scalars, size_t count)
 {
@@ -314,7 +155,7 @@ void xmtp_scalar_invert(xmtp_scalar_factor *inverses, const xmtp_scalar *scalars
         xmtp_scalar_multiply(&own[i].s, &scalars[i], &SQUARE);
         multiply_factors(&before[i], &before[i - 1], &own[i]);
     }
-    invert_one(&inverse.s, &before[count - 1].s); /* 2^512 too small */
+    xmtp_modular_inverse(inverse.s.v, before[count - 1].s.v, &MODULUS); /* 2^512 too small */
     multiply_factors(&inverse, &inverse, &SQUARE);
     multiply_factors(&inverse, &inverse, &SQUARE);
     for (size_t i = count - 1; i > 0; i--) {
@@ -333,7 +174,7 @@ static void quotient(uint64_t r[WORDS], const xmtp_scalar *k, const uint64_t b[W
     multiply_whole(product, k->v, b);
     const uint64_t up[WORDS] = {product[5] >> 63};
     memcpy(r, (const uint64_t[WORDS]){product[6], product[7]}, WORDS * sizeof *r);
-    (void)add(r, r, up);
+    (void)words_add(r, r, up);
 }
 
 static void half_of(xmtp_scalar_half *half, const uint64_t a[WORDS])
@@ -342,7 +183,7 @@ static void half_of(xmtp_scalar_half *half, const uint64_t a[WORDS])
     memcpy(size, a, sizeof size);
     half->is_negative = a[WORDS - 1] >> 63 == 1;
     if (half->is_negative) {
-        (void)subtract(size, (const uint64_t[WORDS]){0}, a);
+        (void)words_subtract(size, (const uint64_t[WORDS]){0}, a);
     }
     assert(size[2] == 0 && size[3] == 0);
     half->v[0] = size[0];
@@ -354,14 +195,14 @@ void xmtp_scalar_split(xmtp_scalar_half halves[2], const xmtp_scalar *k)
     uint64_t c1[WORDS], c2[WORDS], both[WORDS], first[WORDS], second[WORDS] = {0};
     quotient(c1, k, A_BY_N);
     quotient(c2, k, M_BY_N);
-    (void)add(both, c1, c2);
+    (void)words_add(both, c1, c2);
     memcpy(first, k->v, sizeof first); /* k - c1 A - c2 (A + M) */
     subtract_product(first, both, A);
     subtract_product(first, c2, M);
     subtract_product(second, c2, A); /* c1 M - c2 A */
     uint64_t product[2 * WORDS];
     multiply_whole(product, c1, M);
-    (void)add(second, second, product);
+    (void)words_add(second, second, product);
     half_of(&halves[0], first);
     half_of(&halves[1], second);
 }

@@ -38,10 +38,8 @@ static const secp256k1_context *context(void)
     return shared_context;
 }
 
-void xmtp_secp256k1_point_address(const uint8_t point[64], char address[43])
+void xmtp_secp256k1_hash_address(const uint8_t hash[32], char address[43])
 {
-    uint8_t hash[32];
-    xmtp_keccak256(xmtp_bytes_of(point, 64), hash);
     address[0] = '0';
     address[1] = 'x';
     xmtp_hex_encode(address + 2, xmtp_bytes_of(hash + 12, 20));
@@ -52,7 +50,9 @@ static void address_of(const secp256k1_pubkey *key, char address[43])
     uint8_t point[65]; /* 04 || X || Y */
     size_t n = sizeof point;
     (void)secp256k1_ec_pubkey_serialize(context(), point, &n, key, SECP256K1_EC_UNCOMPRESSED);
-    xmtp_secp256k1_point_address(point + 1, address);
+    uint8_t hash[32];
+    xmtp_keccak256(xmtp_bytes_of(point + 1, 64), hash);
+    xmtp_secp256k1_hash_address(hash, address);
 }
 
 xmtp_status xmtp_secp256k1_address(const uint8_t sk[32], char address[43])

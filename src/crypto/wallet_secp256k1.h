@@ -8,7 +8,7 @@
  * XMTP_E_SIGNATURE for others. */
 xmtp_status xmtp_secp256k1_parity(uint8_t v, int *parity);
 
-/* The address of the public key X || Y. */
-void xmtp_secp256k1_point_address(const uint8_t point[64], char address[43]);
+/* The address of a public key, from Keccak-256(X || Y). */
+void xmtp_secp256k1_hash_address(const uint8_t hash[32], char address[43]);
 
 #endif
