@@ -115,6 +115,23 @@ static void pointers_are_sealed_and_the_disk_waited_for_once(void **state)
     assert_all_read(&id, 4);
 }
 
+static void an_own_second_device_is_asked_for_with_the_others(void **state)
+{
+    (void)state;
+    xmtp_conversation_id id;
+    xmtp_conversation c;
+    person twin;
+    person_open_device(&twin, &people[0]);
+    uint64_t calls = people[0].wire.calls;
+    assert_ok(&people[0], create(&id, 3));
+    assert_int_equal(sealed, 4);
+    assert_int_equal(people[0].wire.calls - calls, 5);
+    sync_all(&twin);
+    assert_ok(&twin, xmtp_client_conversation(twin.client, &id, &c, &twin.error));
+    assert_all_read(&id, 3);
+    person_close(&twin);
+}
+
 static void two_others_get_whole_welcomes(void **state)
 {
     (void)state;
@@ -213,6 +230,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(pointers_are_sealed_and_the_disk_waited_for_once, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(an_own_second_device_is_asked_for_with_the_others, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(two_others_get_whole_welcomes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pointers_that_were_not_sealed_are_when_they_are_sent,

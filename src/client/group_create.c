@@ -217,19 +217,51 @@ static xmtp_status publish_first(xmtp_client *client, int64_t ref, int64_t inten
     return status;
 }
 
+/* The group being made, while its members' key packages are on their way. */
+typedef struct making {
+    xmtp_client *client;
+    const new_group *what;
+    const xmtp_string_list *members;
+    int64_t ref;
+    int64_t intent_id;
+    bool has_run;
+    xmtp_status status;
+    xmtp_error *error;
+} making;
+
+static void make_meanwhile(void *context)
+{
+    making *m = context;
+    m->has_run = true;
+    m->status = make_local(m->client, m->what, m->members, &m->ref, &m->intent_id, m->error);
+}
+
 /* The creator's log, too, which the first commit is built from: one way to the node for all of them. */
-static xmtp_status check_all(xmtp_client *client, const xmtp_string_list *members,
-                             xmtp_error *error)
+static xmtp_status check_and_make(making *m, const xmtp_string_list *all)
+{
+    XMTP_TRY(xmtp_check_people(m->client, all, m->error));
+    if (!m->what->options->is_optimistic) {
+        xmtp_key_packages_ahead(m->client, all,
+                                &(xmtp_meanwhile){.run = make_meanwhile, .context = m});
+    }
+    if (!m->has_run) {
+        make_meanwhile(m);
+    }
+    return m->status;
+}
+
+static xmtp_status make(making *m)
 {
     xmtp_arena arena;
     void *items;
-    xmtp_scratch(client, &arena);
-    xmtp_status status = xmtp_arena_take_array(&arena, members->count + 1, sizeof(char *), &items);
+    const size_t count = m->members->count;
+    xmtp_scratch(m->client, &arena);
+    xmtp_status status = xmtp_arena_take_array(&arena, count + 1, sizeof(char *), &items);
     if (status == XMTP_OK) {
-        xmtp_string_list all = {.items = items, .count = members->count + 1};
-        xmtp_copy(all.items, members->items, members->count * sizeof(char *));
-        all.items[members->count] = client->inbox_id;
-        status = xmtp_check_people(client, &all, error);
+        xmtp_string_list all = {.items = items, .count = count + 1};
+        xmtp_copy(all.items, m->members->items, count * sizeof(char *));
+        all.items[count] = m->client->inbox_id;
+        status = check_and_make(m, &all);
     }
     xmtp_arena_reset(&arena);
     return status;
@@ -239,23 +271,21 @@ static xmtp_status make_and_publish(xmtp_client *client, new_group *what,
                                     const xmtp_string_list *members, xmtp_conversation_id *out,
                                     xmtp_error *error)
 {
-    int64_t ref = 0;
-    int64_t intent_id = 0;
-    XMTP_TRY(check_all(client, members, error));
+    making m = {.client = client, .what = what, .members = members, .error = error};
     XMTP_TRY(client->env.random(client->env.context, what->group_id, sizeof(what->group_id)));
-    XMTP_TRY(make_local(client, what, members, &ref, &intent_id, error));
+    XMTP_TRY(make(&m));
     client->stream.is_stale = true;
     *out = (xmtp_conversation_id){.n = sizeof(what->group_id)};
     memcpy(out->p, what->group_id, sizeof(what->group_id));
     if (what->options->is_optimistic) {
         return XMTP_OK;
     }
-    xmtp_status status = publish_first(client, ref, intent_id, error);
+    xmtp_status status = publish_first(client, m.ref, m.intent_id, error);
     if (status != XMTP_OK) {
         xmtp_arena arena;
         xmtp_group_row row;
         xmtp_scratch(client, &arena);
-        bool is_gone = xmtp_group_row_read(client->db, ref, &arena, &row) != XMTP_OK;
+        bool is_gone = xmtp_group_row_read(client->db, m.ref, &arena, &row) != XMTP_OK;
         xmtp_arena_reset(&arena);
         *out = is_gone ? (xmtp_conversation_id){0} : *out;
     }
@@ -272,6 +302,7 @@ static xmtp_status create(xmtp_client *client, new_group *what, const xmtp_strin
         xmtp_recent_logs_begin(client);
     }
     xmtp_status status = make_and_publish(client, what, members, out, error);
+    xmtp_key_packages_forget(client);
     if (is_alone) {
         xmtp_recent_logs_end(client);
     }

@@ -247,18 +247,14 @@ static xmtp_status owner_of(const building *b, xmtp_bytes installation, const ch
 static xmtp_status fetch_key_packages(building *b, Pb__FetchKeyPackagesResponse **out,
                                       xmtp_error *error)
 {
-    void *keys;
-    XMTP_TRY(
-        xmtp_arena_take_array(&b->arena, b->diff.added_count, sizeof(ProtobufCBinaryData), &keys));
-    for (size_t i = 0; i < b->diff.added_count; i++) {
-        ((ProtobufCBinaryData *)keys)[i] = xmtp_proto_data(b->diff.added[i]);
-    }
-    Pb__FetchKeyPackagesRequest request = PB__FETCH_KEY_PACKAGES_REQUEST__INIT;
-    request.n_installation_keys = b->diff.added_count;
-    request.installation_keys = keys;
+    Pb__FetchKeyPackagesRequest request;
     void *answer;
-    XMTP_TRY(xmtp_call(b->work->client, XMTP_MLS_API("FetchKeyPackages"), &request.base,
-                       &pb__fetch_key_packages_response__descriptor, &b->arena, &answer, error));
+    XMTP_TRY(xmtp_key_packages_request(&b->arena, b->diff.added, b->diff.added_count, &request));
+    if (!xmtp_key_packages_take(b->work->client, &request, &b->arena, &answer)) {
+        XMTP_TRY(xmtp_call(b->work->client, XMTP_MLS_API("FetchKeyPackages"), &request.base,
+                           &pb__fetch_key_packages_response__descriptor, &b->arena, &answer,
+                           error));
+    }
     *out = answer;
     if ((*out)->n_key_packages != b->diff.added_count) {
         return xmtp_fail(error, XMTP_E_PROTOCOL, "asked for %zu key packages, got %zu",

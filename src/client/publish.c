@@ -237,6 +237,8 @@ typedef struct send_batch {
 
 static void prepare_welcomes(void *context)
 {
+    const group_work *work = context;
+    xmtp_database_begin_sync(work->client->db); /* it is waited for before welcomes leave */
     xmtp_post_commit_seal(context);
 }
 

@@ -162,6 +162,19 @@ typedef struct commit_plan {
 /* membership.c */
 xmtp_status xmtp_membership_build(group_work *work, const xmtp_intent_row *intent,
                                   commit_plan *plan, xmtp_error *error);
+/* ---- key_packages_ahead.c */
+/* Asks for the key packages of everybody's installations as their logs are known; while the call is under way
+ * meanwhile runs, once at most. What fails is asked for again when it is needed. */
+void xmtp_key_packages_ahead(xmtp_client *client, const xmtp_string_list *inboxes,
+                             const xmtp_meanwhile *meanwhile);
+/* The answer to just this request, once. False: it is to be asked for. */
+bool xmtp_key_packages_take(xmtp_client *client, const Pb__FetchKeyPackagesRequest *request,
+                            xmtp_arena *arena, void **answer);
+void xmtp_key_packages_forget(xmtp_client *client);
+/* The request for these, in the arena. */
+xmtp_status xmtp_key_packages_request(xmtp_arena *arena, const xmtp_bytes *installations,
+                                      size_t count, Pb__FetchKeyPackagesRequest *out);
+
 /* Data of a membership intent: inboxes to add and to remove; both empty brings the installations
  * of members up to date. */
 xmtp_status xmtp_membership_data(xmtp_writer *w, const char *const *add, size_t add_count,

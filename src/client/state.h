@@ -140,6 +140,7 @@ struct xmtp_client {
     struct xmtp_expanded_key *welcome_key; /* while welcomes of a batch are opened; else NULL */
     struct recent_logs
         *recent_logs; /* during a sync of everything, or a creation. identity_sync.c */
+    struct key_packages_ahead *key_packages_ahead; /* while a group is made; else NULL */
     struct pages_ahead *pages_ahead; /* during one sync of everything; may be NULL. pages_ahead.c */
     cached_state *states;
     size_t state_count;

@@ -348,6 +348,13 @@ xmtp_status xmtp_database_durable_end(xmtp_database *db, xmtp_status status)
     return status == XMTP_OK ? after : status;
 }
 
+void xmtp_database_begin_sync(xmtp_database *db)
+{
+    if (db->handle != NULL) {
+        xmtp_log_writes_begin(db->handle);
+    }
+}
+
 /* What is in the database's file is synced by the checkpoint that brought it there; the rest is in the log. */
 xmtp_status xmtp_database_sync(xmtp_database *db)
 {

@@ -48,6 +48,8 @@ bool xmtp_database_in_transaction(const xmtp_database *db);
 XMTP_MUST_CHECK xmtp_status xmtp_database_durable_begin(xmtp_database *db);
 XMTP_MUST_CHECK xmtp_status xmtp_database_durable_end(xmtp_database *db, xmtp_status status);
 
+/* Asks the disk to begin with what was committed, and does not wait: for who will sync soon. */
+void xmtp_database_begin_sync(xmtp_database *db);
 /* What was committed so far is with the disk when this returns. Not inside a transaction. */
 XMTP_MUST_CHECK xmtp_status xmtp_database_sync(xmtp_database *db);
 

@@ -377,13 +377,29 @@ const char *xmtp_log_writes_vfs(void)
     return name;
 }
 
-void xmtp_log_writes_rest(sqlite3 *handle)
+/* NULL: no log is open, or not by us. */
+static log_file *log_of(sqlite3 *handle)
 {
     sqlite3_file *file = NULL;
     int code = sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
-    if (code != SQLITE_OK || file == NULL || file->pMethods != &methods || ours(file)->n > 0) {
-        return;
+    bool is_ours = code == SQLITE_OK && file != NULL && file->pMethods == &methods;
+    return is_ours ? ours(file) : NULL;
+}
+
+void xmtp_log_writes_begin(sqlite3 *handle)
+{
+    log_file *f = log_of(handle);
+    if (f != NULL && f->unsynced > 0) {
+        begin_writeback(f);
+        f->unsynced = 0;
     }
-    free(ours(file)->gathered);
-    ours(file)->gathered = NULL;
+}
+
+void xmtp_log_writes_rest(sqlite3 *handle)
+{
+    log_file *f = log_of(handle);
+    if (f != NULL && f->n == 0) {
+        free(f->gathered);
+        f->gathered = NULL;
+    }
 }

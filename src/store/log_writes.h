@@ -15,6 +15,10 @@
  * straight to the VFS that is the default now. NULL: no memory. Any thread; valid for the process's life. */
 const char *xmtp_log_writes_vfs(void);
 
+/* Asks the disk to begin with what a connection's log holds, and waits for nothing: for who will sync it soon. Its
+ * thread. */
+void xmtp_log_writes_begin(sqlite3 *handle);
+
 /* Gives a connection's buffer back until the next transaction. For any connection, its thread. */
 void xmtp_log_writes_rest(sqlite3 *handle);
 

@@ -88,6 +88,19 @@ static void test_once_a_megabyte(void **state)
     assert_in_range(asked, 8, 9);
 }
 
+static void test_when_it_is_asked_for(void **state)
+{
+    (void)state;
+    xmtp_log_writes_begin(handle);
+    int before = asked;
+    write_some(MB / 4);
+    assert_int_equal(asked, before);
+    xmtp_log_writes_begin(handle);
+    assert_int_equal(asked, before + 1);
+    xmtp_log_writes_begin(handle); /* nothing was written since */
+    assert_int_equal(asked, before + 1);
+}
+
 static void test_not_after_a_sync(void **state)
 {
     (void)state;
@@ -119,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         test(test_once_a_megabyte),
+        test(test_when_it_is_asked_for),
         test(test_not_after_a_sync),
         test(test_refusal_changes_nothing),
     };
