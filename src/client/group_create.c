@@ -239,10 +239,12 @@ static void make_meanwhile(void *context)
 /* The creator's log, too, which the first commit is built from: one way to the node for all of them. */
 static xmtp_status check_and_make(making *m, const xmtp_string_list *all)
 {
-    XMTP_TRY(xmtp_check_people(m->client, all, m->error));
-    if (!m->what->options->is_optimistic) {
-        xmtp_key_packages_ahead(m->client, all,
-                                &(xmtp_meanwhile){.run = make_meanwhile, .context = m});
+    const xmtp_meanwhile making_it = {.run = make_meanwhile, .context = m};
+    if (m->what->options->is_optimistic) {
+        XMTP_TRY(xmtp_check_people(m->client, all, m->error));
+    } else {
+        XMTP_TRY(xmtp_identity_sync(m->client, all->items, all->count, m->error));
+        XMTP_TRY(xmtp_key_packages_ahead(m->client, all, &making_it, m->error));
     }
     if (!m->has_run) {
         make_meanwhile(m);

@@ -248,12 +248,15 @@ xmtp_status xmtp_identity_sync_recent(xmtp_client *client, const char *const *in
 
 /* ---- states */
 
-static const xmtp_association *find_cached(const xmtp_client *client, const char *inbox_id,
+/* Members are asked for again and again in one order, which mostly is that of the cache. */
+static const xmtp_association *find_cached(xmtp_client *client, const char *inbox_id,
                                            uint64_t sequence_id)
 {
     for (size_t i = 0; i < client->state_count; i++) {
-        const cached_state *item = &client->states[i];
+        const size_t at = (client->state_next + i) % client->state_count;
+        const cached_state *item = &client->states[at];
         if (item->sequence_id == sequence_id && strcmp(item->inbox_id, inbox_id) == 0) {
+            client->state_next = at + 1;
             return item->state;
         }
     }

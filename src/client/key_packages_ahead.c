@@ -28,13 +28,13 @@ void xmtp_key_packages_forget(xmtp_client *client)
 
 /* Their installations now, in the order in which a commit asks for them, without ours. */
 static xmtp_status collect(xmtp_client *client, const xmtp_string_list *inboxes, xmtp_arena *arena,
-                           xmtp_key_set *out)
+                           xmtp_key_set *out, xmtp_error *error)
 {
     xmtp_key_set_init(out, arena);
     for (size_t i = 0; i < inboxes->count; i++) {
         const xmtp_association *state;
         uint64_t newest;
-        XMTP_TRY(xmtp_newest_state(client, inboxes->items[i], &state, &newest, NULL));
+        XMTP_TRY(xmtp_newest_state(client, inboxes->items[i], &state, &newest, error));
         for (size_t k = 0; k < xmtp_association_member_count(state); k++) {
             xmtp_association_member member = xmtp_association_member_at(state, k);
             const xmtp_bytes key = member.identifier.value;
@@ -89,19 +89,21 @@ static void ask(xmtp_client *client, const Pb__FetchKeyPackagesRequest *request,
     xmtp_writer_put(&ahead->response, xmtp_writer_bytes(&client->response));
 }
 
-void xmtp_key_packages_ahead(xmtp_client *client, const xmtp_string_list *inboxes,
-                             const xmtp_meanwhile *meanwhile)
+xmtp_status xmtp_key_packages_ahead(xmtp_client *client, const xmtp_string_list *inboxes,
+                                    const xmtp_meanwhile *meanwhile, xmtp_error *error)
 {
     xmtp_arena arena;
     xmtp_key_set set;
     Pb__FetchKeyPackagesRequest request;
     xmtp_key_packages_forget(client);
     xmtp_scratch(client, &arena);
-    if (collect(client, inboxes, &arena, &set) == XMTP_OK && set.count > 0 &&
+    xmtp_status status = collect(client, inboxes, &arena, &set, error);
+    if (status == XMTP_OK && set.count > 0 &&
         xmtp_key_packages_request(&arena, set.items, set.count, &request) == XMTP_OK) {
         ask(client, &request, meanwhile);
     }
     xmtp_arena_reset(&arena);
+    return status;
 }
 
 static bool is_same(const xmtp_client *client, const Pb__FetchKeyPackagesRequest *request)

@@ -164,9 +164,10 @@ xmtp_status xmtp_membership_build(group_work *work, const xmtp_intent_row *inten
                                   commit_plan *plan, xmtp_error *error);
 /* ---- key_packages_ahead.c */
 /* Asks for the key packages of everybody's installations as their logs are known; while the call is under way
- * meanwhile runs, once at most. What fails is asked for again when it is needed. */
-void xmtp_key_packages_ahead(xmtp_client *client, const xmtp_string_list *inboxes,
-                             const xmtp_meanwhile *meanwhile);
+ * meanwhile runs, once at most. A call that fails is made again when it is needed. XMTP_E_NO_INBOX: somebody has
+ * no log here. */
+xmtp_status xmtp_key_packages_ahead(xmtp_client *client, const xmtp_string_list *inboxes,
+                                    const xmtp_meanwhile *meanwhile, xmtp_error *error);
 /* The answer to just this request, once. False: it is to be asked for. */
 bool xmtp_key_packages_take(xmtp_client *client, const Pb__FetchKeyPackagesRequest *request,
                             xmtp_arena *arena, void **answer);

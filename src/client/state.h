@@ -145,6 +145,7 @@ struct xmtp_client {
     cached_state *states;
     size_t state_count;
     size_t state_capacity;
+    size_t state_next; /* where the next one is looked for first */
 
     xmtp_client_events events;
     xmtp_log log;
