@@ -129,6 +129,9 @@ scenario("official and official: the node is stopped and started, nothing is los
     same("the last", texts(views.bob).at(-1), "after");
 });
 
+// The official agent begins with an answer before the one before it is sent: one may overtake the other.
+const inAnyOrder = (answers) => unique(answers).sort();
+
 scenario("official and official: the agent answers a client", async ({ after }) => {
     const agent = await OfficialAgent.create("official agent");
     after(() => agent.close());
@@ -139,7 +142,7 @@ scenario("official and official: the agent answers a client", async ({ after }) 
         await dm.sendText(text);
     }
     await until("three answers", () => unique(ann.streamedTexts(dm.id, agent.inboxId)).length >= 3);
-    same("answers", unique(ann.streamedTexts(dm.id, agent.inboxId)), numbered("official agent: question", 3));
+    same("answers", inAnyOrder(ann.streamedTexts(dm.id, agent.inboxId)), numbered("official agent: question", 3));
     same("failures of the agent", agent.failures, []);
 });
 
@@ -226,7 +229,7 @@ scenario("the official agent answers ours", async (context) => {
         const got = (await us.inbox()).filter((m) => m.kind === "application" && m.sender_inbox === agent.inboxId);
         return unique(got.map((m) => m.text)).length >= 3 && got;
     });
-    same("answers", unique(answers.map((m) => m.text)), numbered("official agent: question", 3));
+    same("answers", inAnyOrder(answers.map((m) => m.text)), numbered("official agent: question", 3));
     same("failures of the agent", agent.failures, []);
 });
 
