@@ -190,6 +190,24 @@ static void welcomes_of_a_commit_of_an_earlier_process_wait_for_the_disk(void **
     assert_all_read(&id, 4);
 }
 
+/* It is no attempt: the same group is published by whatever process comes, however often it takes. */
+static void a_group_that_was_there_before_is_stored_for_good_first(void **state)
+{
+    (void)state;
+    const xmtp_group_options later = {.name = "g", .is_optimistic = true};
+    const char *members[PEOPLE];
+    xmtp_conversation_id id;
+    for (size_t i = 0; i < 4; i++) {
+        members[i] = xmtp_client_inbox_id(people[1 + i].client);
+    }
+    assert_ok(&people[0], xmtp_client_group_create_with(people[0].client, &later, members, 4, &id,
+                                                        &people[0].error));
+    failing_syncs = 1; /* it asks for none */
+    assert_ok(&people[0], xmtp_client_sync_conversation(people[0].client, &id, &people[0].error));
+    assert_int_equal(syncs, 0);
+    assert_all_read(&id, 4);
+}
+
 /* The attempt stays, since the disk takes nothing at all for a while, and the same process goes on. */
 static void an_attempt_that_could_not_be_taken_away_is_made_again(void **state)
 {
@@ -243,6 +261,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             welcomes_of_a_commit_of_an_earlier_process_wait_for_the_disk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_attempt_that_could_not_be_taken_away_is_made_again,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_group_that_was_there_before_is_stored_for_good_first,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(in_a_group_of_several_a_commit_is_stored_for_good_first,
                                         set_up, tear_down),

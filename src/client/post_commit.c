@@ -120,9 +120,8 @@ static xmtp_status read_recipient(record *r, recipient *out)
 typedef struct sealed_pointers {
     xmtp_welcome_pointer pointer;
     size_t count;
-    uint8_t
-        wrapped[]
-               [XMTP_WELCOME_POINTER_LEN]; /* for each who takes one, in the order of the record */
+    /* for each who takes one, in the order of the record */
+    uint8_t wrapped[][XMTP_WELCOME_POINTER_LEN];
 } sealed_pointers;
 
 /* Messages of one operation, in chunks: one call each, some of which go out together. */

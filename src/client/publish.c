@@ -132,10 +132,11 @@ static xmtp_status store_for_good(xmtp_database *db, const xmtp_intent_row *row,
     return xmtp_database_durable_end(db, status);
 }
 
-/* Nobody else is in the group, and nobody will be before the welcomes: the disk has time until these leave. */
-static bool is_alone(const group_work *work)
+/* A group that is still an attempt ends with its process (group_create.c): nobody sends its commit again, and until
+ * welcomes leave the disk has time. */
+static bool is_attempt(const group_work *work)
 {
-    return xmtp_mls_group_member_count(work->group) == 1;
+    return work->row.stage == XMTP_GROUP_CREATING;
 }
 
 static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
@@ -147,9 +148,7 @@ static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
     XMTP_TRY(xmtp_mls_pending_encode_short(plan->pending, &staged, &staged_len));
     uint8_t hash[32];
     const xmtp_bytes message = xmtp_mls_pending_message(plan->pending);
-    /* A group that is still an attempt ends with this process (group_create.c): nobody will send it again. */
-    const bool is_attempt = work->row.stage == XMTP_GROUP_CREATING;
-    const xmtp_commit_parts parts = {.message = is_attempt ? (xmtp_bytes){0} : message,
+    const xmtp_commit_parts parts = {.message = is_attempt(work) ? (xmtp_bytes){0} : message,
                                      .content = xmtp_mls_pending_content(plan->pending),
                                      .welcomes = xmtp_writer_bytes(&plan->post_commit)};
     xmtp_intent_row row = *intent;
@@ -157,7 +156,7 @@ static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
     row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
     row.staged = xmtp_bytes_of(staged, staged_len);
     row.epoch = xmtp_mls_pending_epoch(plan->pending);
-    work->made.is_unsynced = is_alone(work);
+    work->made.is_unsynced = is_attempt(work);
     xmtp_status status = work->made.is_unsynced ? store_parts(client->db, &row, &parts)
                                                 : store_for_good(client->db, &row, &parts);
     status = xmtp_stored(client, status, error);
@@ -342,8 +341,8 @@ static xmtp_status add_to_batch(group_work *work, const xmtp_intent_row *intent,
         XMTP_TRY(send_now(work, batch, error));
     }
     xmtp_status status = read_payload(work, intent, &batch->arena, &payload);
-    if (status ==
-        XMTP_E_NOT_FOUND) { /* of an attempt that could not be taken away when it failed */
+    if (status == XMTP_E_NOT_FOUND) {
+        /* Of an attempt that could not be taken away when it failed. */
         XMTP_TRY(xmtp_stored(client, xmtp_intent_set_to_publish(client->db, intent->id), error));
         return xmtp_fail(error, XMTP_E_RETRY, "a commit that was not stored is made again");
     }

@@ -47,9 +47,7 @@ xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
 
 xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error)
 {
-    if (!xmtp_database_in_transaction(client->db)) {
-        xmtp_settle(client);
-    }
+    xmtp_settle(client);
     return xmtp_work_start_unsettled(work, client, ref, error);
 }
 

@@ -50,7 +50,7 @@ typedef struct group_work {
     xmtp_error awaited_error;
 } group_work;
 
-/* Settles what was sent before, except inside a transaction.
+/* Settles what was sent before.
  * XMTP_E_NOT_FOUND: no such conversation. End with xmtp_work_end in any case. */
 xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error);
 /* The same without settling: for work that does it by itself. */

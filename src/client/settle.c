@@ -42,7 +42,7 @@ void xmtp_settle(xmtp_client *client)
 {
     group_work work;
     xmtp_error why = {0};
-    if (client->unsettled.ref == 0) {
+    if (client->unsettled.ref == 0 || xmtp_database_in_transaction(client->db)) {
         return;
     }
     (void)xmtp_work_start_unsettled(&work, client, client->unsettled.ref, &why);

@@ -250,7 +250,7 @@ xmtp_status xmtp_enter(xmtp_client *client, unsigned needs, xmtp_error *error);
 /* ---- settle.c */
 
 /* Writes down that the node has the newest message, if that is still to be done. When it cannot be
- * written, the message is found on the network by the next sync. Not inside a transaction. */
+ * written, the message is found on the network by the next sync. Nothing inside a transaction. */
 void xmtp_settle(xmtp_client *client);
 
 /* ---- telemetry.c */
