@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "client/group_data.h"
+#include "client/key_set.h"
 #include "identity/association.h"
 
 /* The libxmtp version whose behaviour we are equivalent to (groups.md 3.9). */
@@ -62,6 +63,9 @@ typedef struct xmtp_commit_facts {
 xmtp_status xmtp_commit_validate(const xmtp_mls_group *group, const xmtp_mls_staged *staged,
                                  const xmtp_state_lookup *lookup, xmtp_arena *arena,
                                  xmtp_commit_facts *facts, xmtp_error *error);
+
+/* Adds copies of the keys of all installations of a state to a set that is not sealed. */
+xmtp_status xmtp_installations_of(const xmtp_association *state, xmtp_key_set *out);
 
 /* Installations that a change of membership is expected to add and remove (groups.md 3.1); 32-byte
  * keys in the arena. */

@@ -8,7 +8,6 @@
  */
 #include "client/key_set.h"
 #include "client/round.h"
-#include "identity/association.h"
 
 struct key_packages_ahead {
     xmtp_writer request;
@@ -30,23 +29,20 @@ void xmtp_key_packages_forget(xmtp_client *client)
 static xmtp_status collect(xmtp_client *client, const xmtp_string_list *inboxes, xmtp_arena *arena,
                            xmtp_key_set *out, xmtp_error *error)
 {
+    xmtp_key_set own;
     xmtp_key_set_init(out, arena);
+    xmtp_key_set_init(&own, arena);
     for (size_t i = 0; i < inboxes->count; i++) {
         const xmtp_association *state;
         uint64_t newest;
         XMTP_TRY(xmtp_newest_state(client, inboxes->items[i], &state, &newest, error));
-        for (size_t k = 0; k < xmtp_association_member_count(state); k++) {
-            xmtp_association_member member = xmtp_association_member_at(state, k);
-            const xmtp_bytes key = member.identifier.value;
-            bool is_other = member.identifier.kind == XMTP_IDENTIFIER_INSTALLATION &&
-                            !xmtp_bytes_equal(
-                                key, xmtp_bytes_of(client->installation.pk, XMTP_INSTALLATION_LEN));
-            if (is_other) {
-                XMTP_TRY(xmtp_key_set_add(out, key));
-            }
-        }
+        XMTP_TRY(xmtp_installations_of(state, out));
     }
+    XMTP_TRY(xmtp_key_set_add(
+        &own, xmtp_bytes_of(client->installation.pk, sizeof(client->installation.pk))));
     xmtp_key_set_seal(out);
+    xmtp_key_set_seal(&own);
+    xmtp_key_set_subtract(out, &own);
     return XMTP_OK;
 }
 

@@ -4,7 +4,6 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "client/commit_rules.h"
-#include "client/key_set.h"
 #include "proto/identity.pb-c.h"
 #include "proto/message.h"
 
@@ -40,7 +39,7 @@ static xmtp_status visit_installation(void *context, const xmtp_association_memb
     return copy_key(context, member->identifier.value);
 }
 
-static xmtp_status add_all_installations(const xmtp_association *state, xmtp_key_set *out)
+xmtp_status xmtp_installations_of(const xmtp_association *state, xmtp_key_set *out)
 {
     for (size_t i = 0; i < xmtp_association_member_count(state); i++) {
         xmtp_association_member member = xmtp_association_member_at(state, i);
@@ -73,7 +72,7 @@ static xmtp_status diff_updated(const char *inbox, uint64_t before, uint64_t aft
     xmtp_status status = state_at(lookup, inbox, after, &new_state, &newest, error);
     if (before == 0) {
         XMTP_TRY(status);
-        return add_all_installations(new_state, added);
+        return xmtp_installations_of(new_state, added);
     }
     /* XMTP: a sequence id above all known updates changes nothing in the official client, as long
      * as there is no update between the two ids; it looks only at the updates it finds. */
@@ -118,7 +117,7 @@ static xmtp_status diff_removed(const Pb__GroupMembership *before, const Pb__Gro
         }
         const xmtp_association *state;
         XMTP_TRY(state_at(lookup, inbox, before->members[i]->value, &state, &ignored, error));
-        XMTP_TRY(add_all_installations(state, removed));
+        XMTP_TRY(xmtp_installations_of(state, removed));
     }
     return XMTP_OK;
 }
@@ -208,7 +207,7 @@ static xmtp_status check_installations(const Pb__GroupMembership *membership,
         if (is_effective(membership, i)) {
             XMTP_TRY(state_at(lookup, entry_inbox(membership->members[i]),
                               membership->members[i]->value, &state, &newest, error));
-            XMTP_TRY(add_all_installations(state, &expected));
+            XMTP_TRY(xmtp_installations_of(state, &expected));
         }
     }
     for (size_t i = 0; i < expected.count; i++) {

@@ -140,28 +140,28 @@ static void ed25519ph_signing_is_constant_time(void **state)
     assert_int_equal(xmtp_ed25519ph_verify(pk, message, message, signature), XMTP_OK);
 }
 
-static void ed25519_public_keys_are_made_in_constant_time(void **state)
+static void assert_key_in_constant_time(void (*make)(const uint8_t sk[32], uint8_t pk[32]),
+                                        uint8_t first)
 {
-    (void)state;
-    uint8_t sk[32] = {8};
+    uint8_t sk[32] = {first};
     uint8_t pk[32];
     unsigned before = errors();
     hide(sk, sizeof sk);
-    xmtp_ed25519_public_key(sk, pk);
+    make(sk, pk);
     assert_int_equal(errors(), before);
     reveal(pk, sizeof pk);
+}
+
+static void ed25519_public_keys_are_made_in_constant_time(void **state)
+{
+    (void)state;
+    assert_key_in_constant_time(xmtp_ed25519_public_key, 8);
 }
 
 static void x25519_public_keys_are_made_in_constant_time(void **state)
 {
     (void)state;
-    uint8_t sk[32] = {7};
-    uint8_t pk[32];
-    unsigned before = errors();
-    hide(sk, sizeof sk);
-    xmtp_x25519_base(sk, pk);
-    assert_int_equal(errors(), before);
-    reveal(pk, sizeof pk);
+    assert_key_in_constant_time(xmtp_x25519_base, 7);
 }
 
 /* The candidates of RFC 9180 section 7.1.3 and of RFC 6979: only the verdict is public. */

@@ -56,7 +56,7 @@ LANES static void pack(packed *r, const field *a)
 
 LANES static void make_entry(entry *r, const point *p, const field *inverse_of_z)
 {
-    const field twice_d = same(TWICE_D);
+    const field twice_d = field_of(TWICE_D);
     field x, y, t;
     field_multiply(&x, &p->x, inverse_of_z);
     field_multiply(&y, &p->y, inverse_of_z);
@@ -103,16 +103,16 @@ LANES static void move_up(point *r, const point *p, size_t places)
 
 LANES static void make_table(void)
 {
-    point p = {.x = same(BASE_X), .y = same(BASE_Y), .z = same(ONE)};
+    point p = {.x = field_of(BASE_X), .y = field_of(BASE_Y), .z = field_of(ONE)};
     point above;
     field_multiply(&p.t, &p.x, &p.y);
     for (unsigned i = 1; i < XMTP_LANES; i++) { /* lane i gets there in i steps */
         const __mmask8 higher = (__mmask8)(0xff << i);
         move_up(&above, &p, 1);
-        choose(&p.x, higher, &above.x);
-        choose(&p.y, higher, &above.y);
-        choose(&p.z, higher, &above.z);
-        choose(&p.t, higher, &above.t);
+        field_choose(&p.x, higher, &above.x);
+        field_choose(&p.y, higher, &above.y);
+        field_choose(&p.z, higher, &above.z);
+        field_choose(&p.t, higher, &above.t);
     }
     for (size_t j = 0; j < ROUNDS; j++) {
         make_round(table[j], &p);
@@ -190,11 +190,11 @@ LANES static inline void select_multiple(addend *r, const entry multiples[MULTIP
     unpack(&b, &chosen.y_plus_x);
     unpack(&r->t_2d, &chosen.t_2d);
     negate(&minus_t_2d, &r->t_2d);
-    choose(&r->t_2d, negative, &minus_t_2d);
+    field_choose(&r->t_2d, negative, &minus_t_2d);
     r->y_minus_x = a;
     r->y_plus_x = b;
-    choose(&r->y_minus_x, negative, &b);
-    choose(&r->y_plus_x, negative, &a);
+    field_choose(&r->y_minus_x, negative, &b);
+    field_choose(&r->y_plus_x, negative, &a);
 }
 
 /* r += the point of q, whose Z is 1. */

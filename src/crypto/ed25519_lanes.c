@@ -57,7 +57,7 @@ LANES static __mmask8 is_negative(const field *a)
 /* Small orders divide 8. X = 0 has also the point of order 2, which is not 8 times another. */
 LANES static __mmask8 has_small_order(const point *p)
 {
-    const field zero = same(ZERO);
+    const field zero = field_of(ZERO);
     point eightfold;
     double_point(&eightfold, p, false);
     double_point(&eightfold, &eightfold, false);
@@ -68,7 +68,7 @@ LANES static __mmask8 has_small_order(const point *p)
 /* x of -A by section 5.1.3, which gives both roots; returns the lanes in which there is one. */
 LANES static __mmask8 recover_x(field *x, const field *y, __mmask8 sign)
 {
-    const field one = same(ONE), d = same(D), root = same(ROOT_OF_MINUS_1);
+    const field one = field_of(ONE), d = field_of(D), root = field_of(ROOT_OF_MINUS_1);
     field u, v, minus_u, v3, t, check, e250, a11, other;
     field_square(&t, y);
     field_subtract(&u, &t, &one);
@@ -90,9 +90,10 @@ LANES static __mmask8 recover_x(field *x, const field *y, __mmask8 sign)
     const __mmask8 is_root = is_equal(&check, &u);
     const __mmask8 is_other = is_equal(&check, &minus_u);
     field_multiply(&other, x, &root);
-    choose(x, is_other, &other);
+    field_choose(x, is_other, &other);
     negate(&other, x);
-    choose(x, (__mmask8) ~(is_negative(x) ^ sign), &other); /* the sign that A does not have */
+    field_choose(x, (__mmask8) ~(is_negative(x) ^ sign),
+                 &other); /* the sign that A does not have */
     return is_root | is_other;
 }
 
@@ -110,7 +111,7 @@ LANES static __mmask8 decompress_negative(point *r, const xmtp_ed25519_equation 
     field_reduce(&reduced, &r->y);
     __mmask8 good = same_limbs(&reduced, &r->y);
     good &= recover_x(&r->x, &r->y, sign);
-    r->z = same(ONE);
+    r->z = field_of(ONE);
     field_multiply(&r->t, &r->x, &r->y);
     return (__mmask8)(good & ~has_small_order(r));
 }
@@ -153,17 +154,17 @@ LANES static void select_multiple(addend *r, const addend multiples[MULTIPLES],
     UNROLL
     for (int i = 1; i < MULTIPLES; i++) {
         const __mmask8 here = _mm512_cmpeq_epi64_mask(size, _mm512_set1_epi64(i));
-        choose(&chosen.y_minus_x, here, &multiples[i].y_minus_x);
-        choose(&chosen.y_plus_x, here, &multiples[i].y_plus_x);
-        choose(&chosen.t_2d, here, &multiples[i].t_2d);
-        choose(&chosen.z_2, here, &multiples[i].z_2);
+        field_choose(&chosen.y_minus_x, here, &multiples[i].y_minus_x);
+        field_choose(&chosen.y_plus_x, here, &multiples[i].y_plus_x);
+        field_choose(&chosen.t_2d, here, &multiples[i].t_2d);
+        field_choose(&chosen.z_2, here, &multiples[i].z_2);
     }
     field minus_t_2d;
     negate(&minus_t_2d, &chosen.t_2d);
     *r = chosen;
-    choose(&r->y_minus_x, negative, &chosen.y_plus_x);
-    choose(&r->y_plus_x, negative, &chosen.y_minus_x);
-    choose(&r->t_2d, negative, &minus_t_2d);
+    field_choose(&r->y_minus_x, negative, &chosen.y_plus_x);
+    field_choose(&r->y_plus_x, negative, &chosen.y_minus_x);
+    field_choose(&r->t_2d, negative, &minus_t_2d);
 }
 
 /* r = [S]B + [k]minus_a */
@@ -172,7 +173,7 @@ LANES static void multiply_both(point *r, const point *minus_a,
 {
     addend of_a[MULTIPLES], of_base[MULTIPLES], next;
     int8_t k[DIGITS][XMTP_LANES], s[DIGITS][XMTP_LANES];
-    point base = {.x = same(BASE_X), .y = same(BASE_Y), .z = same(ONE)};
+    point base = {.x = field_of(BASE_X), .y = field_of(BASE_Y), .z = field_of(ONE)};
     field_multiply(&base.t, &base.x, &base.y);
     multiples_of(of_base, &base);
     multiples_of(of_a, minus_a);

@@ -6,17 +6,16 @@
 #ifndef XMTP_CRYPTO_FIELD_25519_H
 #define XMTP_CRYPTO_FIELD_25519_H
 
+#include "crypto/limbs.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
 __extension__ typedef unsigned __int128 uint128;
 
-enum { LIMBS = 5, LIMB_BITS = 51 };
+enum { LIMB_BITS = 51 };
 
 #define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
-
-/* Limbs live in registers only where the loops over them are unrolled: three times faster. */
-#define UNROLL _Pragma("GCC unroll 10")
 
 typedef struct element {
     uint64_t v[LIMBS];

@@ -22,14 +22,7 @@
 #include "base/bytes.h"
 #include "crypto/field_25519.h"
 #include "crypto/lanes.h"
-
-#include <immintrin.h>
-
-#define LANES __attribute__((target("avx512f,avx512ifma")))
-
-typedef struct field {
-    __m512i v[LIMBS];
-} field;
+#include "crypto/limbs_lanes.h"
 
 /* ---- arithmetic ---- */
 

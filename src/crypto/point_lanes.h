@@ -19,8 +19,6 @@ typedef struct addend {
     field y_minus_x, y_plus_x, t_2d, z_2;
 } addend;
 
-typedef uint64_t constant[LIMBS];
-
 static const constant ZERO = {0};
 static const constant ONE = {1};
 static const constant TWICE_D = {0x69b9426b2f159, 0x35050762add7a, 0x3cf44c0038052, 0x6738cc7407977,
@@ -32,28 +30,9 @@ static const constant BASE_Y = {0x6666666666658, 0x4cccccccccccc, 0x199999999999
 
 /* ---- more of the field ---- */
 
-LANES static inline field same(const constant c)
-{
-    field r;
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r.v[i] = _mm512_set1_epi64((long long)c[i]);
-    }
-    return r;
-}
-
-/* r = a in the chosen lanes. */
-LANES static inline void choose(field *r, __mmask8 chosen, const field *a)
-{
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r->v[i] = _mm512_mask_mov_epi64(r->v[i], chosen, a->v[i]);
-    }
-}
-
 LANES static inline void negate(field *r, const field *a)
 {
-    const field zero = same(ZERO);
+    const field zero = field_of(ZERO);
     field_subtract(r, &zero, a);
 }
 
@@ -113,7 +92,7 @@ LANES __attribute__((noinline)) static void add_point(point *r, const point *p, 
 
 LANES static inline void addend_of(addend *r, const point *p)
 {
-    const field twice_d = same(TWICE_D);
+    const field twice_d = field_of(TWICE_D);
     field_subtract(&r->y_minus_x, &p->y, &p->x);
     field_add(&r->y_plus_x, &p->y, &p->x);
     field_multiply(&r->t_2d, &p->t, &twice_d);
@@ -122,8 +101,8 @@ LANES static inline void addend_of(addend *r, const point *p)
 
 LANES static inline void set_neutral(point *r)
 {
-    r->x = r->t = same(ZERO);
-    r->y = r->z = same(ONE);
+    r->x = r->t = field_of(ZERO);
+    r->y = r->z = field_of(ONE);
 }
 
 #endif

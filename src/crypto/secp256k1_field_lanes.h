@@ -25,50 +25,19 @@
 
 #include "base/bytes.h"
 #include "crypto/lanes.h"
+#include "crypto/limbs_lanes.h"
 #include "crypto/modular_inverse.h"
 
-#include <immintrin.h>
-
-#define LANES __attribute__((target("avx512f,avx512ifma")))
-
-/* Limbs live in registers only where the loops over them are unrolled. */
-#define UNROLL _Pragma("GCC unroll 10")
-
-enum { LIMBS = 5, LIMB_BITS = 52, TOP_BITS = 256 - 4 * LIMB_BITS, WORDS = 4 };
+enum { LIMB_BITS = 52, TOP_BITS = 256 - 4 * LIMB_BITS, WORDS = 4 };
 
 #define LIMB_MASK ((UINT64_C(1) << LIMB_BITS) - 1)
 #define TOP_MASK  ((UINT64_C(1) << TOP_BITS) - 1)
 #define FOLD_256  UINT64_C(0x1000003d1) /* 2^256 modulo p */
 #define FOLD_260  (FOLD_256 << 4)       /* 2^260, which limb 5 weighs */
 
-typedef struct field {
-    __m512i v[LIMBS];
-} field;
-
 typedef struct product {
     __m512i v[2 * LIMBS];
 } product;
-
-typedef uint64_t constant[LIMBS];
-
-LANES static inline field field_of(const constant c)
-{
-    field r;
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r.v[i] = _mm512_set1_epi64((long long)c[i]);
-    }
-    return r;
-}
-
-/* r = a in the chosen lanes. */
-LANES static inline void field_choose(field *r, __mmask8 chosen, const field *a)
-{
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r->v[i] = _mm512_mask_mov_epi64(r->v[i], chosen, a->v[i]);
-    }
-}
 
 /* ---- sums */
 
