@@ -15,7 +15,7 @@ typedef struct xmtp_ed25519_equation {
 } xmtp_ed25519_equation;
 
 /* Bit i is set when equation i holds, a is the shortest encoding of a point, and neither a nor r is of
- * small order. An unset bit says nothing: ask the single verification. Only where xmtp_has_lanes. Takes
+ * small order. An unset bit says nothing: ask the single verification. Only where xmtp_has_wide_lanes. Takes
  * as long as it takes: all of this is public. */
 unsigned xmtp_ed25519_lanes(const xmtp_ed25519_equation equations[XMTP_LANES]);
 

@@ -81,7 +81,7 @@ static void verify_some(void *context, size_t first, size_t count)
 
 void xmtp_ed25519_many(const xmtp_ed25519_kind *kind, xmtp_signature_check *checks, size_t count)
 {
-    many m = {.kind = kind, .checks = checks, .use_lanes = xmtp_has_lanes()};
+    many m = {.kind = kind, .checks = checks, .use_lanes = xmtp_has_wide_lanes()};
     xmtp_together(&(xmtp_together_work){.count = count,
                                         .piece = m.use_lanes ? XMTP_LANES : 1,
                                         .piece_us = m.use_lanes ? LANES_US : SINGLE_US,

@@ -118,7 +118,7 @@ static void permute_one_by_one(uint64_t words[25][XMTP_LANES], size_t count)
 
 static void permute(xmtp_keccak_many *k)
 {
-    if (xmtp_has_lanes()) {
+    if (xmtp_has_wide_lanes()) {
         permute_wide(k->words);
     } else {
         permute_one_by_one(k->words, k->count);

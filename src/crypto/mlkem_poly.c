@@ -250,7 +250,7 @@ static const xmtp_mlkem_ring plain = {
 
 static inline const xmtp_mlkem_ring *ring(void)
 {
-    return xmtp_has_lanes() ? &xmtp_mlkem_wide : &plain;
+    return xmtp_has_wide_lanes() ? &xmtp_mlkem_wide : &plain;
 }
 
 void xmtp_poly_add(xmtp_poly *a, const xmtp_poly *b)

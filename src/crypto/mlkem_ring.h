@@ -21,7 +21,7 @@ typedef struct xmtp_mlkem_ring {
     size_t (*accept)(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n);
 } xmtp_mlkem_ring;
 
-extern const xmtp_mlkem_ring xmtp_mlkem_wide; /* mlkem_wide.c; only where xmtp_has_lanes */
+extern const xmtp_mlkem_ring xmtp_mlkem_wide; /* mlkem_wide.c; only where xmtp_has_wide_lanes */
 
 extern const uint16_t xmtp_mlkem_zetas[128]; /* 17^BitRev7(i) mod q, FIPS 203 appendix A */
 

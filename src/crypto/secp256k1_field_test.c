@@ -12,7 +12,7 @@ static BIGNUM *prime;
 
 static void need_lanes(void)
 {
-    if (!xmtp_has_lanes()) {
+    if (!xmtp_has_wide_lanes()) {
         print_message("skipped: this machine has no AVX-512 IFMA\n");
         skip();
     }

@@ -17,7 +17,7 @@ typedef struct xmtp_secp256k1_signature {
 
 /* Bit i is set when points[i] is X || Y of Q = (s R - z G) / r for signature i, a point of the curve. An
  * unset bit says nothing, and that points[i] is not to be used: ask the single recovery. Only where
- * xmtp_has_lanes. Takes as long as it takes: all of this is public. Threads: any. */
+ * xmtp_has_wide_lanes. Takes as long as it takes: all of this is public. Threads: any. */
 unsigned xmtp_secp256k1_lanes(const xmtp_secp256k1_signature signatures[XMTP_LANES],
                               uint8_t points[XMTP_LANES][64]);
 

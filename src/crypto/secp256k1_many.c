@@ -99,7 +99,7 @@ static void recover_in_lanes(xmtp_wallet_recovery *jobs, size_t count)
 static void recover_some(void *context, size_t first, size_t count)
 {
     xmtp_wallet_recovery *jobs = (xmtp_wallet_recovery *)context + first;
-    if (count >= LANES_MIN && xmtp_has_lanes()) {
+    if (count >= LANES_MIN && xmtp_has_wide_lanes()) {
         recover_in_lanes(jobs, count);
         return;
     }
@@ -110,7 +110,7 @@ static void recover_some(void *context, size_t first, size_t count)
 
 void xmtp_secp256k1_recover_many(xmtp_wallet_recovery *jobs, size_t count)
 {
-    const bool use_lanes = xmtp_has_lanes();
+    const bool use_lanes = xmtp_has_wide_lanes();
     xmtp_together(&(xmtp_together_work){.count = count,
                                         .piece = use_lanes ? XMTP_LANES : 1,
                                         .piece_us = use_lanes ? LANES_US : SINGLE_US,

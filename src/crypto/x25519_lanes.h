@@ -5,7 +5,7 @@
 #include "crypto/lanes.h"
 
 /* out[i] = X25519(sk[i], point[i]) of RFC 7748 section 5 for each lane; all eight must be given. Only
- * where xmtp_has_lanes. Constant time. The caller looks for all-zero results. */
+ * where xmtp_has_wide_lanes. Constant time. The caller looks for all-zero results. */
 void xmtp_x25519_lanes(const uint8_t *const sk[XMTP_LANES], const uint8_t *const point[XMTP_LANES],
                        uint8_t out[XMTP_LANES][32]);
 

@@ -32,7 +32,7 @@ static void assert_lanes(uint8_t sk[8][32], uint8_t point[8][32])
 
 static void need_lanes(void)
 {
-    if (!xmtp_has_lanes()) {
+    if (!xmtp_has_wide_lanes()) {
         print_message("skipped: this machine has no AVX-512 IFMA\n");
         skip();
     }

@@ -92,7 +92,7 @@ static bool has_zero(const xmtp_x25519_pair *pairs, size_t count)
 
 static void pairs_step(const xmtp_x25519_pair *pairs, size_t count)
 {
-    if (count == 1 || !xmtp_has_lanes()) {
+    if (count == 1 || !xmtp_has_wide_lanes()) {
         xmtp_x25519_pairs_one_by_one(pairs, count);
     } else if (count <= ONE_CLIMB_MAX) {
         xmtp_x25519_pairs_in_one_climb(pairs, count);
@@ -135,7 +135,7 @@ void xmtp_x25519_points(const uint8_t sk[KEY_LEN], const uint8_t *const *point,
                         uint8_t (*out)[KEY_LEN], size_t count)
 {
     size_t done = 0;
-    while (count - done >= LANES_MIN && xmtp_has_lanes()) {
+    while (count - done >= LANES_MIN && xmtp_has_wide_lanes()) {
         size_t n = count - done < XMTP_LANES ? count - done : XMTP_LANES;
         points_in_lanes(sk, point + done, out + done, n);
         done += n;

@@ -14,7 +14,7 @@ static xmtp_update_batch batch;
 static int set_up_batch(void **state)
 {
     memset(&counted, 0, sizeof counted);
-    xmtp_lanes_allow(true);
+    xmtp_lanes_allow(XMTP_LANES_AVX512);
     xmtp_together_assume(4);
     xmtp_update_batch_init(&batch, heap());
     return set_up(state);
@@ -23,7 +23,7 @@ static int set_up_batch(void **state)
 static int tear_down_batch(void **state)
 {
     xmtp_update_batch_clear(&batch);
-    xmtp_lanes_allow(true);
+    xmtp_lanes_allow(XMTP_LANES_AVX512);
     xmtp_together_assume(0);
     return tear_down(state);
 }
@@ -35,7 +35,7 @@ enum { MACHINES = 4 };
 
 static void be_machine(size_t i)
 {
-    xmtp_lanes_allow(i % 2 == 0);
+    xmtp_lanes_allow(i % 2 == 0 ? XMTP_LANES_AVX512 : XMTP_LANES_NONE);
     xmtp_together_assume(i / 2 == 0 ? 4 : 1);
 }
 
@@ -43,7 +43,7 @@ static void be_machine(size_t i)
 static void be_collecting_machine(size_t i)
 {
     be_machine(i % (MACHINES - 1));
-    if (!xmtp_has_lanes()) {
+    if (!xmtp_has_wide_lanes()) {
         xmtp_together_assume(4);
     }
 }
@@ -470,7 +470,7 @@ static size_t folding_good_logs_costs(void)
 static void a_fault_in_lanes_costs_time_and_refuses_nobody(void **state)
 {
     (void)state;
-    if (!xmtp_has_lanes()) {
+    if (!xmtp_has_wide_lanes()) {
         skip();
     }
     dice = 16;
@@ -509,8 +509,8 @@ static void another_text_or_signature_of_a_wallet_is_recovered_by_the_fold(void 
     assert_true(xmtp_update_batch_put(&batch, update));
     assert_true(xmtp_update_batch_put(&batch, registration(8)));
     xmtp_update_batch_verify(&batch);
-    assert_int_equal(counted.recovered, xmtp_has_lanes() ? 0 : 2);
-    assert_int_equal(counted.wallet_lanes, xmtp_has_lanes() ? 1 : 0);
+    assert_int_equal(counted.recovered, xmtp_has_wide_lanes() ? 0 : 2);
+    assert_int_equal(counted.wallet_lanes, xmtp_has_wide_lanes() ? 1 : 0);
     for (size_t i = 0; i < 100; i++) {
         opened o = open_update(update);
         o.actions[0].signature.bytes = copy_of(o.actions[0].signature.bytes);
@@ -692,7 +692,7 @@ static void a_machine_without_lanes_and_a_second_processor_collects_nothing(void
 {
     (void)state;
     dice = 9;
-    xmtp_lanes_allow(false);
+    xmtp_lanes_allow(XMTP_LANES_NONE);
     xmtp_together_assume(1);
     const xmtp_bytes update = registration(1);
     assert_true(xmtp_update_batch_put(&batch, update));
@@ -719,7 +719,7 @@ static void assert_costs(size_t rounds)
         assert_true(xmtp_update_batch_put(&batch, updates[i]));
     }
     xmtp_update_batch_verify(&batch);
-    const size_t recovered = xmtp_has_lanes() ? 0 : UPDATES;
+    const size_t recovered = xmtp_has_wide_lanes() ? 0 : UPDATES;
     assert_int_equal(counted.recovered, recovered);
     for (size_t i = 0; i < UPDATES; i++) {
         xmtp_association *s = new_state();
@@ -737,7 +737,7 @@ static void eight_signatures_cost_one_round_of_lanes(void **state)
     (void)state;
     for (size_t i = 0; i < MACHINES - 1; i++) {
         be_collecting_machine(i);
-        assert_costs(xmtp_has_lanes() ? (50 + 7) / 8 : 0);
+        assert_costs(xmtp_has_wide_lanes() ? (50 + 7) / 8 : 0);
     }
 }
 
