@@ -24,7 +24,7 @@ static void encode(const xmtp_ed25519_product *p, uint8_t point[32])
 
 bool xmtp_ed25519_base(const uint8_t k[32], uint8_t point[32])
 {
-    if (xmtp_has_wide_lanes()) {
+    if (xmtp_has_lanes()) {
         xmtp_ed25519_product product;
         xmtp_ed25519_base_lanes(&product, k);
         encode(&product, point);

@@ -140,7 +140,7 @@ static void the_output_may_be_the_number(void **state)
 static void coordinates_are_of_a_point_of_the_curve(void **state)
 {
     (void)state;
-    if (!xmtp_has_wide_lanes()) {
+    if (!xmtp_has_lanes()) {
         skip();
     }
     const element d = {

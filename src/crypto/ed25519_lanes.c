@@ -1,4 +1,5 @@
-/* ed25519_lanes.c - [S]B - [k]A on edwards25519 for eight signatures at once (RFC 8032 section 5.1).
+/* ed25519_lanes.c - [S]B - [k]A on edwards25519 for as many signatures as there are lanes (RFC 8032 section
+ * 5.1); ed25519_lanes_avx2.c is the same for the other kind (vectors.h).
  *
  *     A --decompress--> -A --> multiples 0 to 8 of -A ---+
  *                                                        v      64 steps, from the top:
@@ -28,34 +29,36 @@ static const constant ROOT_OF_MINUS_1 = {0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef
 
 /* ---- more of the field ---- */
 
+/* What is known of lanes is kept as bits, lane i in bit i. */
+
 /* The lanes in which both have the same limbs: the same numbers, for reduced ones. */
-LANES static __mmask8 same_limbs(const field *a, const field *b)
+LANES static unsigned same_limbs(const whole *a, const whole *b)
 {
-    __mmask8 equal = 0xff;
+    unsigned equal = ~0U;
     for (int i = 0; i < LIMBS; i++) {
-        equal = _mm512_mask_cmpeq_epi64_mask(equal, a->v[i], b->v[i]);
+        equal &= bits_of(is_same(a->v[i], b->v[i]));
     }
     return equal;
 }
 
-LANES static __mmask8 is_equal(const field *a, const field *b)
+LANES static unsigned is_equal(const field *a, const field *b)
 {
-    field x, y;
+    whole x, y;
     field_reduce(&x, a);
     field_reduce(&y, b);
     return same_limbs(&x, &y);
 }
 
 /* Section 5.1.2: the least significant bit is the sign. */
-LANES static __mmask8 is_negative(const field *a)
+LANES static unsigned is_negative(const field *a)
 {
-    field reduced;
+    whole reduced;
     field_reduce(&reduced, a);
-    return _mm512_test_epi64_mask(reduced.v[0], _mm512_set1_epi64(1));
+    return bits_of(is_same(reduced.v[0] & all(1), all(1)));
 }
 
 /* Small orders divide 8. X = 0 has also the point of order 2, which is not 8 times another. */
-LANES static __mmask8 has_small_order(const point *p)
+LANES static unsigned has_small_order(const point *p)
 {
     const field zero = field_of(ZERO);
     point eightfold;
@@ -66,7 +69,7 @@ LANES static __mmask8 has_small_order(const point *p)
 }
 
 /* x of -A by section 5.1.3, which gives both roots; returns the lanes in which there is one. */
-LANES static __mmask8 recover_x(field *x, const field *y, __mmask8 sign)
+LANES static unsigned recover_x(field *x, const field *y, unsigned sign)
 {
     const field one = field_of(ONE), d = field_of(D), root = field_of(ROOT_OF_MINUS_1);
     field u, v, minus_u, v3, t, check, e250, a11, other;
@@ -87,33 +90,33 @@ LANES static __mmask8 recover_x(field *x, const field *y, __mmask8 sign)
     field_square(&check, x);
     field_multiply(&check, &check, &v);
     negate(&minus_u, &u);
-    const __mmask8 is_root = is_equal(&check, &u);
-    const __mmask8 is_other = is_equal(&check, &minus_u);
+    const unsigned is_root = is_equal(&check, &u);
+    const unsigned is_other = is_equal(&check, &minus_u);
     field_multiply(&other, x, &root);
-    field_choose(x, is_other, &other);
+    field_choose(x, mask_of(is_other), &other);
     negate(&other, x);
-    field_choose(x, (__mmask8) ~(is_negative(x) ^ sign),
-                 &other); /* the sign that A does not have */
+    field_choose(x, mask_of(~(is_negative(x) ^ sign)), &other); /* the sign that A does not have */
     return is_root | is_other;
 }
 
 /* r = -A; returns the lanes in which A is the shortest encoding of a point, not of small order. */
-LANES static __mmask8 decompress_negative(point *r, const xmtp_ed25519_equation *equations)
+LANES static unsigned decompress_negative(point *r, const xmtp_ed25519_equation *equations)
 {
-    const uint8_t *in[XMTP_LANES];
-    field reduced;
-    __mmask8 sign = 0;
-    for (size_t i = 0; i < XMTP_LANES; i++) {
+    const uint8_t *in[WIDTH];
+    whole as_given, reduced;
+    unsigned sign = 0;
+    for (size_t i = 0; i < WIDTH; i++) {
         in[i] = equations[i].a;
-        sign = (__mmask8)(sign | (in[i][31] >> 7) << i);
+        sign |= (unsigned)(in[i][31] >> 7) << i;
     }
     field_decode(&r->y, in);
+    field_join(&as_given, &r->y);
     field_reduce(&reduced, &r->y);
-    __mmask8 good = same_limbs(&reduced, &r->y);
+    unsigned good = same_limbs(&reduced, &as_given);
     good &= recover_x(&r->x, &r->y, sign);
     r->z = field_of(ONE);
     field_multiply(&r->t, &r->x, &r->y);
-    return (__mmask8)(good & ~has_small_order(r));
+    return good & ~has_small_order(r);
 }
 
 /* ---- multiples ---- */
@@ -132,7 +135,7 @@ LANES static void multiples_of(addend multiples[MULTIPLES], const point *p)
     }
 }
 
-static void to_digits(int8_t digits[DIGITS][XMTP_LANES], size_t lane, const uint8_t scalar[32])
+static void to_digits(int8_t digits[DIGITS][WIDTH], size_t lane, const uint8_t scalar[32])
 {
     int over = 0;
     for (size_t i = 0; i < DIGITS; i++) {
@@ -145,15 +148,15 @@ static void to_digits(int8_t digits[DIGITS][XMTP_LANES], size_t lane, const uint
 
 /* In each lane the multiple that its digit, from -8 to 8, asks for. */
 LANES static void select_multiple(addend *r, const addend multiples[MULTIPLES],
-                                  const int8_t digits[XMTP_LANES])
+                                  const int8_t digits[WIDTH])
 {
-    const __m512i digit = _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)digits));
-    const __m512i size = _mm512_abs_epi64(digit);
-    const __mmask8 negative = _mm512_cmplt_epi64_mask(digit, _mm512_setzero_si512());
+    const words digit = load_bytes(digits);
+    const words size = size_of(digit);
+    const mask negative = is_below_zero(digit);
     addend chosen = multiples[0];
     UNROLL
-    for (int i = 1; i < MULTIPLES; i++) {
-        const __mmask8 here = _mm512_cmpeq_epi64_mask(size, _mm512_set1_epi64(i));
+    for (uint64_t i = 1; i < MULTIPLES; i++) {
+        const mask here = is_same(size, all(i));
         field_choose(&chosen.y_minus_x, here, &multiples[i].y_minus_x);
         field_choose(&chosen.y_plus_x, here, &multiples[i].y_plus_x);
         field_choose(&chosen.t_2d, here, &multiples[i].t_2d);
@@ -172,12 +175,12 @@ LANES static void multiply_both(point *r, const point *minus_a,
                                 const xmtp_ed25519_equation *equations)
 {
     addend of_a[MULTIPLES], of_base[MULTIPLES], next;
-    int8_t k[DIGITS][XMTP_LANES], s[DIGITS][XMTP_LANES];
+    int8_t k[DIGITS][WIDTH], s[DIGITS][WIDTH];
     point base = {.x = field_of(BASE_X), .y = field_of(BASE_Y), .z = field_of(ONE)};
     field_multiply(&base.t, &base.x, &base.y);
     multiples_of(of_base, &base);
     multiples_of(of_a, minus_a);
-    for (size_t i = 0; i < XMTP_LANES; i++) {
+    for (size_t i = 0; i < WIDTH; i++) {
         to_digits(k, i, equations[i].k);
         to_digits(s, i, equations[i].s);
     }
@@ -194,9 +197,9 @@ LANES static void multiply_both(point *r, const point *minus_a,
 }
 
 /* The lanes in which p is what r encodes. */
-LANES static __mmask8 is_encoding(const point *p, const xmtp_ed25519_equation *equations)
+LANES static unsigned is_encoding(const point *p, const xmtp_ed25519_equation *equations)
 {
-    uint8_t encoded[XMTP_LANES][32];
+    uint8_t encoded[WIDTH][32];
     field inverse, x, y;
     field_invert(&inverse, &p->z);
     field_multiply(&x, &p->x, &inverse);
@@ -204,31 +207,29 @@ LANES static __mmask8 is_encoding(const point *p, const xmtp_ed25519_equation *e
     field_encode(&y, encoded);
     const unsigned sign = is_negative(&x);
     unsigned equal = 0;
-    for (size_t i = 0; i < XMTP_LANES; i++) {
+    for (size_t i = 0; i < WIDTH; i++) {
         encoded[i][31] = (uint8_t)(encoded[i][31] | ((sign >> i) & 1) << 7);
         equal |= (unsigned)(memcmp(encoded[i], equations[i].r, 32) == 0) << i;
     }
-    return (__mmask8)equal;
+    return equal;
 }
 
-LANES unsigned xmtp_ed25519_lanes(const xmtp_ed25519_equation equations[XMTP_LANES])
+LANES static unsigned verify(const xmtp_ed25519_equation equations[WIDTH])
 {
     point minus_a, r;
-    __mmask8 good = decompress_negative(&minus_a, equations);
+    unsigned good = decompress_negative(&minus_a, equations);
     multiply_both(&r, &minus_a, equations);
     good &= is_encoding(&r, equations);
-    return good & (unsigned)~has_small_order(&r);
+    return good & ~has_small_order(&r);
 }
 
-#else /* another kind of machine */
-
-#include <assert.h>
-
-unsigned xmtp_ed25519_lanes(const xmtp_ed25519_equation equations[XMTP_LANES])
+unsigned LANES_NAME(xmtp_ed25519)(const xmtp_ed25519_equation equations[XMTP_LANES], size_t count)
 {
-    (void)equations;
-    assert(false);
-    return 0;
+    unsigned good = 0;
+    for (size_t done = 0; done < count; done += WIDTH) {
+        good |= verify(equations + done) << done;
+    }
+    return good;
 }
 
 #endif

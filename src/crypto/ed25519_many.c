@@ -53,7 +53,7 @@ static void verify_in_lanes(const xmtp_ed25519_kind *kind, xmtp_signature_check 
             equations[i] = (xmtp_ed25519_equation){checks[i].pk.p, r, r + POINT_LEN, k[i]};
         }
     }
-    const unsigned good = xmtp_ed25519_lanes(equations);
+    const unsigned good = xmtp_ed25519_lanes(equations, count);
     for (size_t i = 0; i < count; i++) {
         const bool is_good = (good >> i) & 1;
         checks[i].verdict = is_good ? XMTP_OK : kind->verify(kind->context, &checks[i]);
@@ -81,7 +81,7 @@ static void verify_some(void *context, size_t first, size_t count)
 
 void xmtp_ed25519_many(const xmtp_ed25519_kind *kind, xmtp_signature_check *checks, size_t count)
 {
-    many m = {.kind = kind, .checks = checks, .use_lanes = xmtp_has_wide_lanes()};
+    many m = {.kind = kind, .checks = checks, .use_lanes = xmtp_has_lanes()};
     xmtp_together(&(xmtp_together_work){.count = count,
                                         .piece = m.use_lanes ? XMTP_LANES : 1,
                                         .piece_us = m.use_lanes ? LANES_US : SINGLE_US,

@@ -369,7 +369,7 @@ static void keys_and_r_of_small_order_get_the_single_verdict(void **state)
 
 static void need_lanes(void)
 {
-    if (!xmtp_has_wide_lanes()) {
+    if (!xmtp_has_lanes()) {
         print_message("skipped: this machine has no AVX-512 IFMA\n");
         skip();
     }
@@ -396,7 +396,7 @@ static unsigned lanes_say(const item items[XMTP_LANES])
         equations[i] =
             (xmtp_ed25519_equation){items[i].pk, items[i].signature, items[i].signature + 32, k[i]};
     }
-    return xmtp_ed25519_lanes(equations);
+    return xmtp_ed25519_lanes(equations, XMTP_LANES);
 }
 
 static void lanes_accept_good_signatures_without_asking(void **state)
@@ -470,7 +470,7 @@ static bool lanes_accept_key(const uint8_t key[32])
     for (size_t i = 0; i < XMTP_LANES; i++) {
         equations[i] = (xmtp_ed25519_equation){i == 5 ? key : base_point, base_point, one, zero};
     }
-    const unsigned good = xmtp_ed25519_lanes(equations);
+    const unsigned good = xmtp_ed25519_lanes(equations, XMTP_LANES);
     assert_int_equal(good | 1 << 5, 0xff);
     return good == 0xff;
 }
@@ -526,7 +526,7 @@ static void lanes_leave_r_of_small_order_to_others(void **state)
         for (size_t i = 1; i < XMTP_LANES; i += 2) { /* the same, and B more: an accepted one */
             equations[i] = (xmtp_ed25519_equation){key, r_and_base, twice, one};
         }
-        assert_int_equal(xmtp_ed25519_lanes(equations), 0xaa);
+        assert_int_equal(xmtp_ed25519_lanes(equations, XMTP_LANES), 0xaa);
     }
 }
 

@@ -1,18 +1,18 @@
-/* field_lanes.h - the field of p = 2^255 - 19, eight elements at once; private to this room, and only for
- * x86-64 with AVX-512 IFMA (lanes.h). field_25519.h has one element at a time, in the same limbs.
+/* field_lanes.h - the field of p = 2^255 - 19, an element in each lane; private to this room, and only for
+ * x86-64 (vectors.h). field_25519.h has one element at a time, in the same limbs.
  *
- * An element is five limbs of 51 bits, and each limb a vector of eight lanes of 64 bits, one for each
- * element:
+ * An element is five limbs of 51 bits, and each limb a vector with a lane of 64 bits for each element:
  *
- *              lane 0   lane 1   ...   lane 7
- *     limb 0   a0[0]    a1[0]          a7[0]      a0 = sum of a0[i] * 2^(51 i)
+ *              lane 0   lane 1   ...
+ *     limb 0   a0[0]    a1[0]          a0 = sum of a0[i] * 2^(51 i)
  *     ...
- *     limb 4   a0[4]    a1[4]          a7[4]
+ *     limb 4   a0[4]    a1[4]
  *
- * The instructions multiply the low 52 bits of each lane and add the lower or upper 52 bits of the
- * product; so every limb that goes into a product must be below 2^52. Each function below leaves its
- * limbs below 2^51 + 2^13, which keeps that with room. The upper half of a product of limbs i and j
- * weighs 2^(51 (i + j) + 52), twice what limb i + j + 1 does.
+ * There are elements of two kinds, whose bounds are those of the machine's multiplication:
+ *
+ *     tidy    what all functions take and give that say nothing else
+ *     loose   a sum or difference of two tidy ones; may be multiplied, squared and added, and may have a
+ *             tidy one subtracted
  *
  * No branch and no address depends on an element. Results may be the same objects as arguments.
  */
@@ -21,123 +21,40 @@
 
 #include "base/bytes.h"
 #include "crypto/field_25519.h"
-#include "crypto/lanes.h"
 #include "crypto/limbs_lanes.h"
 
 /* ---- arithmetic ---- */
 
-LANES static inline __m512i times_19(__m512i x)
+LANES static inline words times_19(words x)
 {
-    __m512i times_9 = _mm512_add_epi64(_mm512_slli_epi64(x, 3), x);
-    return _mm512_add_epi64(_mm512_slli_epi64(times_9, 1), x);
+    const words times_9 = (x << 3) + x;
+    return (times_9 << 1) + x;
 }
 
 /* Brings limbs below 2^60 down to 51 bits and what the limb below carries over. */
-LANES static inline void field_carry(field *r)
+LANES static inline void whole_carry(whole *r)
 {
-    const __m512i mask = _mm512_set1_epi64((long long)LIMB_MASK);
-    __m512i over[LIMBS];
+    const words low = all(LIMB_MASK);
+    words over[LIMBS];
     UNROLL
     for (int i = 0; i < LIMBS; i++) {
-        over[i] = _mm512_srli_epi64(r->v[i], LIMB_BITS);
-        r->v[i] = _mm512_and_si512(r->v[i], mask);
+        over[i] = r->v[i] >> LIMB_BITS;
+        r->v[i] &= low;
     }
-    r->v[0] = _mm512_add_epi64(r->v[0], times_19(over[4]));
+    r->v[0] += times_19(over[LIMBS - 1]);
     UNROLL
     for (int i = 1; i < LIMBS; i++) {
-        r->v[i] = _mm512_add_epi64(r->v[i], over[i - 1]);
+        r->v[i] += over[i - 1];
     }
 }
 
-LANES static inline void field_add(field *r, const field *a, const field *b)
-{
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r->v[i] = _mm512_add_epi64(a->v[i], b->v[i]);
-    }
-    field_carry(r);
-}
-
-/* a - b + 4p: no limb gets negative. */
-LANES static inline void field_subtract(field *r, const field *a, const field *b)
-{
-    const __m512i low = _mm512_set1_epi64((long long)(4 * (LIMB_MASK - 18)));
-    const __m512i other = _mm512_set1_epi64((long long)(4 * LIMB_MASK));
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        __m512i sum = _mm512_add_epi64(a->v[i], i == 0 ? low : other);
-        r->v[i] = _mm512_sub_epi64(sum, b->v[i]);
-    }
-    field_carry(r);
-}
-
-/* low[k] and high[k]: the sums of lower and upper halves of products of limbs i + j = k. Folds the
- * upper five limbs with 2^255 = 19. */
-LANES static inline void fold(field *r, const __m512i low[2 * LIMBS - 1],
-                              const __m512i high[2 * LIMBS - 1])
-{
-    __m512i whole[2 * LIMBS];
-    whole[0] = low[0];
-    UNROLL
-    for (int k = 1; k < 2 * LIMBS - 1; k++) {
-        whole[k] = _mm512_add_epi64(low[k], _mm512_slli_epi64(high[k - 1], 1));
-    }
-    whole[2 * LIMBS - 1] = _mm512_slli_epi64(high[2 * LIMBS - 2], 1);
-    UNROLL
-    for (int k = 0; k < LIMBS; k++) {
-        r->v[k] = _mm512_add_epi64(whole[k], times_19(whole[k + LIMBS]));
-    }
-    field_carry(r);
-}
-
-LANES static inline void field_multiply(field *r, const field *a, const field *b)
-{
-    __m512i low[2 * LIMBS - 1];
-    __m512i high[2 * LIMBS - 1];
-    UNROLL
-    for (int k = 0; k < 2 * LIMBS - 1; k++) {
-        low[k] = high[k] = _mm512_setzero_si512();
-    }
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        UNROLL
-        for (int j = 0; j < LIMBS; j++) {
-            low[i + j] = _mm512_madd52lo_epu64(low[i + j], a->v[i], b->v[j]);
-            high[i + j] = _mm512_madd52hi_epu64(high[i + j], a->v[i], b->v[j]);
-        }
-    }
-    fold(r, low, high);
-}
-
-/* Products of different limbs come twice. */
-LANES static inline void field_square(field *r, const field *a)
-{
-    __m512i low[2 * LIMBS - 1];
-    __m512i high[2 * LIMBS - 1];
-    UNROLL
-    for (int k = 0; k < 2 * LIMBS - 1; k++) {
-        low[k] = high[k] = _mm512_setzero_si512();
-    }
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        UNROLL
-        for (int j = i + 1; j < LIMBS; j++) {
-            low[i + j] = _mm512_madd52lo_epu64(low[i + j], a->v[i], a->v[j]);
-            high[i + j] = _mm512_madd52hi_epu64(high[i + j], a->v[i], a->v[j]);
-        }
-    }
-    UNROLL
-    for (int k = 0; k < 2 * LIMBS - 1; k++) {
-        low[k] = _mm512_slli_epi64(low[k], 1);
-        high[k] = _mm512_slli_epi64(high[k], 1);
-    }
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        low[2 * i] = _mm512_madd52lo_epu64(low[2 * i], a->v[i], a->v[i]);
-        high[2 * i] = _mm512_madd52hi_epu64(high[2 * i], a->v[i], a->v[i]);
-    }
-    fold(r, low, high);
-}
+/* field_add, field_subtract, field_multiply, field_square; loose_add, loose_subtract; field_times_small, which
+ * gives a loose a * n for n below 2^17. */
+#if defined(XMTP_AVX2)
+#include "crypto/field_avx2.h"
+#else
+#include "crypto/field_avx512.h"
+#endif
 
 /* r = a squared n times, times b. */
 LANES static inline void field_square_multiply(field *r, const field *a, int n, const field *b)
@@ -178,53 +95,54 @@ LANES static inline void field_invert(field *r, const field *a)
 /* ---- bytes ---- */
 
 /* Bit 255 is left out; numbers from p to 2^255 - 1 are taken as they are. */
-LANES static inline void field_decode(field *r, const uint8_t *const in[XMTP_LANES])
+LANES static inline void field_decode(field *r, const uint8_t *const in[WIDTH])
 {
-    uint64_t limbs[LIMBS][XMTP_LANES];
-    for (size_t i = 0; i < XMTP_LANES; i++) {
-        const uint8_t *p = in[i];
-        limbs[0][i] = load_64(p) & LIMB_MASK;
-        limbs[1][i] = (load_64(p + 6) >> 3) & LIMB_MASK;
-        limbs[2][i] = (load_64(p + 12) >> 6) & LIMB_MASK;
-        limbs[3][i] = (load_64(p + 19) >> 1) & LIMB_MASK;
-        limbs[4][i] = (load_64(p + 24) >> 12) & LIMB_MASK;
+    uint64_t limbs[LIMBS][WIDTH];
+    whole t;
+    for (size_t i = 0; i < WIDTH; i++) {
+        const element one = element_decode(in[i]);
+        for (size_t j = 0; j < LIMBS; j++) {
+            limbs[j][i] = one.v[j];
+        }
     }
     for (size_t i = 0; i < LIMBS; i++) {
-        r->v[i] = _mm512_loadu_si512(limbs[i]);
+        t.v[i] = load(limbs[i]);
     }
+    field_split(r, &t);
 }
 
 /* r = the one representative of a below p, every limb below 2^51. */
-LANES static inline void field_reduce(field *r, const field *a)
+LANES static inline void field_reduce(whole *r, const field *a)
 {
-    const __m512i mask = _mm512_set1_epi64((long long)LIMB_MASK);
-    field t = *a;
+    const words low = all(LIMB_MASK);
+    whole t;
+    field_join(&t, a);
     for (int i = 0; i < LIMBS; i++) { /* until all carries have come to rest */
-        field_carry(&t);
+        whole_carry(&t);
     }
-    __m512i excess = _mm512_set1_epi64(19); /* becomes 1 when t >= p */
+    words excess = all(19); /* becomes 1 when t >= p */
     UNROLL
     for (int i = 0; i < LIMBS; i++) {
-        excess = _mm512_srli_epi64(_mm512_add_epi64(t.v[i], excess), LIMB_BITS);
+        excess = (t.v[i] + excess) >> LIMB_BITS;
     }
-    __m512i over = times_19(excess);
+    words over = times_19(excess);
     UNROLL
     for (int i = 0; i < LIMBS; i++) {
-        over = _mm512_add_epi64(over, t.v[i]);
-        r->v[i] = _mm512_and_si512(over, mask);
-        over = _mm512_srli_epi64(over, LIMB_BITS);
+        over += t.v[i];
+        r->v[i] = over & low;
+        over >>= LIMB_BITS;
     }
 }
 
-LANES static inline void field_encode(const field *a, uint8_t out[XMTP_LANES][32])
+LANES static inline void field_encode(const field *a, uint8_t out[WIDTH][32])
 {
-    uint64_t r[LIMBS][XMTP_LANES];
-    field t;
+    uint64_t r[LIMBS][WIDTH];
+    whole t;
     field_reduce(&t, a);
     for (size_t i = 0; i < LIMBS; i++) {
-        _mm512_storeu_si512(r[i], t.v[i]);
+        store(r[i], t.v[i]);
     }
-    for (size_t i = 0; i < XMTP_LANES; i++) {
+    for (size_t i = 0; i < WIDTH; i++) {
         store_64(out[i], r[0][i] | r[1][i] << 51);
         store_64(out[i] + 8, r[1][i] >> 13 | r[2][i] << 38);
         store_64(out[i] + 16, r[2][i] >> 26 | r[3][i] << 25);

@@ -83,7 +83,7 @@ static xmtp_status encap_step(const xmtp_kem_encap *jobs, size_t count)
 static xmtp_status x25519_encap_many(const xmtp_kem_encap *jobs, size_t count)
 {
     return xmtp_encap_together(jobs, count, encap_step, STEP,
-                               xmtp_has_wide_lanes() ? STEP_US : STEP_SINGLE_US);
+                               xmtp_has_lanes() ? STEP_US : STEP_SINGLE_US);
 }
 
 static xmtp_status x25519_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)

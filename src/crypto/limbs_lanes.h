@@ -1,41 +1,89 @@
-/* limbs_lanes.h - eight elements of a field at once, as the fields of this room have them alike: a limb of all
- * eight is a vector. Private to this room, and only for x86-64 with AVX-512 IFMA (lanes.h). No branch and
- * no address depends on an element.
+/* limbs_lanes.h - elements of a field, one in each lane, as the fields of this room have them alike: a limb
+ * of all lanes is a vector, or two. Private to this room, and only for x86-64 (vectors.h). No branch and no
+ * address depends on an element.
  */
 #ifndef XMTP_CRYPTO_LIMBS_LANES_H
 #define XMTP_CRYPTO_LIMBS_LANES_H
 
 #include "crypto/limbs.h"
+#include "crypto/vectors.h"
 
-#include <immintrin.h>
-#include <stdint.h>
-
-#define LANES __attribute__((target("avx512f,avx512ifma")))
+enum { PARTS = LIMBS * PARTS_OF_LIMB };
 
 typedef struct field {
-    __m512i v[LIMBS];
+    words v[PARTS];
 } field;
+
+/* The same with whole limbs, to look at or to keep: nothing is multiplied so. */
+typedef struct whole {
+    words v[LIMBS];
+} whole;
 
 /* One element. */
 typedef uint64_t constant[LIMBS];
 
+#if defined(XMTP_AVX2)
+
+enum { LOW_PART_BITS = 26 };
+
+LANES static inline void field_split(field *r, const whole *a)
+{
+    const words low = all((UINT64_C(1) << LOW_PART_BITS) - 1);
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        const words limb = a->v[i];
+        r->v[2 * i] = limb & low;
+        r->v[2 * i + 1] = limb >> LOW_PART_BITS;
+    }
+}
+
+LANES static inline void field_join(whole *r, const field *a)
+{
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        r->v[i] = a->v[2 * i] + (a->v[2 * i + 1] << LOW_PART_BITS);
+    }
+}
+
+#else /* AVX-512 */
+
+LANES static inline void field_split(field *r, const whole *a)
+{
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        r->v[i] = a->v[i];
+    }
+}
+
+LANES static inline void field_join(whole *r, const field *a)
+{
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        r->v[i] = a->v[i];
+    }
+}
+
+#endif
+
 /* The same in each lane. */
 LANES static inline field field_of(const constant c)
 {
+    whole limbs;
     field r;
     UNROLL
     for (int i = 0; i < LIMBS; i++) {
-        r.v[i] = _mm512_set1_epi64((long long)c[i]);
+        limbs.v[i] = all(c[i]);
     }
+    field_split(&r, &limbs);
     return r;
 }
 
 /* r = a in the chosen lanes. */
-LANES static inline void field_choose(field *r, __mmask8 chosen, const field *a)
+LANES static inline void field_choose(field *r, mask chosen, const field *a)
 {
     UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r->v[i] = _mm512_mask_mov_epi64(r->v[i], chosen, a->v[i]);
+    for (int i = 0; i < PARTS; i++) {
+        r->v[i] = choose(chosen, a->v[i], r->v[i]);
     }
 }
 

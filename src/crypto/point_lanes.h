@@ -1,5 +1,5 @@
-/* point_lanes.h - points of edwards25519 (RFC 8032 section 5.1), eight at once; private to this room, and
- * only for x86-64 with AVX-512 IFMA (lanes.h).
+/* point_lanes.h - points of edwards25519 (RFC 8032 section 5.1), one in each lane; private to this room, and
+ * only for x86-64 (vectors.h).
  *
  * The addition of section 5.1.4 is complete: it is right for every two points, of whatever order. No
  * branch and no address depends on a point. Results may be the same objects as arguments.
@@ -45,12 +45,12 @@ LANES __attribute__((noinline)) static void double_point(point *r, const point *
     field_square(&a, &p->x);
     field_square(&b, &p->y);
     field_square(&c, &p->z);
-    field_add(&c, &c, &c);
-    field_add(&h, &a, &b);
-    field_add(&e, &p->x, &p->y);
+    loose_add(&c, &c, &c);
+    loose_add(&h, &a, &b);
+    loose_add(&e, &p->x, &p->y);
     field_square(&e, &e);
     field_subtract(&e, &h, &e);
-    field_subtract(&g, &a, &b);
+    loose_subtract(&g, &a, &b);
     field_add(&f, &c, &g);
     field_multiply(&r->x, &e, &f);
     field_multiply(&r->y, &g, &h);
@@ -65,15 +65,15 @@ LANES static inline void add_with(point *r, const point *p, const addend *q, con
                                   bool wants_t)
 {
     field a, b, c, e, f, g, h;
-    field_subtract(&a, &p->y, &p->x);
+    loose_subtract(&a, &p->y, &p->x);
     field_multiply(&a, &a, &q->y_minus_x);
-    field_add(&b, &p->y, &p->x);
+    loose_add(&b, &p->y, &p->x);
     field_multiply(&b, &b, &q->y_plus_x);
     field_multiply(&c, &p->t, &q->t_2d);
-    field_subtract(&e, &b, &a);
-    field_subtract(&f, d, &c);
-    field_add(&g, d, &c);
-    field_add(&h, &b, &a);
+    loose_subtract(&e, &b, &a);
+    loose_subtract(&f, d, &c);
+    loose_add(&g, d, &c);
+    loose_add(&h, &b, &a);
     field_multiply(&r->x, &e, &f);
     field_multiply(&r->y, &g, &h);
     field_multiply(&r->z, &f, &g);

@@ -25,7 +25,7 @@
 
 #include "base/bytes.h"
 #include "crypto/lanes.h"
-#include "crypto/limbs_lanes.h"
+#include "crypto/limbs_512.h"
 #include "crypto/modular_inverse.h"
 
 enum { LIMB_BITS = 52, TOP_BITS = 256 - 4 * LIMB_BITS, WORDS = 4 };

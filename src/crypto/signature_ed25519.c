@@ -44,7 +44,7 @@ static xmtp_status sign_by_libsodium(const uint8_t *sk, const uint8_t *pk, xmtp_
 
 static xmtp_status ed25519_public_key(const uint8_t *sk, uint8_t *pk)
 {
-    if (xmtp_has_wide_lanes()) {
+    if (xmtp_has_lanes()) {
         xmtp_ed25519_public_key(sk, pk);
         return XMTP_OK;
     }
@@ -55,8 +55,8 @@ static xmtp_status ed25519_public_key(const uint8_t *sk, uint8_t *pk)
 static xmtp_status ed25519_sign(const uint8_t *sk, const uint8_t *pk, xmtp_bytes message,
                                 uint8_t *signature, size_t *signature_len)
 {
-    XMTP_TRY(xmtp_has_wide_lanes() ? xmtp_ed25519_sign(none, sk, pk, message, signature)
-                                   : sign_by_libsodium(sk, pk, message, signature));
+    XMTP_TRY(xmtp_has_lanes() ? xmtp_ed25519_sign(none, sk, pk, message, signature)
+                              : sign_by_libsodium(sk, pk, message, signature));
     *signature_len = SIGNATURE_LEN;
     return XMTP_OK;
 }

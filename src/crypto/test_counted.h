@@ -15,12 +15,12 @@ static struct {
     void (*fault)(uint8_t points[8][64]); /* what happens to public keys in lanes; or NULL */
 } counted;
 
-unsigned __real_xmtp_ed25519_lanes(const void *equations);
-unsigned __wrap_xmtp_ed25519_lanes(const void *equations);
-unsigned __wrap_xmtp_ed25519_lanes(const void *equations)
+unsigned __real_xmtp_ed25519_lanes(const void *equations, size_t count);
+unsigned __wrap_xmtp_ed25519_lanes(const void *equations, size_t count);
+unsigned __wrap_xmtp_ed25519_lanes(const void *equations, size_t count)
 {
     counted.lanes++;
-    return __real_xmtp_ed25519_lanes(equations);
+    return __real_xmtp_ed25519_lanes(equations, count);
 }
 
 xmtp_status __real_xmtp_ed25519ph_verify(const uint8_t pk[32], xmtp_bytes context,

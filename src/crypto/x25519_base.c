@@ -36,7 +36,7 @@ static void multiply(xmtp_ed25519_product *r, const uint8_t sk[32])
     memcpy(clamped, sk, 32);
     clamped[0] &= 248;
     clamped[31] = (uint8_t)((clamped[31] & 127) | 64);
-    if (xmtp_has_wide_lanes()) {
+    if (xmtp_has_lanes()) {
         xmtp_ed25519_base_lanes(r, clamped);
     } else {
         multiply_by_libsodium(r, clamped);

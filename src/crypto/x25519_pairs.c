@@ -40,7 +40,7 @@ void xmtp_x25519_pairs_in_one_climb(const xmtp_x25519_pair *pairs, size_t count)
         point[2 * i] = base_point;
         point[2 * i + 1] = pair->pk;
     }
-    xmtp_x25519_lanes(sk, point, out);
+    xmtp_x25519_lanes(sk, point, out, 2 * count);
     for (size_t i = 0; i < count; i++) {
         memcpy(pairs[i].enc, out[2 * i], KEY_LEN);
         memcpy(pairs[i].dh, out[2 * i + 1], KEY_LEN);
@@ -60,7 +60,7 @@ void xmtp_x25519_pairs_in_lanes(const xmtp_x25519_pair *pairs, size_t count)
         point[i] = pair->pk;
         enc[i] = pair->enc;
     }
-    xmtp_x25519_lanes(sk, point, out);
+    xmtp_x25519_lanes(sk, point, out, count);
     for (size_t i = 0; i < count; i++) {
         memcpy(pairs[i].dh, out[i], KEY_LEN);
     }
@@ -92,9 +92,9 @@ static bool has_zero(const xmtp_x25519_pair *pairs, size_t count)
 
 static void pairs_step(const xmtp_x25519_pair *pairs, size_t count)
 {
-    if (count == 1 || !xmtp_has_wide_lanes()) {
+    if (count == 1 || !xmtp_has_lanes()) {
         xmtp_x25519_pairs_one_by_one(pairs, count);
-    } else if (count <= ONE_CLIMB_MAX) {
+    } else if (count <= ONE_CLIMB_MAX && xmtp_lanes_here() == XMTP_LANES_AVX512) {
         xmtp_x25519_pairs_in_one_climb(pairs, count);
     } else {
         xmtp_x25519_pairs_in_lanes(pairs, count);
@@ -126,7 +126,7 @@ static void points_in_lanes(const uint8_t sk[KEY_LEN], const uint8_t *const *poi
         sks[i] = sk;
         points[i] = point[i < count ? i : 0];
     }
-    xmtp_x25519_lanes(sks, points, products);
+    xmtp_x25519_lanes(sks, points, products, count);
     memcpy(out, products, count * KEY_LEN);
     xmtp_wipe(products, sizeof products);
 }
@@ -135,7 +135,7 @@ void xmtp_x25519_points(const uint8_t sk[KEY_LEN], const uint8_t *const *point,
                         uint8_t (*out)[KEY_LEN], size_t count)
 {
     size_t done = 0;
-    while (count - done >= LANES_MIN && xmtp_has_wide_lanes()) {
+    while (count - done >= LANES_MIN && xmtp_has_lanes()) {
         size_t n = count - done < XMTP_LANES ? count - done : XMTP_LANES;
         points_in_lanes(sk, point + done, out + done, n);
         done += n;

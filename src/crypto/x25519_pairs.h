@@ -24,7 +24,7 @@ void xmtp_x25519_points(const uint8_t sk[32], const uint8_t *const *point, uint8
                         size_t count);
 
 /* The three ways pairs are done, for tests; from 1 to XMTP_X25519_PAIRS_STEP pairs, in one climb half as
- * many. The first two need xmtp_has_wide_lanes. */
+ * many. The first two need xmtp_has_lanes. */
 enum { XMTP_X25519_PAIRS_STEP = 8 };
 void xmtp_x25519_pairs_in_lanes(const xmtp_x25519_pair *pairs, size_t count);
 void xmtp_x25519_pairs_in_one_climb(const xmtp_x25519_pair *pairs, size_t count);
