@@ -140,9 +140,7 @@ static void the_output_may_be_the_number(void **state)
 static void coordinates_are_of_a_point_of_the_curve(void **state)
 {
     (void)state;
-    if (!xmtp_has_lanes()) {
-        skip();
-    }
+    need_lanes();
     const element d = {
         {0x34dca135978a3, 0x1a8283b156ebd, 0x5e7a26001c029, 0x739c663a03cbb, 0x52036cee2b6ff}};
     uint8_t k[32] = {9};
@@ -215,6 +213,7 @@ int main(void)
         cmocka_unit_test(the_output_may_be_the_number),
     };
     int failed = cmocka_run_group_tests(in_lanes, NULL, NULL);
+    failed += RUN_IN_SLOWER_LANES(in_lanes);
     failed += cmocka_run_group_tests(without, forbid_lanes, allow_lanes);
     return failed;
 }

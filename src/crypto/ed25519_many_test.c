@@ -3,6 +3,7 @@
 #include "crypto/ed25519_many.h"
 #include "crypto/sodium_ready.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 
 #include <sodium.h>
 
@@ -367,14 +368,6 @@ static void keys_and_r_of_small_order_get_the_single_verdict(void **state)
 
 /* ---- what the lanes themselves say ---- */
 
-static void need_lanes(void)
-{
-    if (!xmtp_has_lanes()) {
-        print_message("skipped: this machine has no AVX-512 IFMA\n");
-        skip();
-    }
-}
-
 /* k of plain Ed25519 */
 static void scalar_of(const item *it, uint8_t k[32])
 {
@@ -604,5 +597,6 @@ int main(void)
         cmocka_unit_test(signatures_without_a_fast_way_go_one_by_one),
         cmocka_unit_test(thousands_of_good_and_damaged_signatures_agree),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + RUN_IN_SLOWER_LANES(tests);
 }

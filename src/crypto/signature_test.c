@@ -125,5 +125,6 @@ int main(void)
         cmocka_unit_test(wrong_lengths_are_refused),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed += RUN_IN_SLOWER_LANES(tests);
     return failed + cmocka_run_group_tests(tests, forbid_lanes, allow_lanes);
 }

@@ -4,6 +4,15 @@
 
 #include "crypto/lanes.h"
 
+/* For tests of lanes themselves. */
+static inline void need_lanes(void)
+{
+    if (!xmtp_has_lanes()) {
+        print_message("skipped: this machine has neither AVX2 nor AVX-512 IFMA\n");
+        skip();
+    }
+}
+
 /* Set-ups and the tear-down of groups of tests that run in slower lanes, or without. */
 
 static inline int forbid_lanes(void **state)
@@ -26,5 +35,11 @@ static inline int allow_lanes(void **state)
     xmtp_lanes_allow(XMTP_LANES_AVX512);
     return 0;
 }
+
+/* Once more in the lanes that the machine would have without AVX-512; how many tests failed. */
+#define RUN_IN_SLOWER_LANES(tests)                                                                 \
+    (xmtp_lanes_here() == XMTP_LANES_AVX512                                                        \
+         ? cmocka_run_group_tests_name("in lanes of AVX2", tests, allow_avx2, allow_lanes)         \
+         : 0)
 
 #endif

@@ -245,6 +245,6 @@ int main(void)
         TEST(x25519_encapsulates_the_same),      TEST(xwing_encapsulates_the_same),
         TEST(xwing_decapsulates_the_same),       TEST(letters_are_sealed_the_same),
     };
-    return cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
+    return cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) + RUN_IN_SLOWER_LANES(tests) +
            cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
 }

@@ -129,5 +129,6 @@ int main(void)
         cmocka_unit_test(many_are_the_same_as_one_by_one),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    failed += RUN_IN_SLOWER_LANES(tests);
     return failed + cmocka_run_group_tests(tests, forbid_lanes, allow_lanes);
 }

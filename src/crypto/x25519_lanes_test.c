@@ -1,5 +1,6 @@
 /* x25519_lanes_test.c - eight lanes, pairs and many letters give what one at a time gives. */
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 #include "crypto/x25519_lanes.h"
 #include "crypto/x25519_pairs.h"
 
@@ -27,14 +28,6 @@ static void assert_lanes(uint8_t sk[8][32], uint8_t point[8][32])
             memset(expected, 0, sizeof expected);
         }
         assert_memory_equal(out[i], expected, 32);
-    }
-}
-
-static void need_lanes(void)
-{
-    if (!xmtp_has_lanes()) {
-        print_message("skipped: this machine has no AVX-512 IFMA\n");
-        skip();
     }
 }
 
@@ -317,5 +310,6 @@ int main(void)
         cmocka_unit_test(one_bad_receiver_fails_all_letters),
         cmocka_unit_test(many_key_pairs_are_the_same_as_one_by_one),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + RUN_IN_SLOWER_LANES(tests);
 }
