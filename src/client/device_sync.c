@@ -369,14 +369,14 @@ xmtp_status xmtp_device_sync_configure(xmtp_client *client, const xmtp_device_sy
 static xmtp_status sync_groups(xmtp_client *client, xmtp_error *error)
 {
     xmtp_arena arena;
-    xmtp_group_rows rows = {0};
+    xmtp_group_positions all = {0};
     bool has_news = false;
     xmtp_scratch(client, &arena);
     xmtp_status status =
-        xmtp_stored(client, xmtp_group_row_list(client->db, true, &arena, &rows), error);
-    for (size_t i = 0; status == XMTP_OK && i < rows.count; i++) {
-        if (rows.items[i].kind == XMTP_GROUP_KIND_SYNC && rows.items[i].is_active) {
-            status = xmtp_sync_group(client, rows.items[i].ref, &has_news, error);
+        xmtp_stored(client, xmtp_group_position_list(client->db, &arena, &all), error);
+    for (size_t i = 0; status == XMTP_OK && i < all.count; i++) {
+        if (all.items[i].kind == XMTP_GROUP_KIND_SYNC && all.items[i].is_active) {
+            status = xmtp_sync_group(client, all.items[i].ref, &has_news, error);
         }
     }
     xmtp_arena_reset(&arena);

@@ -152,22 +152,22 @@ static host_follower *find_follower(const host_seat *seat, xmtp_bytes group_id)
     return f;
 }
 
-static xmtp_status follow_rows(host_seat *seat, const xmtp_group_rows *rows, xmtp_error *error)
+static xmtp_status follow_all(host_seat *seat, const xmtp_group_positions *all, xmtp_error *error)
 {
     for (host_follower *f = seat->followers; f != NULL; f = f->next_of_seat) {
         f->is_listed = f->ref == 0;
     }
-    for (size_t i = 0; i < rows->count; i++) {
-        const xmtp_group_row *row = &rows->items[i];
-        if (!row->is_active || row->paused_for[0] != '\0') {
+    for (size_t i = 0; i < all->count; i++) {
+        const xmtp_group_position *at = &all->items[i];
+        if (!at->is_active || at->is_paused) {
             continue;
         }
-        host_follower *f = find_follower(seat, row->group_id);
+        host_follower *f = find_follower(seat, at->group_id);
         if (f != NULL) {
-            f->ref = row->ref;
+            f->ref = at->ref;
             f->is_listed = true;
         } else {
-            XMTP_TRY(host_follow(seat, HOST_GROUPS, row->ref, row->group_id, row->cursor, error));
+            XMTP_TRY(host_follow(seat, HOST_GROUPS, at->ref, at->group_id, at->cursor, error));
         }
     }
     for (host_follower **p = &seat->followers; *p != NULL;) {
@@ -184,12 +184,12 @@ xmtp_status host_follow_listed(host_seat *seat, xmtp_error *error)
 {
     xmtp_client *client = seat->client;
     xmtp_arena arena;
-    xmtp_group_rows rows;
+    xmtp_group_positions all;
     xmtp_scratch(client, &arena);
     xmtp_status status =
-        xmtp_stored(client, xmtp_group_row_list(client->db, true, &arena, &rows), error);
+        xmtp_stored(client, xmtp_group_position_list(client->db, &arena, &all), error);
     if (status == XMTP_OK) {
-        status = follow_rows(seat, &rows, error);
+        status = follow_all(seat, &all, error);
     }
     xmtp_arena_reset(&arena);
     client->stream.is_stale = client->stream.is_stale && status != XMTP_OK;

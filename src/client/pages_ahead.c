@@ -55,15 +55,15 @@ static struct pages_ahead *start(xmtp_client *client)
     return client->pages_ahead;
 }
 
-static void add(const xmtp_client *client, struct pages_ahead *pages, const xmtp_group_row *row)
+static void add(const xmtp_client *client, struct pages_ahead *pages, const xmtp_group_position *at)
 {
     group_query query;
     page_ahead *page = &pages->items[pages->count];
-    *page = (page_ahead){.ref = row->ref, .cursor = row->cursor};
+    *page = (page_ahead){.ref = at->ref, .cursor = at->cursor};
     xmtp_writer_init(&page->request, &client->env.alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&page->response, &client->env.alloc, PAGE_LEN_MAX);
     xmtp_status status = xmtp_proto_encode(
-        &xmtp_group_query(row->group_id, row->cursor, &query)->base, &page->request);
+        &xmtp_group_query(at->group_id, at->cursor, &query)->base, &page->request);
     if (status == XMTP_OK) {
         pages->count++;
     } else {
@@ -83,22 +83,21 @@ static void ask(xmtp_client *client, struct pages_ahead *pages)
     xmtp_call_together(client, calls, pages->count);
 }
 
-static bool has_news(const xmtp_group_row *row, uint64_t newest)
+static bool has_news(const group_due *due)
 {
-    return newest > row->cursor && row->is_active && row->paused_for[0] == '\0';
+    return due->newest > due->at.cursor && due->at.is_active && !due->at.is_paused;
 }
 
-size_t xmtp_pages_ahead_ask(xmtp_client *client, const xmtp_group_rows *rows,
-                            const uint64_t *newest, size_t first)
+size_t xmtp_pages_ahead_ask(xmtp_client *client, const group_due *due, size_t count, size_t first)
 {
     struct pages_ahead *pages = client->is_node_away ? NULL : start(client);
     size_t i = first;
     if (pages == NULL) {
-        return rows->count;
+        return count;
     }
-    for (; i < rows->count && pages->count < PAGES_MAX; i++) {
-        if (has_news(&rows->items[i], newest[i])) {
-            add(client, pages, &rows->items[i]);
+    for (; i < count && pages->count < PAGES_MAX; i++) {
+        if (has_news(&due[i])) {
+            add(client, pages, &due[i].at);
         }
     }
     if (pages->count > 1) {

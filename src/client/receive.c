@@ -147,7 +147,7 @@ static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *mes
     xmtp_client *client = work->client;
     uint64_t group_epoch = xmtp_mls_group_epoch(work->group);
     bool again = !xmtp_is_readable_by_others(epoch, group_epoch);
-    bool has_used_key = work->row.rotated_ns == 0 && epoch == group_epoch;
+    bool has_used_key = work->row.rotated_ns == XMTP_KEYS_USED && epoch == group_epoch;
     XMTP_TRY(open_transaction(work, error));
     xmtp_status status = XMTP_OK;
     if (!again) {
@@ -335,10 +335,10 @@ static xmtp_status note_unknown_own(group_work *work, const Pb__GroupMessage__V1
     bool is_of_now = xmtp_mls_message_inspect(xmtp_proto_bytes(message->data), &info) == XMTP_OK &&
                      info.content_type == XMTP_MLS_CONTENT_APPLICATION &&
                      info.epoch == xmtp_mls_group_epoch(work->group);
-    if (!is_of_now || work->row.rotated_ns == 0) {
+    if (!is_of_now || work->row.rotated_ns == XMTP_KEYS_USED) {
         return XMTP_OK;
     }
-    work->row.rotated_ns = 0; /* a key update is due, see send.c */
+    work->row.rotated_ns = XMTP_KEYS_USED; /* long ago: a key update is due, see send.c */
     return xmtp_stored(work->client, xmtp_group_row_update(work->client->db, &work->row), error);
 }
 

@@ -119,10 +119,15 @@ xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *con
                                size_t count, xmtp_error *error);
 
 /* ---- pages_ahead.c: the first pages of many conversations, asked for together (client->pages_ahead) */
-/* Asks for those of rows[first] and the next ones that have news, newest being beside rows. Returns the
- * index of the first row that it did not look at. What fails is asked for again by who needs it. */
-size_t xmtp_pages_ahead_ask(xmtp_client *client, const xmtp_group_rows *rows,
-                            const uint64_t *newest, size_t first);
+/* A conversation that is to be synced, and the sequence of the newest message that the node has of it. */
+typedef struct group_due {
+    xmtp_group_position at;
+    uint64_t newest;
+} group_due;
+
+/* Asks for those of due[first] and the next ones that have news. Returns the index of the first that it did
+ * not look at. What fails is asked for again by who needs it. */
+size_t xmtp_pages_ahead_ask(xmtp_client *client, const group_due *due, size_t count, size_t first);
 /* Hands the page of this conversation over, if there is one behind its cursor. */
 void xmtp_pages_ahead_take(group_work *work);
 void xmtp_pages_ahead_end(xmtp_client *client);

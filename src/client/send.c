@@ -101,7 +101,7 @@ static bool needs_key_update(const group_work *work)
         }
     }
     uint64_t now_ns = xmtp_now_ns(work->client);
-    return work->row.rotated_ns == 0 || work->row.rotated_ns + KEY_UPDATE_NS < now_ns;
+    return work->row.rotated_ns + KEY_UPDATE_NS < now_ns;
 }
 
 static xmtp_status queue_envelope(group_work *work, xmtp_bytes content, const char *key,

@@ -72,27 +72,27 @@ static xmtp_status subscribe_welcomes(xmtp_client *client, xmtp_error *error)
     return cursor == 0 ? xmtp_sync_welcomes(client, error) : XMTP_OK;
 }
 
-static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_rows *rows,
+static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_positions *all,
                                  Pb__SubscribeGroupMessagesRequest *request)
 {
     typedef Pb__SubscribeGroupMessagesRequest__Filter filter_type;
     void *filters;
     void *pointers;
-    XMTP_TRY(xmtp_arena_take_array(arena, rows->count, sizeof(filter_type), &filters));
-    XMTP_TRY(xmtp_arena_take_array(arena, rows->count, sizeof(filter_type *), &pointers));
+    XMTP_TRY(xmtp_arena_take_array(arena, all->count, sizeof(filter_type), &filters));
+    XMTP_TRY(xmtp_arena_take_array(arena, all->count, sizeof(filter_type *), &pointers));
     request->filters = pointers;
     request->n_filters = 0;
-    for (size_t i = 0; i < rows->count; i++) {
-        const xmtp_group_row *row = &rows->items[i];
-        if (!row->is_active || row->paused_for[0] != '\0') {
+    for (size_t i = 0; i < all->count; i++) {
+        const xmtp_group_position *at = &all->items[i];
+        if (!at->is_active || at->is_paused) {
             continue;
         }
         filter_type *filter = (filter_type *)filters + i;
         *filter = (filter_type)PB__SUBSCRIBE_GROUP_MESSAGES_REQUEST__FILTER__INIT;
         filter->has_group_id = 1;
-        filter->group_id = xmtp_proto_data(row->group_id);
-        filter->has_id_cursor = row->cursor != 0;
-        filter->id_cursor = row->cursor;
+        filter->group_id = xmtp_proto_data(at->group_id);
+        filter->has_id_cursor = at->cursor != 0;
+        filter->id_cursor = at->cursor;
         request->filters[request->n_filters++] = filter;
     }
     return XMTP_OK;
@@ -101,15 +101,15 @@ static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_rows *rows,
 /* Conversations that we were welcomed to and know nothing of yet: a welcome need not say up to where it
  * stands. The stream brings only what comes after it is open, as with welcomes. What is wrong with one
  * of them shows when it is used. */
-static xmtp_status query_without_cursor(xmtp_client *client, const xmtp_group_rows *rows,
+static xmtp_status query_without_cursor(xmtp_client *client, const xmtp_group_positions *all,
                                         bool *has_news, xmtp_error *error)
 {
-    for (size_t i = 0; i < rows->count; i++) {
-        const xmtp_group_row *row = &rows->items[i];
-        bool is_read = row->is_active && row->paused_for[0] == '\0';
-        if (is_read && row->cursor == 0 && row->welcome_id != 0) {
+    for (size_t i = 0; i < all->count; i++) {
+        const xmtp_group_position *at = &all->items[i];
+        bool is_read = at->is_active && !at->is_paused;
+        if (is_read && at->cursor == 0 && at->welcome_id != 0) {
             xmtp_error why = {0};
-            xmtp_status status = xmtp_sync_group(client, row->ref, has_news, &why);
+            xmtp_status status = xmtp_sync_group(client, at->ref, has_news, &why);
             if (xmtp_is_node_trouble(status)) {
                 return xmtp_fail(error, status, "%s", why.text);
             }
@@ -129,14 +129,14 @@ static void take_groups_stream(xmtp_client *client, xmtp_stream *fresh)
 static xmtp_status subscribe_groups(xmtp_client *client, bool *has_news, xmtp_error *error)
 {
     xmtp_arena arena;
-    xmtp_group_rows rows;
+    xmtp_group_positions all;
     xmtp_stream *fresh = NULL;
     Pb__SubscribeGroupMessagesRequest request = PB__SUBSCRIBE_GROUP_MESSAGES_REQUEST__INIT;
     xmtp_scratch(client, &arena);
     xmtp_status status =
-        xmtp_stored(client, xmtp_group_row_list(client->db, true, &arena, &rows), error);
+        xmtp_stored(client, xmtp_group_position_list(client->db, &arena, &all), error);
     if (status == XMTP_OK) {
-        status = group_filters(&arena, &rows, &request);
+        status = group_filters(&arena, &all, &request);
     }
     if (status == XMTP_OK) {
         status =
@@ -144,7 +144,7 @@ static xmtp_status subscribe_groups(xmtp_client *client, bool *has_news, xmtp_er
     }
     if (status == XMTP_OK) {
         take_groups_stream(client, fresh);
-        status = query_without_cursor(client, &rows, has_news, error);
+        status = query_without_cursor(client, &all, has_news, error);
     }
     xmtp_arena_reset(&arena);
     return status;

@@ -4,6 +4,8 @@
 #include "client/device_sync.h"
 #include "proto/paging.h"
 
+#include <stdlib.h>
+
 enum { NEWEST_PER_CALL = 1000 };
 
 static const uint64_t REFRESH_ON_SYNC_NS = UINT64_C(1800) * XMTP_SECOND_NS;
@@ -166,13 +168,13 @@ xmtp_status xmtp_client_sync_conversation(xmtp_client *client, const xmtp_conver
 
 /* ---- all of them */
 
-static xmtp_status newest_of_some(xmtp_client *client, const xmtp_group_row *rows, size_t count,
-                                  uint64_t *newest, xmtp_arena *arena, xmtp_error *error)
+static xmtp_status newest_of_some(xmtp_client *client, group_due *due, size_t count,
+                                  xmtp_arena *arena, xmtp_error *error)
 {
     void *ids;
     XMTP_TRY(xmtp_arena_take_array(arena, count, sizeof(ProtobufCBinaryData), &ids));
     for (size_t i = 0; i < count; i++) {
-        ((ProtobufCBinaryData *)ids)[i] = xmtp_proto_data(rows[i].group_id);
+        ((ProtobufCBinaryData *)ids)[i] = xmtp_proto_data(due[i].at.group_id);
     }
     Pb__GetNewestGroupMessageRequest request = PB__GET_NEWEST_GROUP_MESSAGE_REQUEST__INIT;
     request.n_group_ids = count;
@@ -185,23 +187,49 @@ static xmtp_status newest_of_some(xmtp_client *client, const xmtp_group_row *row
         const Pb__GroupMessage *message =
             i < found->n_responses ? found->responses[i]->group_message : NULL;
         bool is_there = message != NULL && message->version_case == PB__GROUP_MESSAGE__VERSION_V1;
-        newest[i] = is_there ? message->v1->id : 0;
+        due[i].newest = is_there ? message->v1->id : 0;
     }
     return XMTP_OK;
 }
 
 /* Newest sequence of each conversation; UINT64_MAX where the node does not tell. */
-static xmtp_status newest_of_all(xmtp_client *client, const xmtp_group_rows *rows, uint64_t *newest,
+static xmtp_status newest_of_all(xmtp_client *client, group_due *due, size_t count,
                                  xmtp_arena *arena, xmtp_error *error)
 {
-    for (size_t i = 0; i < rows->count; i += NEWEST_PER_CALL) {
-        size_t n = rows->count - i < NEWEST_PER_CALL ? rows->count - i : NEWEST_PER_CALL;
+    for (size_t i = 0; i < count; i += NEWEST_PER_CALL) {
+        size_t n = count - i < NEWEST_PER_CALL ? count - i : NEWEST_PER_CALL;
         xmtp_error why = {0};
-        xmtp_status status = newest_of_some(client, rows->items + i, n, newest + i, arena, &why);
-        if (status == XMTP_E_RPC_UNIMPLEMENTED) {
-            memset(newest + i, 0xff, n * sizeof(*newest));
-        } else if (status != XMTP_OK) {
+        xmtp_status status = newest_of_some(client, due + i, n, arena, &why);
+        for (size_t j = 0; status == XMTP_E_RPC_UNIMPLEMENTED && j < n; j++) {
+            due[i + j].newest = UINT64_MAX;
+        }
+        if (status != XMTP_OK && status != XMTP_E_RPC_UNIMPLEMENTED) {
             return xmtp_fail(error, status, "%s", why.text);
+        }
+    }
+    return XMTP_OK;
+}
+
+/* Virtual groups are always looked at: nobody consents to them. Restored ones never. */
+static bool is_wanted(const xmtp_group_position *at, uint32_t consent_states)
+{
+    bool is_virtual = at->kind != XMTP_GROUP_KIND_GROUP && at->kind != XMTP_GROUP_KIND_DM;
+    bool has_consent = (XMTP_CONSENT_BIT(at->consent) & consent_states) != 0;
+    return (is_virtual || has_consent) && at->state != XMTP_MEMBERSHIP_RESTORED;
+}
+
+static xmtp_status list_wanted(xmtp_client *client, uint32_t consent_states, xmtp_arena *arena,
+                               group_due **due, size_t *count, xmtp_error *error)
+{
+    xmtp_group_positions all;
+    void *wanted;
+    *count = 0;
+    XMTP_TRY(xmtp_stored(client, xmtp_group_position_list(client->db, arena, &all), error));
+    XMTP_TRY(xmtp_arena_take_array(arena, all.count, sizeof(group_due), &wanted));
+    *due = wanted;
+    for (size_t i = 0; i < all.count; i++) {
+        if (is_wanted(&all.items[i], consent_states)) {
+            (*due)[(*count)++] = (group_due){.at = all.items[i]};
         }
     }
     return XMTP_OK;
@@ -223,55 +251,61 @@ static bool has_unsent(const unsent *u, int64_t ref)
     return false;
 }
 
-static xmtp_status sync_one_of_all(xmtp_client *client, const xmtp_group_row *row, uint64_t newest,
-                                   const unsent *u, size_t *synced, xmtp_error *error)
+static bool is_due(xmtp_client *client, const group_due *due, const unsent *u)
 {
-    bool has_news = false;
-    bool is_due = row->is_active && row->checked_ns + REFRESH_ON_SYNC_NS <= xmtp_now_ns(client);
-    bool is_paused = row->paused_for[0] != '\0';
-    if (newest <= row->cursor && !is_due && !is_paused && !has_unsent(u, row->ref)) {
-        return XMTP_OK;
-    }
-    xmtp_status status = xmtp_sync_group(client, row->ref, &has_news, error);
-    *synced += status == XMTP_OK;
-    return status;
+    const xmtp_group_position *at = &due->at;
+    bool is_old = at->is_active && at->checked_ns + REFRESH_ON_SYNC_NS <= xmtp_now_ns(client);
+    return due->newest > at->cursor || is_old || at->is_paused || has_unsent(u, at->ref);
 }
 
-/* Virtual groups are always looked at: nobody consents to them. Restored ones never. */
-static void keep_consented(xmtp_group_rows *rows, uint32_t consent_states)
+static int newest_first(const void *left, const void *right)
 {
+    const xmtp_group_position *a = &((const group_due *)left)->at;
+    const xmtp_group_position *b = &((const group_due *)right)->at;
+    if (a->newest_ns != b->newest_ns) {
+        return a->newest_ns > b->newest_ns ? -1 : 1;
+    }
+    return a->ref > b->ref ? -1 : a->ref < b->ref;
+}
+
+/* Leaves those that have something to do, the one with the newest message first. */
+static xmtp_status keep_due(xmtp_client *client, group_due *due, size_t *count, xmtp_arena *arena,
+                            xmtp_error *error)
+{
+    unsent u;
     size_t n = 0;
-    for (size_t i = 0; i < rows->count; i++) {
-        const xmtp_group_row *row = &rows->items[i];
-        bool is_virtual = row->kind != XMTP_GROUP_KIND_GROUP && row->kind != XMTP_GROUP_KIND_DM;
-        bool is_wanted = is_virtual || (XMTP_CONSENT_BIT(row->consent) & consent_states) != 0;
-        if (is_wanted && row->state != XMTP_MEMBERSHIP_RESTORED) {
-            rows->items[n++] = *row;
+    XMTP_TRY(xmtp_stored(client, xmtp_intent_groups(client->db, arena, &u.refs, &u.count), error));
+    for (size_t i = 0; i < *count; i++) {
+        if (is_due(client, &due[i], &u)) {
+            due[n++] = due[i];
         }
     }
-    rows->count = n;
+    *count = n;
+    if (n > 1) {
+        qsort(due, n, sizeof(*due), newest_first);
+    }
+    return XMTP_OK;
 }
 
 static xmtp_status sync_groups(xmtp_client *client, uint32_t consent_states,
                                xmtp_sync_counts *counts, xmtp_arena *arena, xmtp_error *error)
 {
-    xmtp_group_rows rows;
-    void *newest;
-    unsent u;
+    group_due *due;
+    size_t count;
     xmtp_status first = XMTP_OK;
-    XMTP_TRY(xmtp_stored(client, xmtp_group_row_list(client->db, true, arena, &rows), error));
-    keep_consented(&rows, consent_states);
-    counts->eligible = rows.count;
-    XMTP_TRY(xmtp_arena_take_array(arena, rows.count, sizeof(uint64_t), &newest));
-    XMTP_TRY(newest_of_all(client, &rows, newest, arena, error));
-    XMTP_TRY(xmtp_stored(client, xmtp_intent_groups(client->db, arena, &u.refs, &u.count), error));
+    XMTP_TRY(list_wanted(client, consent_states, arena, &due, &count, error));
+    counts->eligible = count;
+    XMTP_TRY(newest_of_all(client, due, count, arena, error));
+    XMTP_TRY(keep_due(client, due, &count, arena, error));
     size_t asked = 0; /* of so many the pages are here */
-    for (size_t i = 0; i < rows.count; i++) {
+    for (size_t i = 0; i < count; i++) {
+        bool has_news = false;
         if (i == asked) {
-            asked = xmtp_pages_ahead_ask(client, &rows, newest, i);
+            asked = xmtp_pages_ahead_ask(client, due, count, i);
         }
-        xmtp_status status = sync_one_of_all(client, &rows.items[i], ((uint64_t *)newest)[i], &u,
-                                             &counts->synced, first == XMTP_OK ? error : NULL);
+        xmtp_status status =
+            xmtp_sync_group(client, due[i].at.ref, &has_news, first == XMTP_OK ? error : NULL);
+        counts->synced += status == XMTP_OK;
         first = first == XMTP_OK ? status : first;
     }
     xmtp_pages_ahead_end(client);

@@ -5,11 +5,13 @@
 #include "base/status.h"
 #include "store/query.h"
 
+#define CONSENT                                                                                    \
+    "(SELECT c.state FROM consent AS c WHERE entity_type = 1 AND entity = lower(hex(group_id)))"
+
 #define GROUP_COLUMNS                                                                              \
     "id, group_id, kind, stage, created_ns, last_message_ns, name, peer_inbox, dm_id, added_by,"   \
     " welcome_id, epoch, member_count, is_active, paused_for, checked_ns, rotated_ns, cursor,"     \
-    " is_forked, state, fork_details, commit_cursor,"                                              \
-    " (SELECT c.state FROM consent AS c WHERE entity_type = 1 AND entity = lower(hex(group_id)))"
+    " is_forked, state, fork_details, commit_cursor, " CONSENT
 
 static xmtp_status read_row(const xmtp_query *q, xmtp_arena *arena, xmtp_group_row *out)
 {
@@ -171,6 +173,49 @@ static xmtp_status count_groups(xmtp_database *db, size_t *count)
     xmtp_query q = xmtp_query_start(db, "SELECT count(*) FROM groups");
     xmtp_status status = xmtp_query_one(&q);
     *count = status == XMTP_OK ? (size_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status;
+}
+
+static xmtp_status read_position(const xmtp_query *q, xmtp_arena *arena, xmtp_group_position *out)
+{
+    *out = (xmtp_group_position){
+        .ref = (int64_t)xmtp_query_u64(q, 0),
+        .kind = (uint32_t)xmtp_query_u64(q, 2),
+        .state = (uint32_t)xmtp_query_u64(q, 3),
+        .is_active = xmtp_query_u64(q, 4) != 0,
+        .is_paused = xmtp_query_u64(q, 5) != 0,
+        .cursor = xmtp_query_u64(q, 6),
+        .welcome_id = xmtp_query_u64(q, 7),
+        .checked_ns = xmtp_query_u64(q, 8),
+        .newest_ns = xmtp_query_u64(q, 9),
+        .consent = (uint32_t)xmtp_query_u64(q, 10),
+    };
+    return xmtp_query_bytes(q, 1, arena, &out->group_id);
+}
+
+xmtp_status xmtp_group_position_list(xmtp_database *db, xmtp_arena *arena,
+                                     xmtp_group_positions *out)
+{
+    size_t capacity;
+    void *items;
+    bool has_row = false;
+    *out = (xmtp_group_positions){0};
+    XMTP_TRY(count_groups(db, &capacity));
+    XMTP_TRY(xmtp_arena_take_array(arena, capacity, sizeof(*out->items), &items));
+    out->items = items;
+    xmtp_query q = xmtp_query_start(
+        db, "SELECT id, group_id, kind, state, is_active, paused_for <> '', cursor, welcome_id,"
+            " checked_ns, iif(last_message_ns > 0, last_message_ns, created_ns), " CONSENT
+            " FROM groups WHERE stage = 2");
+    xmtp_status status = xmtp_query_step(&q, &has_row);
+    while (status == XMTP_OK && has_row && out->count < capacity) {
+        status = read_position(&q, arena, &out->items[out->count]);
+        if (status == XMTP_OK) {
+            out->count++;
+            status = xmtp_query_step(&q, &has_row);
+        }
+    }
     xmtp_query_end(&q);
     return status;
 }

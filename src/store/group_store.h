@@ -5,6 +5,9 @@
 #include "base/arena.h"
 #include "store/database.h"
 
+/* As rotated_ns: others have seen message keys of this epoch that our ratchet would give again. */
+enum { XMTP_KEYS_USED = 1 };
+
 typedef enum xmtp_group_stage {
     XMTP_GROUP_CREATING = 1, /* ours, and its first commit is not confirmed: nobody else knows it */
     XMTP_GROUP_READY = 2,
@@ -29,8 +32,9 @@ typedef struct xmtp_group_row {
     bool is_active;
     const char *paused_for; /* minimum version that pauses us, "" when none */
     uint64_t checked_ns;    /* when members' installations were last looked at */
-    uint64_t rotated_ns;    /* when our leaf's keys were last changed; 0 for a joiner */
-    uint64_t cursor;        /* sequence of the last message processed */
+    uint64_t
+        rotated_ns;  /* when our leaf's keys were last changed; 0 for a joiner, or XMTP_KEYS_USED */
+    uint64_t cursor; /* sequence of the last message processed */
     bool is_forked;
     uint32_t state;           /* xmtp_membership_state */
     const char *fork_details; /* why is_forked, "" when it is not */
@@ -63,6 +67,30 @@ typedef struct xmtp_group_rows {
 
 xmtp_status xmtp_group_row_list(xmtp_database *db, bool with_duplicates, xmtp_arena *arena,
                                 xmtp_group_rows *out);
+/* Where a conversation stands, for who goes through all of them: a third of the time that whole rows take. */
+typedef struct xmtp_group_position {
+    int64_t ref;
+    xmtp_bytes group_id;
+    uint32_t kind;
+    uint32_t state;
+    uint32_t consent;
+    bool is_active;
+    bool is_paused;      /* by a minimum version */
+    uint64_t cursor;     /* sequence of the last message processed */
+    uint64_t welcome_id; /* 0: not welcomed, but made here */
+    uint64_t checked_ns;
+    uint64_t newest_ns; /* of its last message, without one of its creation */
+} xmtp_group_position;
+
+typedef struct xmtp_group_positions {
+    xmtp_group_position *items;
+    size_t count;
+} xmtp_group_positions;
+
+/* All conversations that are ready, virtual ones too, by ref. */
+xmtp_status xmtp_group_position_list(xmtp_database *db, xmtp_arena *arena,
+                                     xmtp_group_positions *out);
+
 /* Groups and DMs behind a ref, in its order, virtual ones left out; fewer than limit at the end. */
 xmtp_status xmtp_group_row_page(xmtp_database *db, int64_t after_ref, size_t limit,
                                 xmtp_arena *arena, xmtp_group_rows *out);

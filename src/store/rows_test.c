@@ -1,5 +1,6 @@
 /* rows_test.c - groups, records, messages, intents, queue: what goes in comes out, in order. */
 #include "base/bytes.h"
+#include "store/consent_store.h"
 #include "store/group_store.h"
 #include "store/identity_store.h"
 #include "store/intent_store.h"
@@ -102,6 +103,37 @@ static void dms_between_the_same_two_are_listed_once(void **state)
     xmtp_group_row dm;
     assert_int_equal(xmtp_group_row_find_dm(f->db, "dm:a:b", &f->arena, &dm), XMTP_OK);
     assert_int_equal(dm.ref, one);
+}
+
+static void positions_say_where_each_group_stands(void **state)
+{
+    fixture *f = *state;
+    int64_t one = add_group(f, "one", "dm:a:b");
+    int64_t two = add_group(f, "two", NULL);
+    xmtp_group_row row = {
+        .group_id = xmtp_bytes_of_string("unfinished"), .kind = 1, .stage = XMTP_GROUP_CREATING};
+    assert_int_equal(xmtp_group_row_insert(f->db, &row), XMTP_OK);
+    assert_int_equal(xmtp_group_row_read(f->db, two, &f->arena, &row), XMTP_OK);
+    row.paused_for = "9.0.0";
+    row.is_active = false;
+    row.welcome_id = 4;
+    row.state = 2;
+    assert_int_equal(xmtp_group_row_update(f->db, &row), XMTP_OK);
+    assert_int_equal(xmtp_group_row_set_cursor(f->db, two, 77), XMTP_OK);
+    assert_int_equal(xmtp_group_row_set_checked(f->db, two, 88), XMTP_OK);
+    assert_int_equal(xmtp_group_row_set_last_message(f->db, two, 99), XMTP_OK);
+    xmtp_consent_row consent = {.entity_type = 1, .entity = "74776f", .state = 2};
+    assert_int_equal(xmtp_consent_write(f->db, &consent), XMTP_OK);
+    xmtp_group_positions all;
+    assert_int_equal(xmtp_group_position_list(f->db, &f->arena, &all), XMTP_OK);
+    assert_int_equal(all.count, 2);
+    const xmtp_group_position *a = &all.items[0], *b = &all.items[1];
+    assert_true(a->ref == one && a->kind == 2 && a->is_active && !a->is_paused && a->cursor == 0);
+    assert_true(a->newest_ns == 5 && a->consent == 0 && a->welcome_id == 0);
+    assert_memory_equal(a->group_id.p, "one", 3);
+    assert_true(b->ref == two && b->kind == 1 && !b->is_active && b->is_paused);
+    assert_true(b->cursor == 77 && b->checked_ns == 88 && b->newest_ns == 99);
+    assert_true(b->welcome_id == 4 && b->state == 2 && b->consent == 2);
 }
 
 static int64_t ref_of(fixture *f, const char *id)
@@ -403,6 +435,7 @@ int main(void)
 #define IN_MEMORY(test) cmocka_unit_test_setup_teardown(test, open_memory, close_memory)
     const struct CMUnitTest tests[] = {
         IN_MEMORY(a_group_row_is_read_back),
+        IN_MEMORY(positions_say_where_each_group_stands),
         IN_MEMORY(dms_between_the_same_two_are_listed_once),
         IN_MEMORY(a_conversation_is_found_by_each_of_its_groups),
         IN_MEMORY(records_are_found_by_prefix),
