@@ -8,8 +8,8 @@
  *     ...
  *     y=4    20  21 22 23 24
  *
- * 24 rounds of theta, rho, pi, chi, iota (section 3.2). No table index and no branch depends on
- * data. Invariant: at < rate between calls while absorbing, at <= rate while squeezing.
+ * The rounds are in keccak_rounds.h. No table index and no branch depends on data.
+ * Invariant: at < rate between calls while absorbing, at <= rate while squeezing.
  */
 #include "crypto/keccak.h"
 
@@ -19,62 +19,36 @@
 
 #include <assert.h>
 
-static inline uint64_t rotate_left(uint64_t value, unsigned by)
+#define TARGET
+
+typedef uint64_t words;
+
+TARGET static inline words xor_of_three(words a, words b, words c)
 {
-    return (value << by) | (value >> ((64 - by) & 63));
+    return a ^ (b ^ c);
 }
 
-/* Every lane takes up the parity of two neighbouring columns. */
-static inline void theta(uint64_t a[25])
+TARGET static inline words choose(words a, words b, words c)
 {
-    uint64_t column[5];
-    UNROLL
-    for (size_t x = 0; x < 5; x++) {
-        column[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-    }
-    UNROLL
-    for (size_t x = 0; x < 5; x++) {
-        uint64_t d = column[(x + 4) % 5] ^ rotate_left(column[(x + 1) % 5], 1);
-        UNROLL
-        for (size_t y = 0; y < 25; y += 5) {
-            a[x + y] ^= d;
-        }
-    }
+    return a ^ (~b & c);
 }
 
-/* Lane (x, y), rotated, goes to (y, 2x + 3y). */
-static inline void rho_and_pi(const uint64_t a[25], uint64_t b[25])
+TARGET static inline words rotate_left(words a, unsigned by)
 {
-    UNROLL
-    for (size_t y = 0; y < 5; y++) {
-        UNROLL
-        for (size_t x = 0; x < 5; x++) {
-            b[y + 5 * ((2 * x + 3 * y) % 5)] = rotate_left(a[x + 5 * y], rotations[x + 5 * y]);
-        }
-    }
+    return a << by | a >> ((64 - by) & 63);
 }
 
-/* The only step that is not linear. */
-static inline void chi(const uint64_t b[25], uint64_t a[25])
+TARGET static inline words flip(words a, uint64_t constant)
 {
-    UNROLL
-    for (size_t y = 0; y < 25; y += 5) {
-        UNROLL
-        for (size_t x = 0; x < 5; x++) {
-            a[x + y] = b[x + y] ^ (~b[(x + 1) % 5 + y] & b[(x + 2) % 5 + y]);
-        }
-    }
+    return a ^ constant;
 }
 
-void xmtp_keccak_permute(uint64_t a[25])
+#include "crypto/keccak_rounds.h"
+
+void xmtp_keccak_permute(uint64_t lanes[25])
 {
     uint64_t b[25];
-    for (size_t round = 0; round < 24; round++) {
-        theta(a);
-        rho_and_pi(a, b);
-        chi(b, a);
-        a[0] ^= round_constants[round];
-    }
+    rounds(lanes, b);
     xmtp_wipe(b, sizeof b);
 }
 

@@ -1,7 +1,5 @@
-/* keccak_many.c - the sponge of keccak.c, eight at once where the machine has AVX-512.
- *
- * A register holds the same word of eight states, so that a round is the round of keccak.c with other
- * types. Three-input logic makes chi one instruction a word, and theta's sums two a column.
+/* keccak_many.c - the sponge of keccak.c, eight at once where the machine has AVX-512, and twice four
+ * where it has AVX2.
  */
 #include "crypto/keccak_many.h"
 
@@ -11,117 +9,50 @@
 
 #include <assert.h>
 
-#if defined(__x86_64__)
-
-#include <immintrin.h>
-
-#define WIDE __attribute__((target("avx512f")))
-
-/* Truth tables for the instruction of three inputs. */
-enum { XOR_OF_THREE = 0x96, CHI = 0xd2 /* a ^ (~b & c) */ };
-
-WIDE static inline void theta(__m512i a[25])
-{
-    __m512i column[5];
-    UNROLL
-    for (size_t x = 0; x < 5; x++) {
-        column[x] = _mm512_ternarylogic_epi64(a[x], a[x + 5], a[x + 10], XOR_OF_THREE);
-        column[x] = _mm512_ternarylogic_epi64(column[x], a[x + 15], a[x + 20], XOR_OF_THREE);
-    }
-    UNROLL
-    for (size_t x = 0; x < 5; x++) {
-        const __m512i left = column[(x + 4) % 5];
-        const __m512i right = _mm512_rol_epi64(column[(x + 1) % 5], 1);
-        UNROLL
-        for (size_t y = 0; y < 25; y += 5) {
-            a[x + y] = _mm512_ternarylogic_epi64(a[x + y], left, right, XOR_OF_THREE);
-        }
-    }
-}
-
-/* The intrinsic wants a literal, which a table is not before loops are unrolled. */
-WIDE static inline __m512i rotate_left(__m512i words, unsigned by)
-{
-    typedef uint64_t words_of_eight __attribute__((vector_size(64)));
-    const words_of_eight w = (words_of_eight)words;
-    return (__m512i)(w << by | w >> ((64 - by) & 63));
-}
-
-WIDE static inline void rho_and_pi(const __m512i a[25], __m512i b[25])
-{
-    UNROLL
-    for (size_t y = 0; y < 5; y++) {
-        UNROLL
-        for (size_t x = 0; x < 5; x++) {
-            b[y + 5 * ((2 * x + 3 * y) % 5)] = rotate_left(a[x + 5 * y], rotations[x + 5 * y]);
-        }
-    }
-}
-
-WIDE static inline void chi(const __m512i b[25], __m512i a[25])
-{
-    UNROLL
-    for (size_t y = 0; y < 25; y += 5) {
-        UNROLL
-        for (size_t x = 0; x < 5; x++) {
-            a[x + y] =
-                _mm512_ternarylogic_epi64(b[x + y], b[(x + 1) % 5 + y], b[(x + 2) % 5 + y], CHI);
-        }
-    }
-}
-
-WIDE static void permute_wide(uint64_t words[25][XMTP_LANES])
-{
-    __m512i a[25];
-    __m512i b[25];
-    UNROLL
-    for (size_t i = 0; i < 25; i++) {
-        a[i] = _mm512_loadu_si512(words[i]);
-    }
-    for (size_t round = 0; round < 24; round++) {
-        theta(a);
-        rho_and_pi(a, b);
-        chi(b, a);
-        const __m512i constant = _mm512_set1_epi64((long long)round_constants[round]);
-        a[0] = _mm512_xor_si512(a[0], constant);
-    }
-    UNROLL
-    for (size_t i = 0; i < 25; i++) {
-        _mm512_storeu_si512(words[i], a[i]);
-    }
-}
-
-#else /* another kind of machine */
-
-static void permute_wide(uint64_t words[25][XMTP_LANES])
-{
-    (void)words;
-    assert(false);
-}
-
-#endif
-
-static void permute_one_by_one(uint64_t words[25][XMTP_LANES], size_t count)
+static void permute_one(uint64_t states[25][XMTP_LANES], size_t which)
 {
     uint64_t state[25];
-    for (size_t i = 0; i < count; i++) {
-        for (size_t w = 0; w < 25; w++) {
-            state[w] = words[w][i];
-        }
-        xmtp_keccak_permute(state);
-        for (size_t w = 0; w < 25; w++) {
-            words[w][i] = state[w];
-        }
+    for (size_t w = 0; w < 25; w++) {
+        state[w] = states[w][which];
+    }
+    xmtp_keccak_permute(state);
+    for (size_t w = 0; w < 25; w++) {
+        states[w][which] = state[w];
     }
     xmtp_wipe(state, sizeof state);
 }
 
+/* One that is left over is faster alone. */
+static void permute_by_fours(uint64_t states[25][XMTP_LANES], size_t count)
+{
+    for (size_t first = 0; first < count; first += 4) {
+        if (count - first > 1) {
+            xmtp_keccak_permute_four(states, first);
+        } else {
+            permute_one(states, first);
+        }
+    }
+}
+
+static void permute_one_by_one(uint64_t states[25][XMTP_LANES], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        permute_one(states, i);
+    }
+}
+
 static void permute(xmtp_keccak_many *k)
 {
-    if (xmtp_has_wide_lanes()) {
-        permute_wide(k->words);
-    } else {
+    switch (xmtp_lanes_here()) {
+    case XMTP_LANES_AVX512:
+        xmtp_keccak_permute_eight(k->words);
+        break;
+    case XMTP_LANES_AVX2:
+        permute_by_fours(k->words, k->count);
+        break;
+    case XMTP_LANES_NONE:
         permute_one_by_one(k->words, k->count);
+        break;
     }
     k->at = 0;
 }

@@ -1,8 +1,11 @@
-/* keccak_many_test.c - sponges side by side give what each gives alone, in lanes and without. */
+/* keccak_many_test.c - sponges side by side give what each gives alone, in each kind of lanes and
+ * without.
+ */
 #include "crypto/keccak_many.h"
 
 #include "crypto/keccak.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 
 enum { INPUT_MAX = 500, OUTPUT_MAX = 700 };
 
@@ -88,29 +91,43 @@ static void assert_all_lengths(void)
     }
 }
 
-static void sponges_in_lanes_give_what_each_gives_alone(void **state)
+static void need(bool is_here, const char *what)
 {
-    (void)state;
-    if (!xmtp_has_wide_lanes()) {
+    if (!is_here) {
+        print_message("skipped: this machine has no %s\n", what);
         skip();
     }
+}
+
+static void eight_at_once_give_what_each_gives_alone(void **state)
+{
+    (void)state;
+    need(xmtp_lanes_here() == XMTP_LANES_AVX512, "AVX-512 with BW and IFMA");
+    assert_all_lengths();
+}
+
+static void twice_four_give_what_each_gives_alone(void **state)
+{
+    (void)state;
+    need(xmtp_lanes_here() == XMTP_LANES_AVX2, "AVX2");
     assert_all_lengths();
 }
 
 static void sponges_without_lanes_give_what_each_gives_alone(void **state)
 {
     (void)state;
-    xmtp_lanes_allow(XMTP_LANES_NONE);
-    assert_false(xmtp_has_wide_lanes());
+    assert_false(xmtp_has_lanes());
     assert_all_lengths();
-    xmtp_lanes_allow(XMTP_LANES_AVX512);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sponges_in_lanes_give_what_each_gives_alone),
-        cmocka_unit_test(sponges_without_lanes_give_what_each_gives_alone),
+        cmocka_unit_test(eight_at_once_give_what_each_gives_alone),
+        cmocka_unit_test_setup_teardown(twice_four_give_what_each_gives_alone, allow_avx2,
+                                        allow_lanes),
+        cmocka_unit_test_setup_teardown(sponges_without_lanes_give_what_each_gives_alone,
+                                        forbid_lanes, allow_lanes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

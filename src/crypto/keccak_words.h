@@ -1,12 +1,12 @@
-/* keccak_words.h - what both kinds of Keccak-f[1600] share: constants (FIPS 202 section 3.2), and words
- * as bytes; private to keccak.c and keccak_many.c.
+/* keccak_words.h - what all kinds of Keccak-f[1600] share: constants (FIPS 202 section 3.2), and words
+ * as bytes; private to keccak.c, keccak_many.c and the permutations of several states that are here.
  *
  * Places and rotations are constants only where the loops over words are unrolled: four times faster.
  */
 #ifndef XMTP_CRYPTO_KECCAK_WORDS_H
 #define XMTP_CRYPTO_KECCAK_WORDS_H
 
-#include <xmtp/base.h>
+#include "crypto/lanes.h"
 
 #define UNROLL _Pragma("GCC unroll 5")
 
@@ -44,5 +44,10 @@ static inline void store_word(uint8_t out[8], uint64_t word)
     out[6] = (uint8_t)(word >> 48);
     out[7] = (uint8_t)(word >> 56);
 }
+
+/* Of eight states, in keccak_avx512.c, and of the four from first on, in keccak_avx2.c; only where
+ * xmtp_lanes_here says so. Word i of state s is states[i][s]. */
+void xmtp_keccak_permute_eight(uint64_t states[25][XMTP_LANES]);
+void xmtp_keccak_permute_four(uint64_t states[25][XMTP_LANES], size_t first);
 
 #endif
