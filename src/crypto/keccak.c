@@ -19,7 +19,7 @@
 
 #include <assert.h>
 
-#define TARGET
+#define TARGET __attribute__((always_inline)) /* into both forms below */
 
 typedef uint64_t words;
 
@@ -45,11 +45,48 @@ TARGET static inline words flip(words a, uint64_t constant)
 
 #include "crypto/keccak_rounds.h"
 
-void xmtp_keccak_permute(uint64_t lanes[25])
+TARGET static inline void permute(uint64_t lanes[25])
 {
     uint64_t b[25];
     rounds(lanes, b);
     xmtp_wipe(b, sizeof b);
+}
+
+#if defined(__x86_64__)
+
+/* Rotating into another register, and inverting one of two inputs of "and", are instructions of their
+ * own there: a sixth less time. */
+__attribute__((target("bmi,bmi2"))) static void permute_with_bmi(uint64_t lanes[25])
+{
+    permute(lanes);
+}
+
+static bool has_bmi(void)
+{
+    return xmtp_has_lanes() && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
+
+#else /* another kind of machine */
+
+static void permute_with_bmi(uint64_t lanes[25])
+{
+    permute(lanes);
+}
+
+static bool has_bmi(void)
+{
+    return false;
+}
+
+#endif
+
+void xmtp_keccak_permute(uint64_t lanes[25])
+{
+    if (has_bmi()) {
+        permute_with_bmi(lanes);
+    } else {
+        permute(lanes);
+    }
 }
 
 static inline void xor_byte(xmtp_keccak *k, size_t at, uint8_t byte)

@@ -1,7 +1,10 @@
 /* keccak_test.c - the sponge functions: published digests, and 300 lengths against accumulated
- * digests that Python's hashlib (OpenSSL) gave. */
+ * digests that Python's hashlib (OpenSSL) gave; with the instructions of machines that have lanes,
+ * and without.
+ */
 #include "crypto/keccak.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 
 static void published_digests_are_given(void **state)
 {
@@ -72,5 +75,6 @@ int main(void)
         cmocka_unit_test(keccak256_uses_the_padding_of_ethereum),
         cmocka_unit_test(every_length_around_the_rate_agrees_with_an_independent_implementation),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests_name("as this machine can", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
 }
