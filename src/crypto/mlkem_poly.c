@@ -233,7 +233,7 @@ static void binomial(xmtp_poly *a, const uint8_t b[MLKEM_N / 2])
     }
 }
 
-/* ---- this way, or wide where the machine can ---- */
+/* ---- this way, or many in a register where the machine can ---- */
 
 static const xmtp_mlkem_ring plain = {
     .add = add_poly,
@@ -250,7 +250,15 @@ static const xmtp_mlkem_ring plain = {
 
 static inline const xmtp_mlkem_ring *ring(void)
 {
-    return xmtp_has_wide_lanes() ? &xmtp_mlkem_wide : &plain;
+    switch (xmtp_lanes_here()) {
+    case XMTP_LANES_AVX512:
+        return &xmtp_mlkem_avx512;
+    case XMTP_LANES_AVX2:
+        return &xmtp_mlkem_avx2;
+    case XMTP_LANES_NONE:
+        break;
+    }
+    return &plain;
 }
 
 void xmtp_poly_add(xmtp_poly *a, const xmtp_poly *b)

@@ -1,4 +1,4 @@
-/* mlkem_ring.h - the two ways in which mlkem_poly.h does its arithmetic; private to them. The same
+/* mlkem_ring.h - the three ways in which mlkem_poly.h does its arithmetic; private to them. The same
  * results, bit for bit.
  */
 #ifndef XMTP_CRYPTO_MLKEM_RING_H
@@ -21,7 +21,9 @@ typedef struct xmtp_mlkem_ring {
     size_t (*accept)(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n);
 } xmtp_mlkem_ring;
 
-extern const xmtp_mlkem_ring xmtp_mlkem_wide; /* mlkem_wide.c; only where xmtp_has_wide_lanes */
+/* Of the files of these names; only where xmtp_lanes_here says so. */
+extern const xmtp_mlkem_ring xmtp_mlkem_avx2;
+extern const xmtp_mlkem_ring xmtp_mlkem_avx512;
 
 extern const uint16_t xmtp_mlkem_zetas[128]; /* 17^BitRev7(i) mod q, FIPS 203 appendix A */
 
