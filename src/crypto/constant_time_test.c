@@ -2,7 +2,8 @@
  *
  * The test starts itself again under valgrind's memcheck with the secrets marked as undefined:
  * every jump or index that depends on one is then an error. Skipped without valgrind and under
- * sanitizers. It proves this for this compiler's code, which is what runs.
+ * sanitizers. It proves this for this compiler's code, which is what runs: in lanes of AVX2, where
+ * the machine has them, and without lanes. valgrind knows no AVX-512.
  *
  * What is public by design is marked as defined again, where the code under test ends. libsodium's
  * own verdicts "the product is the neutral element" (once in 2^252) are suppressed by name.
@@ -12,6 +13,7 @@
 #include "crypto/mlkem.h"
 #include "crypto/nist_curve.h"
 #include "crypto/test_hex.h"
+#include "crypto/test_lanes.h"
 #include "crypto/test_secrets.h"
 #include "crypto/x25519_base.h"
 
@@ -226,6 +228,9 @@ int main(void)
     const struct CMUnitTest outer[] = {
         cmocka_unit_test(secrets_decide_no_branch_and_no_address),
     };
-    return secrets_are_watched() ? cmocka_run_group_tests(tests, NULL, NULL)
-                                 : cmocka_run_group_tests(outer, NULL, NULL);
+    if (!secrets_are_watched()) {
+        return cmocka_run_group_tests(outer, NULL, NULL);
+    }
+    return cmocka_run_group_tests_name("as valgrind's machine can", tests, NULL, NULL) +
+           cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
 }
