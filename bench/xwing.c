@@ -1,13 +1,17 @@
-/* xwing.c - `./dev bench xwing`: what X-Wing costs a welcome, for one alone and for sixteen together.
+/* xwing.c - `./dev bench xwing`: what X-Wing costs a welcome, for one alone and for sixteen together,
+ * and what of it are ML-KEM, its NTT and a block of eight sponges.
  *
  *     bench_xwing                   microseconds of CPU for each one, least and median of many
- *     bench_xwing --without-lanes   as on a machine without AVX-512
+ *     bench_xwing --avx2            as on a machine with AVX2, but without AVX-512
+ *     bench_xwing --without-lanes   as on a machine without either
  */
 #include "base/together.h"
-#include "crypto/lanes.h"
+#include "crypto/keccak_many.h"
+#include "crypto/mlkem.h"
+#include "crypto/mlkem_poly.h"
 #include "mls_floor.h"
 
-enum { TOGETHER = 16, ROUNDS = 400 };
+enum { TOGETHER = 16, ROUNDS = 400, MANY = 100 /* of what takes less than a clock sees */ };
 
 static const xmtp_kem *const kem = &xmtp_kem_xwing_004d;
 
@@ -45,6 +49,50 @@ static void decapsulate(size_t count)
     }
 }
 
+static xmtp_mlkem768_key mlkem_key;
+
+static void mlkem_encapsulate(size_t count)
+{
+    xmtp_mlkem768_encap jobs[TOGETHER];
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = (xmtp_mlkem768_encap){
+            .ek = mlkem_key.ek, .m = seeds[i], .ct = encs[i], .ss = secrets[i]};
+    }
+    price_must(xmtp_mlkem768_encaps_many(jobs, count));
+}
+
+static void mlkem_decapsulate(size_t count)
+{
+    xmtp_mlkem768_decap jobs[TOGETHER];
+    for (size_t i = 0; i < count; i++) {
+        jobs[i] = (xmtp_mlkem768_decap){.ct = encs[i], .ss = secrets[i]};
+    }
+    xmtp_mlkem768_decaps_many(&mlkem_key, jobs, count);
+}
+
+static void transform(size_t count)
+{
+    static xmtp_poly a;
+    for (size_t i = 0; i < count; i++) {
+        xmtp_poly_ntt(&a);
+    }
+}
+
+static void squeeze(size_t count)
+{
+    enum { RATE = 168 };
+    static uint8_t blocks[XMTP_LANES][RATE];
+    uint8_t *out[XMTP_LANES];
+    for (size_t i = 0; i < XMTP_LANES; i++) {
+        out[i] = blocks[i];
+    }
+    xmtp_keccak_many sponges;
+    xmtp_shake128_many_init(&sponges, XMTP_LANES);
+    for (size_t i = 0; i < count; i++) {
+        xmtp_keccak_many_squeeze(&sponges, out, RATE);
+    }
+}
+
 static void measure(const char *what, void (*run)(size_t count), size_t count)
 {
     samples s = {0};
@@ -53,13 +101,20 @@ static void measure(const char *what, void (*run)(size_t count), size_t count)
         run(count);
         samples_add(&s, (cpu_us() - start) / (double)count);
     }
-    printf("%-28s %10zu %10.1f %10.1f\n", what, count, samples_at(&s, 0), samples_at(&s, 0.5));
+    printf("%-28s %10zu %10.2f %10.2f\n", what, count, samples_at(&s, 0), samples_at(&s, 0.5));
+}
+
+static xmtp_lanes_kind fastest_kind(const char *option)
+{
+    if (strcmp(option, "--without-lanes") == 0) {
+        return XMTP_LANES_NONE;
+    }
+    return strcmp(option, "--avx2") == 0 ? XMTP_LANES_AVX2 : XMTP_LANES_AVX512;
 }
 
 int main(int argc, char **argv)
 {
-    const bool is_without = argc > 1 && strcmp(argv[1], "--without-lanes") == 0;
-    xmtp_lanes_allow(is_without ? XMTP_LANES_NONE : XMTP_LANES_AVX512);
+    xmtp_lanes_allow(fastest_kind(argc > 1 ? argv[1] : ""));
     xmtp_together_assume(1); /* what others do is not in cpu_us */
     expanded = malloc(kem->expanded_len);
     if (expanded == NULL) {
@@ -75,6 +130,13 @@ int main(int argc, char **argv)
     measure("encapsulation", encapsulate, TOGETHER);
     measure("decapsulation, expanded", decapsulate, 1);
     measure("decapsulation, expanded", decapsulate, TOGETHER);
+    xmtp_mlkem768_keygen(&mlkem_key, sk, sk);
+    measure("encapsulation of ML-KEM", mlkem_encapsulate, 1);
+    measure("encapsulation of ML-KEM", mlkem_encapsulate, TOGETHER);
+    measure("decapsulation of ML-KEM", mlkem_decapsulate, 1);
+    measure("decapsulation of ML-KEM", mlkem_decapsulate, TOGETHER);
+    measure("NTT", transform, MANY);
+    measure("block of eight sponges", squeeze, MANY);
     free(expanded);
     return 0;
 }
