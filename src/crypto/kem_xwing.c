@@ -141,7 +141,7 @@ static xmtp_status encap_step(const xmtp_kem_encap *jobs, size_t count)
 static xmtp_status xwing_encap_many(const xmtp_kem_encap *jobs, size_t count)
 {
     return xmtp_encap_together(jobs, count, encap_step, STEP,
-                               xmtp_has_wide_lanes() ? ENCAPS_US : ENCAPS_SINGLE_US);
+                               xmtp_has_lanes() ? ENCAPS_US : ENCAPS_SINGLE_US);
 }
 
 static xmtp_status xwing_encap(const uint8_t *pk, const uint8_t *seed, uint8_t *enc, uint8_t *ss)
@@ -201,12 +201,11 @@ static void decap_some(void *context, size_t first, size_t count)
 static void xwing_decap_many(const void *expanded, xmtp_kem_decap *jobs, size_t count)
 {
     decaps d = {.key = expanded, .jobs = jobs};
-    xmtp_together(
-        &(xmtp_together_work){.count = count,
-                              .piece = STEP,
-                              .piece_us = xmtp_has_wide_lanes() ? DECAPS_US : DECAPS_SINGLE_US,
-                              .step = decap_some,
-                              .context = &d});
+    xmtp_together(&(xmtp_together_work){.count = count,
+                                        .piece = STEP,
+                                        .piece_us = xmtp_has_lanes() ? DECAPS_US : DECAPS_SINGLE_US,
+                                        .step = decap_some,
+                                        .context = &d});
 }
 
 static xmtp_status xwing_decap_expanded(const void *expanded, const uint8_t *enc, uint8_t *ss)

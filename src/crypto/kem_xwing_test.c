@@ -377,12 +377,8 @@ int main(void)
         cmocka_unit_test(many_decapsulations_are_those_of_one_by_one),
         cmocka_unit_test(a_secret_that_is_known_opens_as_its_key_does),
     };
-    int failed = cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
-                 cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
-    if (xmtp_has_lanes()) {
-        failed += cmocka_run_group_tests_name("in lanes of AVX2", tests, allow_avx2, allow_lanes);
-    } else {
-        print_message("skipped: lanes of AVX2, which this machine does not have\n");
-    }
-    return failed;
+    const int failed =
+        cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
+        cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
+    return failed + RUN_IN_SLOWER_LANES(tests);
 }

@@ -433,13 +433,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(arithmetic_in_lanes_gives_what_the_plain_one_gives,
                                         allow_lanes, allow_lanes),
     };
-    int failed = cmocka_run_group_tests_name("all kinds", all_kinds, NULL, NULL) +
-                 cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
-                 cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
-    if (xmtp_has_lanes()) {
-        failed += cmocka_run_group_tests_name("in lanes of AVX2", tests, allow_avx2, allow_lanes);
-    } else {
-        print_message("skipped: lanes of AVX2, which this machine does not have\n");
-    }
-    return failed;
+    const int failed =
+        cmocka_run_group_tests_name("all kinds", all_kinds, NULL, NULL) +
+        cmocka_run_group_tests_name("in lanes", tests, NULL, NULL) +
+        cmocka_run_group_tests_name("without lanes", tests, forbid_lanes, allow_lanes);
+    return failed + RUN_IN_SLOWER_LANES(tests);
 }
