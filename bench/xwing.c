@@ -1,17 +1,13 @@
 /* xwing.c - `./dev bench xwing`: what X-Wing costs a welcome, for one alone and for sixteen together,
- * and what of it are ML-KEM, its NTT and a block of eight sponges.
- *
- *     bench_xwing                   microseconds of CPU for each one, least and median of many
- *     bench_xwing --avx2            as on a machine with AVX2, but without AVX-512
- *     bench_xwing --without-lanes   as on a machine without either
+ * and what of it are ML-KEM, its NTT and a block of eight sponges. Arguments and output: each.h.
  */
-#include "base/together.h"
+#include "each.h"
+
 #include "crypto/keccak_many.h"
 #include "crypto/mlkem.h"
 #include "crypto/mlkem_poly.h"
-#include "mls_floor.h"
 
-enum { TOGETHER = 16, ROUNDS = 400, MANY = 100 /* of what takes less than a clock sees */ };
+enum { TOGETHER = 16, MANY = 100 /* of what takes less than a clock sees */ };
 
 static const xmtp_kem *const kem = &xmtp_kem_xwing_004d;
 
@@ -93,29 +89,9 @@ static void squeeze(size_t count)
     }
 }
 
-static void measure(const char *what, void (*run)(size_t count), size_t count)
-{
-    samples s = {0};
-    for (size_t i = 0; i < ROUNDS; i++) {
-        const double start = cpu_us();
-        run(count);
-        samples_add(&s, (cpu_us() - start) / (double)count);
-    }
-    printf("%-28s %10zu %10.2f %10.2f\n", what, count, samples_at(&s, 0), samples_at(&s, 0.5));
-}
-
-static xmtp_lanes_kind fastest_kind(const char *option)
-{
-    if (strcmp(option, "--without-lanes") == 0) {
-        return XMTP_LANES_NONE;
-    }
-    return strcmp(option, "--avx2") == 0 ? XMTP_LANES_AVX2 : XMTP_LANES_AVX512;
-}
-
 int main(int argc, char **argv)
 {
-    xmtp_lanes_allow(fastest_kind(argc > 1 ? argv[1] : ""));
-    xmtp_together_assume(1); /* what others do is not in cpu_us */
+    each_begin(argc, argv, "X-Wing, us of CPU for each");
     expanded = malloc(kem->expanded_len);
     if (expanded == NULL) {
         return 1;
@@ -124,19 +100,18 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < TOGETHER; i++) {
         memset(seeds[i], (int)i, sizeof seeds[i]);
     }
-    printf("%-28s %10s %10s %10s\n", "X-Wing, us of CPU for each", "together", "least", "median");
-    measure("expanding a private key", expand, 1);
-    measure("encapsulation", encapsulate, 1);
-    measure("encapsulation", encapsulate, TOGETHER);
-    measure("decapsulation, expanded", decapsulate, 1);
-    measure("decapsulation, expanded", decapsulate, TOGETHER);
+    each_measure("expanding a private key", expand, 1);
+    each_measure("encapsulation", encapsulate, 1);
+    each_measure("encapsulation", encapsulate, TOGETHER);
+    each_measure("decapsulation, expanded", decapsulate, 1);
+    each_measure("decapsulation, expanded", decapsulate, TOGETHER);
     xmtp_mlkem768_keygen(&mlkem_key, sk, sk);
-    measure("encapsulation of ML-KEM", mlkem_encapsulate, 1);
-    measure("encapsulation of ML-KEM", mlkem_encapsulate, TOGETHER);
-    measure("decapsulation of ML-KEM", mlkem_decapsulate, 1);
-    measure("decapsulation of ML-KEM", mlkem_decapsulate, TOGETHER);
-    measure("NTT", transform, MANY);
-    measure("block of eight sponges", squeeze, MANY);
+    each_measure("encapsulation of ML-KEM", mlkem_encapsulate, 1);
+    each_measure("encapsulation of ML-KEM", mlkem_encapsulate, TOGETHER);
+    each_measure("decapsulation of ML-KEM", mlkem_decapsulate, 1);
+    each_measure("decapsulation of ML-KEM", mlkem_decapsulate, TOGETHER);
+    each_measure("NTT", transform, MANY);
+    each_measure("block of eight sponges", squeeze, MANY);
     free(expanded);
     return 0;
 }
