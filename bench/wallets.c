@@ -1,7 +1,7 @@
 /* wallets.c - `./dev bench wallets`: what recovering a wallet from its signature costs, alone and together.
  *
  *     bench_wallets                   microseconds of CPU for each one, least and median of many
- *     bench_wallets --without-lanes   as on a machine without AVX-512
+ *     bench_wallets --without-lanes   as on a machine without AVX2 and AVX-512
  */
 #include "base/together.h"
 #include "crypto/lanes.h"

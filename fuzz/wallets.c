@@ -123,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     xmtp_secp256k1_recover_many(jobs, count);
     for (size_t i = 0; i < count; i++) {
         const bool is_last_alone = i == count - 1 && i % XMTP_LANES == 0;
-        compare(&jobs[i], xmtp_has_wide_lanes() && !is_last_alone);
+        compare(&jobs[i], xmtp_has_lanes() && !is_last_alone);
     }
     return 0;
 }

@@ -1,6 +1,7 @@
-/* curve_lanes.c - which kind of lanes does the work on Curve25519. */
+/* curve_lanes.c - which kind of lanes does the work on curves. */
 #include "crypto/ed25519_base_lanes.h"
 #include "crypto/ed25519_lanes.h"
+#include "crypto/secp256k1_lanes.h"
 #include "crypto/x25519_lanes.h"
 
 #include <assert.h>
@@ -35,6 +36,14 @@ void xmtp_ed25519_base_lanes(xmtp_ed25519_product *r, const uint8_t k[32])
     }
 }
 
+unsigned xmtp_secp256k1_lanes(const xmtp_secp256k1_signature signatures[XMTP_LANES],
+                              uint8_t points[XMTP_LANES][64], size_t count)
+{
+    assert(xmtp_has_lanes());
+    return xmtp_lanes_here() == XMTP_LANES_AVX512 ? xmtp_secp256k1_avx512(signatures, points, count)
+                                                  : xmtp_secp256k1_avx2(signatures, points, count);
+}
+
 #else /* another kind of machine */
 
 void xmtp_x25519_lanes(const uint8_t *const sk[XMTP_LANES], const uint8_t *const point[XMTP_LANES],
@@ -60,6 +69,16 @@ void xmtp_ed25519_base_lanes(xmtp_ed25519_product *r, const uint8_t k[32])
     (void)r;
     (void)k;
     assert(false);
+}
+
+unsigned xmtp_secp256k1_lanes(const xmtp_secp256k1_signature signatures[XMTP_LANES],
+                              uint8_t points[XMTP_LANES][64], size_t count)
+{
+    (void)signatures;
+    (void)points;
+    (void)count;
+    assert(false);
+    return 0;
 }
 
 #endif

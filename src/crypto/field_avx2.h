@@ -14,15 +14,6 @@
 
 enum { EVEN_BITS = 26, ODD_BITS = 25 };
 
-/* Has GCC add a product when it is made. By itself it first makes as many as it can, more than there are
- * registers: a multiplication took 1.8 times as long. */
-#define ADD_NOW(sum) __asm__("" : "+x"(sum))
-
-LANES static inline words product_of(words a, words b)
-{
-    return (words)_mm256_mul_epu32((__m256i)a, (__m256i)b);
-}
-
 /* Takes what part i has too much to the next. */
 LANES static inline void carry_part(words t[PARTS], int i)
 {

@@ -1,5 +1,5 @@
-/* secp256k1_lanes.c - Q = [s / r]R - [z / r]G on y^2 = x^3 + 7 for eight signatures at once (SEC 1 section
- * 4.1.6).
+/* secp256k1_lanes.c - Q = [s / r]R - [z / r]G on y^2 = x^3 + 7 for as many signatures as there are lanes
+ * (SEC 1 section 4.1.6); secp256k1_lanes_avx2.c is the same for the other kind (vectors.h).
  *
  *     r --decompress--> R --> multiples 0 to 16 of R ------------+
  *                                                                v      from the top, bit by bit:
@@ -36,6 +36,7 @@ enum {
     R_TOP = R_BITS * (R_DIGITS - 1),
     G_TOP = G_BITS * (G_DIGITS - 1),
     TOP = R_TOP > G_TOP ? R_TOP : G_TOP,
+    POINT_WORDS = 16, /* 3 LIMBS, and one more for read_rows */
 };
 
 /* x = X / Z, y = Y / Z; Z = 0: the neutral point. */
@@ -48,7 +49,7 @@ typedef struct affine {
 } affine;
 
 /* A multiple of R as it lies in memory, one lane after another, so that each lane takes its own. */
-typedef uint64_t packed_point[XMTP_LANES][2 * XMTP_LANES];
+typedef uint64_t packed_point[WIDTH][POINT_WORDS];
 
 static const constant ONE = {1};
 static const constant SEVEN = {7};
@@ -60,9 +61,6 @@ static const constant BASE_Y = {0x7d08ffb10d4b8, 0x48a68554199c4, 0xe1108a8fd17b
                                 0x0483ada7726a3};
 
 /* ---- points */
-
-/* Parts of an addition, in which products of several lines are under way at the same time: a tenth faster. */
-#define PART LANES __attribute__((always_inline)) static inline
 
 /* Algorithm 9, in its order: X = 2 X Y (Y^2 - 9 b Z^2), Y = (Y^2 - 9 b Z^2)(Y^2 + 3 b Z^2) + 24 b Y^2 Z^2,
  * Z = 8 Y^3 Z. r may be p. */
@@ -78,11 +76,11 @@ LANES __attribute__((noinline)) static void double_point(point *r, const point *
     loose_add(&eight, &eight, &eight);
     loose_add(&eight, &eight, &eight);
     field_tidy(&eight);
-    field_add(&plus, &yy, &zz);
+    factor_add(&plus, &yy, &zz);
     loose_add(&minus, &zz, &zz);
-    field_add(&minus, &minus, &zz);
+    loose_add(&minus, &minus, &zz);
     field_subtract(&minus, &yy, &minus);
-    field_add(&xy, &xy, &xy);
+    factor_add(&xy, &xy, &xy);
     field_multiply(&r->x, &xy, &minus);
     field_multiply_two(&r->y, &minus, &plus, &eight, &zz);
     field_multiply(&r->z, &eight, &yz);
@@ -97,10 +95,10 @@ PART void add_end(point *r, const field *xx, const field *yy, const field *zz, c
 {
     field minus, plus, thrice, minus_yz;
     field_subtract(&minus, yy, zz);
-    field_add(&plus, yy, zz);
+    factor_add(&plus, yy, zz);
     loose_add(&thrice, xx, xx);
-    field_add(&thrice, &thrice, xx);
-    field_negate(&minus_yz, yz);
+    factor_add(&thrice, &thrice, xx);
+    factor_negate(&minus_yz, yz);
     field_multiply_two(&r->x, xy, &minus, &minus_yz, xz);
     field_multiply_two(&r->y, &plus, &minus, &thrice, xz);
     field_multiply_two(&r->z, yz, &plus, &thrice, xy);
@@ -111,11 +109,11 @@ PART void cross(field *r, const field *a1, const field *b1, const field *a2, con
                 const field *a1a2, const field *b1b2)
 {
     field sum1, sum2, known;
-    field_add(&sum1, a1, b1);
-    field_add(&sum2, a2, b2);
-    field_add(&known, a1a2, b1b2);
-    field_multiply(r, &sum1, &sum2);
-    field_subtract(r, r, &known);
+    factor_add(&sum1, a1, b1);
+    factor_add(&sum2, a2, b2);
+    loose_add(&known, a1a2, b1b2);
+    loose_negate(&known, &known);
+    field_multiply_add(r, &sum1, &sum2, &known);
 }
 
 /* Algorithm 7. r may be p or q. */
@@ -137,18 +135,13 @@ LANES __attribute__((noinline)) static void add_points(point *r, const point *p,
 LANES __attribute__((noinline)) static void add_affine(point *r, const point *p, const affine *q)
 {
     field xx, yy, zz, xy, yz, xz;
-    product sum;
     field_times_21(&zz, &p->z);
     field_multiply(&xx, &p->x, &q->x);
     field_multiply(&yy, &p->y, &q->y);
     cross(&xy, &p->x, &p->y, &q->x, &q->y, &xx, &yy);
-    product_begin(&sum, &p->y);
-    product_add(&sum, &q->y, &p->z);
-    field_reduce_product(&yz, &sum);
+    field_multiply_add(&yz, &q->y, &p->z, &p->y);
     loose_times_21(&xz, &p->x);
-    product_begin(&sum, &xz);
-    product_add(&sum, &q->x, &zz);
-    field_reduce_product(&xz, &sum);
+    field_multiply_add(&xz, &q->x, &zz, &xz);
     add_end(r, &xx, &yy, &zz, &xy, &yz, &xz);
 }
 
@@ -169,15 +162,12 @@ LANES static void set_affine(point *r, const affine *p)
 LANES static void right_side(field *r, const field *x)
 {
     const field seven = field_of(SEVEN);
-    product sum;
     field t;
     field_square(&t, x);
-    product_begin(&sum, &seven);
-    product_add(&sum, &t, x);
-    field_reduce_product(r, &sum);
+    field_multiply_add(r, &t, x, &seven);
 }
 
-LANES static __mmask8 is_on_curve(const affine *p)
+LANES static unsigned is_on_curve(const affine *p)
 {
     field left, right;
     field_square(&left, &p->y);
@@ -187,7 +177,7 @@ LANES static __mmask8 is_on_curve(const affine *p)
 
 /* Returns the lanes in which p is a point of the curve, as it must be, and not the neutral one: that becomes
  * (0, 0), which the curve does not have. */
-LANES static __mmask8 to_affine(affine *r, const point *p)
+LANES static unsigned to_affine(affine *r, const point *p)
 {
     field inverse;
     field_invert(&inverse, &p->z);
@@ -197,28 +187,33 @@ LANES static __mmask8 to_affine(affine *r, const point *p)
 }
 
 /* R; returns the lanes in which r is the x of a point. */
-LANES static __mmask8 decompress(affine *r, const xmtp_secp256k1_signature *signatures)
+LANES static unsigned decompress(affine *r, const xmtp_secp256k1_signature *signatures)
 {
-    __m512i words[XMTP_LANES];
-    __mmask8 odd = 0;
-    for (size_t i = 0; i < XMTP_LANES; i++) {
-        words[i] = _mm512_maskz_loadu_epi64(0x0f, signatures[i].r.v);
-        odd = (__mmask8)(odd | (unsigned)signatures[i].is_odd << i);
+    uint64_t in[WORDS][WIDTH];
+    words w[WORDS];
+    unsigned odd = 0;
+    for (size_t i = 0; i < WIDTH; i++) {
+        for (size_t j = 0; j < WORDS; j++) {
+            in[j][i] = signatures[i].r.v[j];
+        }
+        odd |= (unsigned)signatures[i].is_odd << i;
     }
-    transpose(words);
-    field_of_words(&r->x, words);
+    for (size_t j = 0; j < WORDS; j++) {
+        w[j] = load(in[j]);
+    }
+    field_of_words(&r->x, w);
     field right, other;
     right_side(&right, &r->x);
     field_root(&r->y, &right);
     field_negate(&other, &r->y);
-    field_choose(&r->y, field_is_odd(&r->y) ^ odd, &other);
+    field_choose(&r->y, mask_of(field_is_odd(&r->y) ^ odd), &other);
     return is_on_curve(r);
 }
 
 /* ---- digits */
 
 /* The half as count digits of bits, the lowest first: from -2^(bits - 1) below 2^(bits - 1). */
-static void to_digits(int8_t (*digits)[XMTP_LANES], size_t count, size_t lane, size_t bits,
+static void to_digits(int8_t (*digits)[WIDTH], size_t count, size_t lane, size_t bits,
                       const xmtp_scalar_half *half)
 {
     unsigned __int128 rest = (unsigned __int128)half->v[1] << 64 | half->v[0];
@@ -233,10 +228,10 @@ static void to_digits(int8_t (*digits)[XMTP_LANES], size_t count, size_t lane, s
 }
 
 typedef struct digits {
-    int8_t of_r[2][R_DIGITS][XMTP_LANES];
-    int8_t of_g[2][G_DIGITS][XMTP_LANES];
-    __mmask8 negative_r[2];
-    __mmask8 negative_g[2];
+    int8_t of_r[2][R_DIGITS][WIDTH];
+    int8_t of_g[2][G_DIGITS][WIDTH];
+    unsigned negative_r[2]; /* lane i in bit i */
+    unsigned negative_g[2];
 } digits;
 
 static void split_to_digits(digits *d, size_t lane, const xmtp_scalar *by_r,
@@ -248,22 +243,22 @@ static void split_to_digits(digits *d, size_t lane, const xmtp_scalar *by_r,
     for (size_t i = 0; i < 2; i++) {
         to_digits(d->of_r[i], R_DIGITS, lane, R_BITS, &of_r[i]);
         to_digits(d->of_g[i], G_DIGITS, lane, G_BITS, &of_g[i]);
-        d->negative_r[i] = (__mmask8)(d->negative_r[i] | (unsigned)of_r[i].is_negative << lane);
-        d->negative_g[i] = (__mmask8)(d->negative_g[i] | (unsigned)of_g[i].is_negative << lane);
+        d->negative_r[i] |= (unsigned)of_r[i].is_negative << lane;
+        d->negative_g[i] |= (unsigned)of_g[i].is_negative << lane;
     }
 }
 
 /* s / r and -z / r of each. */
 static void make_digits(digits *d, const xmtp_secp256k1_signature *signatures)
 {
-    xmtp_scalar r[XMTP_LANES];
-    xmtp_scalar_factor inverses[XMTP_LANES];
+    xmtp_scalar r[WIDTH];
+    xmtp_scalar_factor inverses[WIDTH];
     *d = (digits){0};
-    for (size_t i = 0; i < XMTP_LANES; i++) {
+    for (size_t i = 0; i < WIDTH; i++) {
         r[i] = signatures[i].r;
     }
-    xmtp_scalar_invert(inverses, r, XMTP_LANES);
-    for (size_t i = 0; i < XMTP_LANES; i++) {
+    xmtp_scalar_invert(inverses, r, WIDTH);
+    for (size_t i = 0; i < WIDTH; i++) {
         xmtp_scalar by_r, by_g;
         xmtp_scalar_multiply(&by_r, &signatures[i].s, &inverses[i]);
         xmtp_scalar_multiply(&by_g, &signatures[i].z, &inverses[i]);
@@ -274,34 +269,64 @@ static void make_digits(digits *d, const xmtp_secp256k1_signature *signatures)
 
 /* A place's digits: sizes, and where the multiple is to be negative. */
 typedef struct places {
-    uint64_t sizes[XMTP_LANES];
-    __mmask8 zero;
-    __mmask8 negative;
+    uint64_t sizes[WIDTH];
+    mask zero;
+    mask negative;
 } places;
 
-LANES static inline void read_digits(places *p, const int8_t in[XMTP_LANES], __mmask8 negative)
+LANES static inline void read_digits(places *p, const int8_t in[WIDTH], unsigned negative)
 {
-    const __m512i digit = _mm512_cvtepi8_epi64(_mm_loadl_epi64((const __m128i *)in));
-    const __m512i zero = _mm512_setzero_si512();
-    _mm512_storeu_si512(p->sizes, _mm512_abs_epi64(digit));
-    p->zero = _mm512_cmpeq_epi64_mask(digit, zero);
-    p->negative = _mm512_cmplt_epi64_mask(digit, zero) ^ negative;
+    const words digit = load_bytes(in);
+    store(p->sizes, size_of(digit));
+    p->zero = is_same(digit, all(0));
+    p->negative = is_below_zero(digit) ^ mask_of(negative);
+}
+
+/* ---- words of one lane after another, in memory */
+
+/* Those of lane i from rows[i]. Their count divides by 8. */
+LANES static inline void read_rows(words *w, int count, const uint64_t *const rows[WIDTH])
+{
+    UNROLL
+    for (int first = 0; first < count; first += WIDTH) {
+        UNROLL
+        for (int i = 0; i < WIDTH; i++) {
+            w[first + i] = load(rows[i] + first);
+        }
+        transpose(w + first);
+    }
+}
+
+LANES static inline void write_rows(uint64_t *const rows[WIDTH], int count, words *w)
+{
+    UNROLL
+    for (int first = 0; first < count; first += WIDTH) {
+        transpose(w + first);
+        UNROLL
+        for (int i = 0; i < WIDTH; i++) {
+            store(rows[i] + first, w[first + i]);
+        }
+    }
 }
 
 /* ---- multiples of R */
 
 LANES static void pack(packed_point out, const point *p)
 {
-    __m512i words[2][XMTP_LANES] = {
-        {p->x.v[0], p->x.v[1], p->x.v[2], p->x.v[3], p->x.v[4], p->y.v[0], p->y.v[1], p->y.v[2]},
-        {p->y.v[3], p->y.v[4], p->z.v[0], p->z.v[1], p->z.v[2], p->z.v[3], p->z.v[4],
-         _mm512_setzero_si512()}};
-    transpose(words[0]);
-    transpose(words[1]);
-    for (size_t i = 0; i < XMTP_LANES; i++) {
-        _mm512_storeu_si512(out[i], words[0][i]);
-        _mm512_storeu_si512(out[i] + XMTP_LANES, words[1][i]);
+    whole limbs[3];
+    words w[POINT_WORDS];
+    uint64_t *rows[WIDTH];
+    field_join(&limbs[0], &p->x);
+    field_join(&limbs[1], &p->y);
+    field_join(&limbs[2], &p->z);
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(w + LIMBS * i, limbs[i].v, sizeof limbs[i].v);
     }
+    w[POINT_WORDS - 1] = all(0);
+    for (size_t i = 0; i < WIDTH; i++) {
+        rows[i] = out[i];
+    }
+    write_rows(rows, POINT_WORDS, w);
 }
 
 /* multiples[i] = [i]p */
@@ -324,24 +349,22 @@ LANES static void multiples_of(packed_point multiples[R_MULTIPLES], const affine
 
 /* q += [digit]R, or [digit][lambda]R. */
 LANES static void add_multiple_of_r(point *q, packed_point multiples[R_MULTIPLES],
-                                    const int8_t in[XMTP_LANES], __mmask8 negative, bool is_lambda)
+                                    const int8_t in[WIDTH], unsigned negative, bool is_lambda)
 {
     places at;
     point p;
     field minus;
-    __m512i low[XMTP_LANES], high[XMTP_LANES];
+    const uint64_t *rows[WIDTH];
+    words w[POINT_WORDS];
     read_digits(&at, in, negative);
     UNROLL
-    for (int i = 0; i < XMTP_LANES; i++) {
-        const uint64_t *words = multiples[at.sizes[i]][i];
-        low[i] = _mm512_loadu_si512(words);
-        high[i] = _mm512_loadu_si512(words + XMTP_LANES);
+    for (int i = 0; i < WIDTH; i++) {
+        rows[i] = multiples[at.sizes[i]][i];
     }
-    transpose(low);
-    transpose(high);
-    p = (point){.x = {{low[0], low[1], low[2], low[3], low[4]}},
-                .y = {{low[5], low[6], low[7], high[0], high[1]}},
-                .z = {{high[2], high[3], high[4], high[5], high[6]}}};
+    read_rows(w, POINT_WORDS, rows);
+    field_split(&p.x, &(whole){{w[0], w[1], w[2], w[3], w[4]}});
+    field_split(&p.y, &(whole){{w[5], w[6], w[7], w[8], w[9]}});
+    field_split(&p.z, &(whole){{w[10], w[11], w[12], w[13], w[14]}});
     field_negate(&minus, &p.y);
     field_choose(&p.y, at.negative, &minus);
     if (is_lambda) {
@@ -355,10 +378,10 @@ LANES static void add_multiple_of_r(point *q, packed_point multiples[R_MULTIPLES
 
 static _Alignas(64) uint64_t base_multiples[G_MULTIPLES][2 * WORDS]; /* x and y; written once */
 
-/* Lane i makes the multiples 16 i + 1 to 16 i + 16. */
+/* Lane i makes the multiples STEPS i + 1 to STEPS i + STEPS. */
 LANES static void make_base_multiples(void)
 {
-    enum { STEPS = (G_MULTIPLES - 1) / XMTP_LANES };
+    enum { STEPS = (G_MULTIPLES - 1) / WIDTH };
     const affine base = {.x = field_of(BASE_X), .y = field_of(BASE_Y)};
     point sum, further, stride;
     set_affine(&sum, &base);
@@ -366,8 +389,8 @@ LANES static void make_base_multiples(void)
     for (int i = 1; i < STEPS; i++) {
         add_affine(&stride, &stride, &base);
     }
-    for (int i = 1; i < XMTP_LANES; i++) {
-        const __mmask8 from_i = (__mmask8)(0xffU << i);
+    for (int i = 1; i < WIDTH; i++) {
+        const mask from_i = mask_of(~0U << i);
         add_points(&further, &sum, &stride);
         field_choose(&sum.x, from_i, &further.x);
         field_choose(&sum.y, from_i, &further.y);
@@ -375,14 +398,15 @@ LANES static void make_base_multiples(void)
     }
     for (size_t step = 1; step <= STEPS; step++) {
         affine p;
-        __m512i words[2 * WORDS];
+        words w[2 * WORDS];
+        uint64_t *rows[WIDTH];
         (void)to_affine(&p, &sum);
-        field_to_words(words, &p.x);
-        field_to_words(words + WORDS, &p.y);
-        transpose(words);
-        for (size_t i = 0; i < XMTP_LANES; i++) {
-            _mm512_storeu_si512(base_multiples[STEPS * i + step], words[i]);
+        field_to_words(w, &p.x);
+        field_to_words(w + WORDS, &p.y);
+        for (size_t i = 0; i < WIDTH; i++) {
+            rows[i] = base_multiples[STEPS * i + step];
         }
+        write_rows(rows, 2 * WORDS, w);
         add_affine(&sum, &sum, &base);
     }
 }
@@ -394,22 +418,23 @@ static void prepare(void)
 }
 
 /* q += [digit]G, or [digit][lambda]G. */
-LANES static void add_multiple_of_g(point *q, const int8_t in[XMTP_LANES], __mmask8 negative,
+LANES static void add_multiple_of_g(point *q, const int8_t in[WIDTH], unsigned negative,
                                     bool is_lambda)
 {
     places at;
     affine p;
     field minus;
     point sum;
-    __m512i words[2 * WORDS];
+    const uint64_t *rows[WIDTH];
+    words w[2 * WORDS];
     read_digits(&at, in, negative);
     UNROLL
-    for (int i = 0; i < XMTP_LANES; i++) {
-        words[i] = _mm512_loadu_si512(base_multiples[at.sizes[i]]);
+    for (int i = 0; i < WIDTH; i++) {
+        rows[i] = base_multiples[at.sizes[i]];
     }
-    transpose(words);
-    field_of_words(&p.x, words);
-    field_of_words(&p.y, words + WORDS);
+    read_rows(w, 2 * WORDS, rows);
+    field_of_words(&p.x, w);
+    field_of_words(&p.y, w + WORDS);
     field_negate(&minus, &p.y);
     field_choose(&p.y, at.negative, &minus);
     if (is_lambda) {
@@ -417,10 +442,10 @@ LANES static void add_multiple_of_g(point *q, const int8_t in[XMTP_LANES], __mma
         field_multiply(&p.x, &p.x, &beta);
     }
     add_affine(&sum, q, &p);
-    const __mmask8 chosen = (__mmask8)~at.zero;
-    field_choose(&q->x, chosen, &sum.x);
-    field_choose(&q->y, chosen, &sum.y);
-    field_choose(&q->z, chosen, &sum.z);
+    field_choose(&sum.x, at.zero, &q->x);
+    field_choose(&sum.y, at.zero, &q->y);
+    field_choose(&sum.z, at.zero, &q->z);
+    *q = sum;
 }
 
 /* ---- all of it */
@@ -442,46 +467,48 @@ LANES static void multiply_both(point *q, const affine *r, const digits *d)
 }
 
 /* Coordinates from the highest byte on. */
-LANES static void encode(uint8_t points[XMTP_LANES][64], const affine *p)
+LANES static void encode(uint8_t points[WIDTH][64], const affine *p)
 {
-    __m512i words[2 * WORDS];
-    field_to_words(words, &p->x);
-    field_to_words(words + WORDS, &p->y);
-    transpose(words);
-    for (size_t i = 0; i < XMTP_LANES; i++) {
+    words w[2 * WORDS];
+    uint64_t out[WIDTH][2 * WORDS];
+    uint64_t *rows[WIDTH];
+    field_to_words(w, &p->x);
+    field_to_words(w + WORDS, &p->y);
+    for (size_t i = 0; i < WIDTH; i++) {
+        rows[i] = out[i];
+    }
+    write_rows(rows, 2 * WORDS, w);
+    for (size_t i = 0; i < WIDTH; i++) {
         xmtp_scalar coordinates[2];
-        _mm512_storeu_si512(coordinates, words[i]);
+        memcpy(coordinates, out[i], sizeof coordinates);
         xmtp_scalar_write(&coordinates[0], points[i]);
         xmtp_scalar_write(&coordinates[1], points[i] + 32);
     }
 }
 
-LANES unsigned xmtp_secp256k1_lanes(const xmtp_secp256k1_signature signatures[XMTP_LANES],
-                                    uint8_t points[XMTP_LANES][64])
+LANES static unsigned recover(const xmtp_secp256k1_signature signatures[WIDTH],
+                              uint8_t points[WIDTH][64])
 {
     digits d;
     affine r, affine_q;
     point q;
-    prepare();
     make_digits(&d, signatures);
-    __mmask8 good = decompress(&r, signatures);
+    unsigned good = decompress(&r, signatures);
     multiply_both(&q, &r, &d);
     good &= to_affine(&affine_q, &q);
     encode(points, &affine_q);
     return good;
 }
 
-#else /* another kind of machine */
-
-#include <assert.h>
-
-unsigned xmtp_secp256k1_lanes(const xmtp_secp256k1_signature signatures[XMTP_LANES],
-                              uint8_t points[XMTP_LANES][64])
+unsigned LANES_NAME(xmtp_secp256k1)(const xmtp_secp256k1_signature signatures[XMTP_LANES],
+                                    uint8_t points[XMTP_LANES][64], size_t count)
 {
-    (void)signatures;
-    (void)points;
-    assert(false);
-    return 0;
+    unsigned good = 0;
+    prepare();
+    for (size_t done = 0; done < count; done += WIDTH) {
+        good |= recover(signatures + done, points + done) << done;
+    }
+    return good;
 }
 
 #endif

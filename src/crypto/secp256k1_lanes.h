@@ -1,5 +1,5 @@
-/* secp256k1_lanes.h - the public keys of eight ECDSA signatures over secp256k1 at once, where the machine can;
- * private to this room. */
+/* secp256k1_lanes.h - the public keys of up to eight ECDSA signatures over secp256k1 at once, where the machine
+ * can; private to this room. */
 #ifndef XMTP_CRYPTO_SECP256K1_LANES_H
 #define XMTP_CRYPTO_SECP256K1_LANES_H
 
@@ -15,10 +15,18 @@ typedef struct xmtp_secp256k1_signature {
     bool is_odd;
 } xmtp_secp256k1_signature;
 
-/* Bit i is set when points[i] is X || Y of Q = (s R - z G) / r for signature i, a point of the curve. An
- * unset bit says nothing, and that points[i] is not to be used: ask the single recovery. Only where
- * xmtp_has_wide_lanes. Takes as long as it takes: all of this is public. Threads: any. */
+/* Bit i is set when points[i] is X || Y of Q = (s R - z G) / r for signature i of the first count, 1 to 8, a
+ * point of the curve. An unset bit says nothing, and that points[i] is not to be used: ask the single
+ * recovery; bits from count on say nothing at all. All eight signatures must be given, and points behind the
+ * first count may be written. Only where xmtp_has_lanes. Takes as long as it takes: all of this is public.
+ * Threads: any. */
 unsigned xmtp_secp256k1_lanes(const xmtp_secp256k1_signature signatures[XMTP_LANES],
-                              uint8_t points[XMTP_LANES][64]);
+                              uint8_t points[XMTP_LANES][64], size_t count);
+
+/* By kind: vectors.h. */
+unsigned xmtp_secp256k1_avx2(const xmtp_secp256k1_signature signatures[XMTP_LANES],
+                             uint8_t points[XMTP_LANES][64], size_t count);
+unsigned xmtp_secp256k1_avx512(const xmtp_secp256k1_signature signatures[XMTP_LANES],
+                               uint8_t points[XMTP_LANES][64], size_t count);
 
 #endif

@@ -14,8 +14,9 @@
 #include "crypto/wallet_secp256k1.h"
 
 enum {
-    LANES_MIN = 2, /* eight in lanes cost less than this many one by one */
-    LANES_US = 60,
+    LANES_MIN = 2, /* a round of lanes costs no more than this many one by one */
+    AVX512_US = 60,
+    AVX2_US = 190, /* two rounds of four */
     SINGLE_US = 45,
 };
 
@@ -83,7 +84,8 @@ static void recover_in_lanes(xmtp_wallet_recovery *jobs, size_t count)
             signatures[i] = (xmtp_secp256k1_signature){.r = one, .s = one}; /* for the inverse */
         }
     }
-    const unsigned good = wanted == 0 ? 0 : wanted & xmtp_secp256k1_lanes(signatures, points);
+    const unsigned good =
+        wanted == 0 ? 0 : wanted & xmtp_secp256k1_lanes(signatures, points, count);
     if (good != 0) {
         hash_points(hashes, points);
     }
@@ -99,7 +101,7 @@ static void recover_in_lanes(xmtp_wallet_recovery *jobs, size_t count)
 static void recover_some(void *context, size_t first, size_t count)
 {
     xmtp_wallet_recovery *jobs = (xmtp_wallet_recovery *)context + first;
-    if (count >= LANES_MIN && xmtp_has_wide_lanes()) {
+    if (count >= LANES_MIN && xmtp_has_lanes()) {
         recover_in_lanes(jobs, count);
         return;
     }
@@ -110,10 +112,12 @@ static void recover_some(void *context, size_t first, size_t count)
 
 void xmtp_secp256k1_recover_many(xmtp_wallet_recovery *jobs, size_t count)
 {
-    const bool use_lanes = xmtp_has_wide_lanes();
+    static const size_t piece_us[] = {[XMTP_LANES_NONE] = SINGLE_US,
+                                      [XMTP_LANES_AVX2] = AVX2_US,
+                                      [XMTP_LANES_AVX512] = AVX512_US};
     xmtp_together(&(xmtp_together_work){.count = count,
-                                        .piece = use_lanes ? XMTP_LANES : 1,
-                                        .piece_us = use_lanes ? LANES_US : SINGLE_US,
+                                        .piece = xmtp_has_lanes() ? XMTP_LANES : 1,
+                                        .piece_us = piece_us[xmtp_lanes_here()],
                                         .step = recover_some,
                                         .context = jobs});
 }

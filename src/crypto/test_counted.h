@@ -45,12 +45,12 @@ xmtp_status __wrap_xmtp_secp256k1_recover(const uint8_t digest[32], const uint8_
     return __real_xmtp_secp256k1_recover(digest, signature, address, normalized);
 }
 
-unsigned __real_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64]);
-unsigned __wrap_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64]);
-unsigned __wrap_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64])
+unsigned __real_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64], size_t count);
+unsigned __wrap_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64], size_t count);
+unsigned __wrap_xmtp_secp256k1_lanes(const void *signatures, uint8_t points[8][64], size_t count)
 {
     counted.wallet_lanes++;
-    const unsigned good = __real_xmtp_secp256k1_lanes(signatures, points);
+    const unsigned good = __real_xmtp_secp256k1_lanes(signatures, points, count);
     if (counted.fault != NULL) {
         counted.fault(points);
     }

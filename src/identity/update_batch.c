@@ -101,7 +101,7 @@ static xmtp_status text_of(xmtp_update_batch *batch, const xmtp_wire_update *upd
 /* Whether this machine gains by verifying together. */
 static bool is_worthwhile(void)
 {
-    return xmtp_has_wide_lanes() || xmtp_together_processors() > 1;
+    return xmtp_has_lanes() || xmtp_together_processors() > 1;
 }
 
 bool xmtp_update_batch_put(xmtp_update_batch *batch, xmtp_bytes update)
@@ -221,7 +221,7 @@ void xmtp_update_batch_verify(xmtp_update_batch *batch)
                     .count = batch->count - batch->verified,
                     .wallets = batch->wallets + batch->wallets_verified,
                     .wallet_count = batch->wallet_count - batch->wallets_verified,
-                    .wallets_together = xmtp_has_wide_lanes() ? EIGHT : 1};
+                    .wallets_together = xmtp_has_lanes() ? EIGHT : 1};
     u.eights = (u.count + EIGHT - 1) / EIGHT;
     const size_t pieces = (u.wallet_count + u.wallets_together - 1) / u.wallets_together;
     xmtp_together(&(xmtp_together_work){.count = u.eights + pieces,

@@ -176,12 +176,12 @@ static void of_many_logs_only_the_forged_one_is_refused(void **state)
         answer[i] = (part){&logs[i], 0, 1};
     }
     forge(&logs[LOGS / 2], 0);
-    const bool is_batched = xmtp_has_wide_lanes() || xmtp_together_processors() > 1;
+    const bool is_batched = xmtp_has_lanes() || xmtp_together_processors() > 1;
     counted.lanes = counted.singly = counted.recovered = counted.wallet_lanes = 0;
     ask((const char *const[]){logs[0].inbox_id}, 1, answer, LOGS);
-    assert_int_equal(counted.lanes, xmtp_has_wide_lanes() ? (LOGS + 7) / 8 : 0);
-    assert_int_equal(counted.wallet_lanes, xmtp_has_wide_lanes() ? (LOGS + 7) / 8 : 0);
-    assert_int_equal(counted.recovered, xmtp_has_wide_lanes() ? 0 : LOGS);
+    assert_int_equal(counted.lanes, xmtp_has_lanes() ? (LOGS + 7) / 8 : 0);
+    assert_int_equal(counted.wallet_lanes, xmtp_has_lanes() ? (LOGS + 7) / 8 : 0);
+    assert_int_equal(counted.recovered, xmtp_has_lanes() ? 0 : LOGS);
     assert_int_equal(counted.singly, is_batched ? 0 : LOGS);
     for (size_t i = 0; i < LOGS; i++) {
         if (i == LOGS / 2) {
