@@ -1,13 +1,9 @@
 /* wallets.c - `./dev bench wallets`: what recovering a wallet from its signature costs, alone and together.
- *
- *     bench_wallets                   microseconds of CPU for each one, least and median of many
- *     bench_wallets --without-lanes   as on a machine without AVX2 and AVX-512
+ * Arguments and output: each.h.
  */
-#include "base/together.h"
-#include "crypto/lanes.h"
-#include "mls_floor.h"
+#include "each.h"
 
-enum { TOGETHER = 64, ROUNDS = 400 };
+enum { TOGETHER = 64 };
 
 static uint8_t digests[TOGETHER][32];
 static uint8_t signatures[TOGETHER][65];
@@ -39,28 +35,14 @@ static void recover(size_t count)
     }
 }
 
-static void measure(size_t count)
-{
-    samples s = {0};
-    for (size_t i = 0; i < ROUNDS; i++) {
-        const double start = cpu_us();
-        recover(count);
-        samples_add(&s, (cpu_us() - start) / (double)count);
-    }
-    printf("%-28s %10zu %10.1f %10.1f\n", "recovering a wallet", count, samples_at(&s, 0),
-           samples_at(&s, 0.5));
-}
-
 int main(int argc, char **argv)
 {
-    const bool is_without = argc > 1 && strcmp(argv[1], "--without-lanes") == 0;
-    xmtp_lanes_allow(is_without ? XMTP_LANES_NONE : XMTP_LANES_AVX512);
-    xmtp_together_assume(1); /* what others do is not in cpu_us */
+    static const char what[] = "recovering a wallet";
+    each_begin(argc, argv, "Wallets, us of CPU for each");
     sign_all();
-    printf("%-28s %10s %10s %10s\n", "Wallets, us of CPU for each", "together", "least", "median");
-    measure(1);
-    measure(2);
-    measure(8);
-    measure(TOGETHER);
+    each_measure(what, recover, 1);
+    each_measure(what, recover, 2);
+    each_measure(what, recover, 8);
+    each_measure(what, recover, TOGETHER);
     return 0;
 }

@@ -24,11 +24,6 @@ static inline bool xmtp_has_lanes(void)
     return xmtp_lanes_here() != XMTP_LANES_NONE;
 }
 
-static inline bool xmtp_has_wide_lanes(void)
-{
-    return xmtp_lanes_here() == XMTP_LANES_AVX512;
-}
-
 /* For tests and benchmarks: no kind faster than this one is used from now on. */
 void xmtp_lanes_allow(xmtp_lanes_kind fastest);
 
