@@ -60,10 +60,7 @@ LANES static inline void field_carry(field *r)
 /* Of tidy ones. */
 LANES static inline void loose_add(field *r, const field *a, const field *b)
 {
-    UNROLL
-    for (int i = 0; i < PARTS; i++) {
-        r->v[i] = a->v[i] + b->v[i];
-    }
+    add_parts(r, a, b);
 }
 
 /* a - b + 2p, of tidy ones: no part gets negative. */

@@ -17,10 +17,7 @@ LANES static inline void field_carry(field *r)
 
 LANES static inline void field_add(field *r, const field *a, const field *b)
 {
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        r->v[i] = a->v[i] + b->v[i];
-    }
+    add_parts(r, a, b);
     field_carry(r);
 }
 

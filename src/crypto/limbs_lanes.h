@@ -78,6 +78,15 @@ LANES static inline field field_of(const constant c)
     return r;
 }
 
+/* a + b, without any carry. */
+LANES static inline void add_parts(field *r, const field *a, const field *b)
+{
+    UNROLL
+    for (int i = 0; i < PARTS; i++) {
+        r->v[i] = a->v[i] + b->v[i];
+    }
+}
+
 /* r = a in the chosen lanes. */
 LANES static inline void field_choose(field *r, mask chosen, const field *a)
 {

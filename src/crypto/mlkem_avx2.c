@@ -286,18 +286,7 @@ TARGET static size_t accept(xmtp_poly *a, size_t *filled, const uint8_t *in, siz
     return at;
 }
 
-const xmtp_mlkem_ring xmtp_mlkem_avx2 = {
-    .add = add_poly,
-    .sub = subtract_poly,
-    .ntt = ntt,
-    .ntt_inverse = ntt_inverse,
-    .multiply_add = multiply_add,
-    .decode = decode,
-    .compress = compress,
-    .decompress = decompress,
-    .binomial = binomial,
-    .accept = accept,
-};
+const xmtp_mlkem_ring xmtp_mlkem_avx2 = MLKEM_RING_OF_FILE;
 
 #else /* another kind of machine */
 

@@ -235,18 +235,7 @@ static void binomial(xmtp_poly *a, const uint8_t b[MLKEM_N / 2])
 
 /* ---- this way, or many in a register where the machine can ---- */
 
-static const xmtp_mlkem_ring plain = {
-    .add = add_poly,
-    .sub = subtract_poly,
-    .ntt = ntt,
-    .ntt_inverse = ntt_inverse,
-    .multiply_add = multiply_add,
-    .decode = decode,
-    .compress = compress,
-    .decompress = decompress,
-    .binomial = binomial,
-    .accept = accept,
-};
+static const xmtp_mlkem_ring plain = MLKEM_RING_OF_FILE;
 
 static inline const xmtp_mlkem_ring *ring(void)
 {

@@ -21,6 +21,14 @@ typedef struct xmtp_mlkem_ring {
     size_t (*accept)(xmtp_poly *a, size_t *filled, const uint8_t *in, size_t n);
 } xmtp_mlkem_ring;
 
+/* Each way has its functions by these names. */
+#define MLKEM_RING_OF_FILE                                                                         \
+    {                                                                                              \
+        .add = add_poly, .sub = subtract_poly, .ntt = ntt, .ntt_inverse = ntt_inverse,             \
+        .multiply_add = multiply_add, .decode = decode, .compress = compress,                      \
+        .decompress = decompress, .binomial = binomial, .accept = accept                           \
+    }
+
 /* Of the files of these names; only where xmtp_lanes_here says so. */
 extern const xmtp_mlkem_ring xmtp_mlkem_avx2;
 extern const xmtp_mlkem_ring xmtp_mlkem_avx512;

@@ -60,10 +60,7 @@ LANES static inline void carry_up(words v[LIMBS])
 /* Loose: a + b, of loose ones. */
 LANES static inline void loose_add(field *r, const field *a, const field *b)
 {
-    UNROLL
-    for (int i = 0; i < PARTS; i++) {
-        r->v[i] = a->v[i] + b->v[i];
-    }
+    add_parts(r, a, b);
 }
 
 /* Loose: a - b + 64 p, which is written so that no limb gets negative; a is tidy, b at most the sum of three. */
