@@ -159,7 +159,7 @@ static xmtp_status follow_all(host_seat *seat, const xmtp_group_positions *all, 
     }
     for (size_t i = 0; i < all->count; i++) {
         const xmtp_group_position *at = &all->items[i];
-        if (!at->is_active || at->is_paused) {
+        if (!xmtp_group_is_read(at)) {
             continue;
         }
         host_follower *f = find_follower(seat, at->group_id);

@@ -85,7 +85,7 @@ static void ask(xmtp_client *client, struct pages_ahead *pages)
 
 static bool has_news(const group_due *due)
 {
-    return due->newest > due->at.cursor && due->at.is_active && !due->at.is_paused;
+    return due->newest > due->at.cursor && xmtp_group_is_read(&due->at);
 }
 
 size_t xmtp_pages_ahead_ask(xmtp_client *client, const group_due *due, size_t count, size_t first)

@@ -84,7 +84,7 @@ static xmtp_status group_filters(xmtp_arena *arena, const xmtp_group_positions *
     request->n_filters = 0;
     for (size_t i = 0; i < all->count; i++) {
         const xmtp_group_position *at = &all->items[i];
-        if (!at->is_active || at->is_paused) {
+        if (!xmtp_group_is_read(at)) {
             continue;
         }
         filter_type *filter = (filter_type *)filters + i;
@@ -106,8 +106,7 @@ static xmtp_status query_without_cursor(xmtp_client *client, const xmtp_group_po
 {
     for (size_t i = 0; i < all->count; i++) {
         const xmtp_group_position *at = &all->items[i];
-        bool is_read = at->is_active && !at->is_paused;
-        if (is_read && at->cursor == 0 && at->welcome_id != 0) {
+        if (xmtp_group_is_read(at) && at->cursor == 0 && at->welcome_id != 0) {
             xmtp_error why = {0};
             xmtp_status status = xmtp_sync_group(client, at->ref, has_news, &why);
             if (xmtp_is_node_trouble(status)) {

@@ -200,10 +200,11 @@ static xmtp_status newest_of_all(xmtp_client *client, group_due *due, size_t cou
         size_t n = count - i < NEWEST_PER_CALL ? count - i : NEWEST_PER_CALL;
         xmtp_error why = {0};
         xmtp_status status = newest_of_some(client, due + i, n, arena, &why);
-        for (size_t j = 0; status == XMTP_E_RPC_UNIMPLEMENTED && j < n; j++) {
-            due[i + j].newest = UINT64_MAX;
-        }
-        if (status != XMTP_OK && status != XMTP_E_RPC_UNIMPLEMENTED) {
+        if (status == XMTP_E_RPC_UNIMPLEMENTED) {
+            for (size_t j = 0; j < n; j++) {
+                due[i + j].newest = UINT64_MAX;
+            }
+        } else if (status != XMTP_OK) {
             return xmtp_fail(error, status, "%s", why.text);
         }
     }

@@ -112,14 +112,6 @@ LANES static inline void select_multiple(addend *r, const entry multiples[MULTIP
     addend_of_entry(r, &chosen, is_below_zero(digit));
 }
 
-LANES static inline void field_rotate(field *r, const field *a, int distance)
-{
-    UNROLL
-    for (int i = 0; i < PARTS; i++) {
-        r->v[i] = rotate(a->v[i], distance);
-    }
-}
-
 /* All lanes of r become the sum of its lanes. */
 LANES static void add_lanes(point *r)
 {

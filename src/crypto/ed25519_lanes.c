@@ -39,18 +39,6 @@ static const constant ROOT_OF_MINUS_1 = {0x61b274a0ea0b0, 0x0d5a5fc8f189d, 0x7ef
 
 /* ---- more of the field ---- */
 
-/* What is known of lanes is kept as bits, lane i in bit i. */
-
-/* The lanes in which both have the same limbs: the same numbers, for reduced ones. */
-LANES static unsigned same_limbs(const whole *a, const whole *b)
-{
-    unsigned equal = ~0U;
-    for (int i = 0; i < LIMBS; i++) {
-        equal &= bits_of(is_same(a->v[i], b->v[i]));
-    }
-    return equal;
-}
-
 LANES static unsigned is_equal(const field *a, const field *b)
 {
     whole x, y;
@@ -64,7 +52,7 @@ LANES static unsigned is_negative(const field *a)
 {
     whole reduced;
     field_reduce(&reduced, a);
-    return bits_of(is_same(reduced.v[0] & all(1), all(1)));
+    return odd_limbs(&reduced);
 }
 
 /* Small orders divide 8. X = 0 has also the point of order 2, which is not 8 times another. */

@@ -16,7 +16,7 @@ enum {
     PK_LEN = 32,
     SIGNATURE_LEN = 64,
     POINT_LEN = 32,
-    LANES_MIN = 2, /* eight in lanes cost less than this many one by one */
+    LANES_MIN = 2, /* a round of lanes costs less than this many one by one */
     LANES_US = 100,
     SINGLE_US = 60,
 };

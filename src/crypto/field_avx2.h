@@ -87,17 +87,22 @@ LANES static inline void field_subtract(field *r, const field *a, const field *b
     field_carry(r);
 }
 
+/* Sums of nothing yet, and 19 times the second factor. */
+LANES static inline void begin_sums(words t[PARTS], words folded[PARTS], const field *b)
+{
+    UNROLL
+    for (int i = 0; i < PARTS; i++) {
+        folded[i] = product_of(b->v[i], all(19));
+        t[i] = all(0);
+    }
+}
+
 /* Not inline: all of an addition of points would not fit where the processor keeps decoded instructions. */
 LANES __attribute__((noinline)) static void field_multiply(field *r, const field *a, const field *b)
 {
-    const words by_19 = all(19);
-    words folded[PARTS]; /* 19 b */
+    words folded[PARTS];
     words t[PARTS];
-    UNROLL
-    for (int i = 0; i < PARTS; i++) {
-        folded[i] = product_of(b->v[i], by_19);
-        t[i] = all(0);
-    }
+    begin_sums(t, folded, b);
     UNROLL
     for (int i = 0; i < PARTS; i++) {
         const words once = a->v[i];
@@ -116,14 +121,9 @@ LANES __attribute__((noinline)) static void field_multiply(field *r, const field
 /* Products of different parts come twice. */
 LANES __attribute__((noinline)) static void field_square(field *r, const field *a)
 {
-    const words by_19 = all(19);
     words folded[PARTS];
     words t[PARTS];
-    UNROLL
-    for (int i = 0; i < PARTS; i++) {
-        folded[i] = product_of(a->v[i], by_19);
-        t[i] = all(0);
-    }
+    begin_sums(t, folded, a);
     UNROLL
     for (int i = 0; i < PARTS; i++) {
         const words once = a->v[i];

@@ -96,4 +96,32 @@ LANES static inline void field_choose(field *r, mask chosen, const field *a)
     }
 }
 
+/* Each lane of r gets that of a lane further on, as in rotate. */
+LANES static inline void field_rotate(field *r, const field *a, int distance)
+{
+    UNROLL
+    for (int i = 0; i < PARTS; i++) {
+        r->v[i] = rotate(a->v[i], distance);
+    }
+}
+
+/* ---- what is known of lanes, as bits: lane i in bit i ---- */
+
+/* The lanes in which both have the same limbs: the same numbers, for reduced ones. */
+LANES static inline unsigned same_limbs(const whole *a, const whole *b)
+{
+    unsigned equal = ~0U;
+    UNROLL
+    for (int i = 0; i < LIMBS; i++) {
+        equal &= bits_of(is_same(a->v[i], b->v[i]));
+    }
+    return equal;
+}
+
+/* The lanes in which a number is odd. */
+LANES static inline unsigned odd_limbs(const whole *a)
+{
+    return bits_of(is_same(a->v[0] & all(1), all(1)));
+}
+
 #endif

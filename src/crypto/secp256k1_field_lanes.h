@@ -98,12 +98,6 @@ LANES static inline void factor_add(field *r, const field *a, const field *b)
     make_factor(r);
 }
 
-LANES static inline void factor_subtract(field *r, const field *a, const field *b)
-{
-    loose_subtract(r, a, b);
-    make_factor(r);
-}
-
 LANES static inline void factor_negate(field *r, const field *a)
 {
     loose_negate(r, a);
@@ -192,20 +186,13 @@ LANES static inline void field_reduce(whole *r, const field *a)
     }
 }
 
-/* What is known of lanes is kept as bits, lane i in bit i. */
-
 /* The lanes in which both are the same. */
 LANES static inline unsigned field_is_equal(const field *a, const field *b)
 {
     whole x, y;
-    unsigned equal = (1U << WIDTH) - 1;
     field_reduce(&x, a);
     field_reduce(&y, b);
-    UNROLL
-    for (int i = 0; i < LIMBS; i++) {
-        equal &= bits_of(is_same(x.v[i], y.v[i]));
-    }
-    return equal;
+    return same_limbs(&x, &y);
 }
 
 LANES static inline unsigned field_is_zero(const field *a)
@@ -218,7 +205,7 @@ LANES static inline unsigned field_is_odd(const field *a)
 {
     whole reduced;
     field_reduce(&reduced, a);
-    return bits_of(is_same(reduced.v[0] & all(1), all(1)));
+    return odd_limbs(&reduced);
 }
 
 /* ---- words of 64 bits, the lowest first */
@@ -283,14 +270,6 @@ LANES static inline void field_root(field *r, const field *a)
 }
 
 /* ---- inverses */
-
-LANES static inline void field_rotate(field *r, const field *a, int distance)
-{
-    UNROLL
-    for (int i = 0; i < PARTS; i++) {
-        r->v[i] = rotate(a->v[i], distance);
-    }
-}
 
 /* r = 1 / a for a that is the same in all lanes, and not 0. */
 LANES static inline void field_invert_same(field *r, const field *a)

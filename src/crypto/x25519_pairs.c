@@ -1,12 +1,12 @@
 /* x25519_pairs.c - the two multiplications of each encapsulation, side by side where that pays.
  *
- * Up to four pairs take two of the eight lanes of x25519_lanes.c each, in one climb:
+ * With AVX-512, up to four pairs take two of the eight lanes of x25519_lanes.c each, in one climb:
  *
  *     lane     0           1            2           3            ...
  *     scalar   e[0]        e[0]         e[1]        e[1]
  *     point    9           pk[0]        9           pk[1]
  *
- * Of up to eight pairs the climb has the second multiplication only; the first goes by x25519_base.c,
+ * Of up to eight pairs, and with AVX2 of any, the climb has the second multiplication only; the first goes by x25519_base.c,
  * which is faster by far than a lane is. A single pair is left to that and to libsodium. In us on a Zen
  * 4: a climb 65, libsodium's multiplication 30, a public key 5.6, eight of them 25.
  */

@@ -141,12 +141,6 @@ xmtp_status xmtp_group_row_set_checked(xmtp_database *db, int64_t ref, uint64_t 
                       checked_ns);
 }
 
-xmtp_status xmtp_group_row_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns)
-{
-    return set_number(xmtp_query_start(db, "UPDATE groups SET rotated_ns = ? WHERE id = ?"), ref,
-                      rotated_ns);
-}
-
 xmtp_status xmtp_group_row_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns)
 {
     return set_number(xmtp_query_start(db, "UPDATE groups SET last_message_ns ="

@@ -52,7 +52,6 @@ xmtp_status xmtp_group_row_read(xmtp_database *db, int64_t ref, xmtp_arena *aren
 xmtp_status xmtp_group_row_update(xmtp_database *db, const xmtp_group_row *row);
 xmtp_status xmtp_group_row_set_cursor(xmtp_database *db, int64_t ref, uint64_t cursor);
 xmtp_status xmtp_group_row_set_checked(xmtp_database *db, int64_t ref, uint64_t checked_ns);
-xmtp_status xmtp_group_row_set_rotated(xmtp_database *db, int64_t ref, uint64_t rotated_ns);
 xmtp_status xmtp_group_row_set_last_message(xmtp_database *db, int64_t ref, uint64_t sent_ns);
 xmtp_status xmtp_group_row_delete(xmtp_database *db, int64_t ref);
 /* Removes groups whose creation was cut short by a crash. */
@@ -81,6 +80,12 @@ typedef struct xmtp_group_position {
     uint64_t checked_ns;
     uint64_t newest_ns; /* of its last message, without one of its creation */
 } xmtp_group_position;
+
+/* Whether what comes is read as it comes. */
+static inline bool xmtp_group_is_read(const xmtp_group_position *at)
+{
+    return at->is_active && !at->is_paused;
+}
 
 typedef struct xmtp_group_positions {
     xmtp_group_position *items;
