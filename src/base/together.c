@@ -1,7 +1,12 @@
 /* together.c - see together.h.
  *
- * Pieces are taken from a counter rather than cut into equal shares beforehand: a helper begins 20 to 40 us
+ * Pieces are taken from a counter rather than cut into equal shares beforehand: a helper begins 20 to 90 us
  * after the caller, and on a busy machine much later or when nothing is left to do.
+ *
+ * Where a thread begins is the kernel's choice, and some kernels of virtual machines choose the processor of
+ * its maker while another is idle: it then waits until the maker rests. So helpers are sent to the other
+ * processors. One that has not begun when everything is done waits behind somebody else there, and is called
+ * back to where the caller now rests.
  */
 #include "base/together.h"
 
@@ -21,7 +26,8 @@ static atomic_size_t assumed;
 
 typedef struct together {
     const xmtp_together_work *work;
-    atomic_size_t next; /* the first item that nobody has taken */
+    atomic_size_t next;  /* the first item that nobody has taken */
+    atomic_size_t begun; /* helpers */
 } together;
 
 void xmtp_together_assume(size_t processors)
@@ -89,8 +95,37 @@ static void take_pieces(together *t)
 
 static void *help(void *argument)
 {
-    take_pieces(argument);
+    together *t = argument;
+    (void)atomic_fetch_add(&t->begun, 1);
+    take_pieces(t);
     return NULL;
+}
+
+/* For a thread that shall begin on another processor than this one, where there is another. */
+static void choose_others(pthread_attr_t *attributes)
+{
+    cpu_set_t others;
+    const int here = sched_getcpu();
+    CPU_ZERO(&others);
+    if (here >= 0 && sched_getaffinity(0, sizeof others, &others) == 0) {
+        CPU_CLR((size_t)here, &others);
+    }
+    if (CPU_COUNT(&others) > 0) {
+        (void)pthread_attr_setaffinity_np(attributes, sizeof others, &others);
+    }
+}
+
+static void call_back(const pthread_t *threads, size_t n)
+{
+    cpu_set_t one;
+    const int here = sched_getcpu();
+    CPU_ZERO(&one);
+    if (here >= 0) {
+        CPU_SET((size_t)here, &one);
+    }
+    for (size_t i = 0; i < n && here >= 0; i++) {
+        (void)pthread_setaffinity_np(threads[i], sizeof one, &one);
+    }
 }
 
 /* How many of the wanted threads came to be. They begin with the signal mask of their maker. */
@@ -104,6 +139,7 @@ static size_t start_helpers(together *t, pthread_t *threads, size_t wanted)
         return 0;
     }
     (void)pthread_attr_setstacksize(&attributes, XMTP_TOGETHER_STACK);
+    choose_others(&attributes);
     (void)sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &before) == 0) {
         while (n < wanted && pthread_create(&threads[n], &attributes, help, t) == 0) {
@@ -123,6 +159,9 @@ static void work_with(together *t, size_t helpers)
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     const size_t n = start_helpers(t, threads, helpers);
     take_pieces(t);
+    if (atomic_load(&t->begun) < n) {
+        call_back(threads, n);
+    }
     for (size_t i = 0; i < n; i++) {
         (void)pthread_join(threads[i], NULL);
     }

@@ -36,7 +36,7 @@ typedef struct xmtp_together_work {
 /* Runs step for each piece once and returns when all are done. The caller's thread takes part; at most one
  * thread in all for each processor that the process may use, for each XMTP_TOGETHER_WORTH_US of work and
  * for each piece. All calls of a process together have no more helpers than other processors. Helpers
- * take no signals. Cannot fail. Threads: any. */
+ * begin on other processors than the caller's and take no signals. Cannot fail. Threads: any. */
 void xmtp_together(const xmtp_together_work *work);
 
 /* How many threads there may be in one call: 1 on a machine with one processor. Any thread. */

@@ -33,10 +33,25 @@ int __wrap_pthread_join(pthread_t thread, void **result)
     return __real_pthread_join(thread, result);
 }
 
+static atomic_size_t called_back; /* threads sent to one processor after they were made */
+
+int __real_pthread_setaffinity_np(pthread_t thread, size_t n, const cpu_set_t *set);
+int __wrap_pthread_setaffinity_np(pthread_t thread, size_t n, const cpu_set_t *set);
+int __wrap_pthread_setaffinity_np(pthread_t thread, size_t n, const cpu_set_t *set)
+{
+    atomic_fetch_add(&called_back, CPU_COUNT(set) == 1);
+    const int result = __real_pthread_setaffinity_np(thread, n, set);
+    if (threads_wait != NULL) {
+        (void)sem_post(threads_wait);
+    }
+    return result;
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    threads_made = joined = cancellable = 0;
+    threads_made = joined = cancellable = called_back = 0;
+    threads_wait = NULL;
     threads_refused_from = SIZE_MAX;
     xmtp_together_assume(4);
     return 0;
@@ -156,9 +171,18 @@ static void only_processors_that_the_process_may_use_count(void **state)
 
 /* ---- what helpers are like */
 
+static size_t processors_of_this_thread(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    return (size_t)CPU_COUNT(&set);
+}
+
 typedef struct meeting {
     pthread_barrier_t all_are_here;
     atomic_size_t open_signals; /* of helpers */
+    atomic_size_t processors;   /* of helpers, added up */
     pthread_t caller;
 } meeting;
 
@@ -173,6 +197,7 @@ static void meet(void *context, size_t first, size_t count)
     if (!pthread_equal(pthread_self(), m->caller)) {
         atomic_fetch_add(&m->open_signals, !sigismember(&blocked, SIGUSR1));
         atomic_fetch_add(&m->open_signals, !sigismember(&blocked, SIGALRM));
+        atomic_fetch_add(&m->processors, processors_of_this_thread());
     }
     (void)pthread_barrier_wait(&m->all_are_here);
 }
@@ -199,6 +224,29 @@ static void helpers_work_beside_the_caller_and_take_no_signals(void **state)
     assert_int_equal(sigismember(&after, SIGUSR1), sigismember(&before, SIGUSR1));
     assert_int_equal(sigismember(&after, SIGALRM), sigismember(&before, SIGALRM));
     (void)pthread_barrier_destroy(&m.all_are_here);
+}
+
+static void helpers_begin_on_other_processors_than_the_caller(void **state)
+{
+    (void)state;
+    meeting m;
+    const size_t all = processors_of_this_thread();
+    const xmtp_together_work work = meeting_of(&m, 4);
+    xmtp_together(&work);
+    assert_int_equal(m.processors, 3 * (all > 1 ? all - 1 : 1));
+    assert_int_equal(processors_of_this_thread(), all);
+    (void)pthread_barrier_destroy(&m.all_are_here);
+}
+
+static void a_helper_that_never_began_is_called_to_the_callers_processor(void **state)
+{
+    (void)state;
+    sem_t wait;
+    assert_int_equal(sem_init(&wait, 0, 0), 0);
+    threads_wait = &wait; /* until it is called */
+    assert_int_equal(threads_for(100, 1, WORTH), 3);
+    assert_int_equal(called_back, 3);
+    assert_int_equal(sem_destroy(&wait), 0);
 }
 
 /* ---- several calls at once */
@@ -293,6 +341,8 @@ int main(void)
         TEST(threads_that_cannot_be_made_are_done_without),
         TEST(only_processors_that_the_process_may_use_count),
         TEST(helpers_work_beside_the_caller_and_take_no_signals),
+        TEST(helpers_begin_on_other_processors_than_the_caller),
+        TEST(a_helper_that_never_began_is_called_to_the_callers_processor),
         TEST(all_calls_share_the_helpers_of_a_process),
         TEST(many_threads_may_call_at_once),
         TEST(a_caller_can_be_cancelled_before_and_after_but_not_while_it_waits),
