@@ -33,6 +33,21 @@ xmtp_status __wrap_xmtp_message_set_published(xmtp_database *db, xmtp_bytes mess
                                              content_type);
 }
 
+static unsigned row_failures; /* of writing a row, to come */
+
+xmtp_status __real_xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row,
+                                       bool *is_new);
+xmtp_status __wrap_xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row,
+                                       bool *is_new);
+xmtp_status __wrap_xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, bool *is_new)
+{
+    if (row_failures > 0) {
+        row_failures--;
+        return XMTP_E_DISK_FULL;
+    }
+    return __real_xmtp_message_insert(db, row, is_new);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -51,6 +66,14 @@ static int tear_down(void **state)
 }
 
 /* ---- what the database says, whatever the client has still to write into it */
+
+static bool is_in_file(const person *p, const uint8_t id[XMTP_MESSAGE_ID_LEN])
+{
+    bool is;
+    assert_int_equal(
+        xmtp_message_is_there(p->client->db, xmtp_bytes_of(id, XMTP_MESSAGE_ID_LEN), &is), XMTP_OK);
+    return is;
+}
 
 static int delivery_in_file(const person *p, const uint8_t id[XMTP_MESSAGE_ID_LEN])
 {
@@ -90,6 +113,7 @@ static void kill_and_reopen(person *p)
 {
     xmtp_writer_free(&p->client->unsettled.page);
     p->client->unsettled = (unsettled_send){0};
+    p->client->has_rowless = false;
     person_reopen(p);
 }
 
@@ -285,6 +309,105 @@ static void a_lost_call_settles_all_the_same(void **state)
     assert_both(&dm, "one|two|a|b|c|d|");
 }
 
+/* ---- the row, which is written while its message travels (client/late_row.c) */
+
+/* Sends a message whose row can be written neither meanwhile nor when sending ends. */
+static void say_without_row(const char *text, uint8_t id[XMTP_MESSAGE_ID_LEN])
+{
+    row_failures = 2;
+    say(ann, &dm, text, id);
+    assert_int_equal(row_failures, 0);
+    assert_false(is_in_file(ann, id));
+}
+
+static void a_row_that_fails_meanwhile_is_written_when_sending_ends(void **state)
+{
+    (void)state;
+    uint8_t ids[2][XMTP_MESSAGE_ID_LEN];
+    for (int i = 0; i < 2; i++) { /* nothing to settle, and the one before */
+        row_failures = 1;
+        say(ann, &dm, i == 0 ? "a" : "b", ids[i]);
+        assert_int_equal(row_failures, 0);
+        assert_true(is_in_file(ann, ids[i]));
+    }
+    assert_both(&dm, "one|two|a|b|");
+}
+
+static void a_row_that_cannot_be_written_is_by_the_next_call(void **state)
+{
+    (void)state;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    say_without_row("a", id);
+    assert_int_equal(delivery_of(ann, id), XMTP_DELIVERY_PUBLISHED);
+    say(ann, &dm, "b", id);
+    say_without_row("c", id);
+    say(ann, &dm, "d", id); /* also when that is a message */
+    assert_both(&dm, "one|two|a|b|c|d|");
+}
+
+static void a_row_that_the_next_call_cannot_write_either_is_not_lost(void **state)
+{
+    (void)state;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    for (unsigned more = 1; more <= 4; more++) {
+        say_without_row((const char *[]){"", "a", "b", "c", "d"}[more], id);
+        row_failures = more;
+        xmtp_status status = xmtp_client_sync(ann->client, &ann->error);
+        assert_true(status == XMTP_OK || status == XMTP_E_DISK_FULL);
+        row_failures = 0;
+        sync_all(ann);
+        assert_int_equal(delivery_of(ann, id), XMTP_DELIVERY_PUBLISHED);
+    }
+    assert_both(&dm, "one|two|a|b|c|d|");
+}
+
+static void a_process_that_dies_before_the_row_makes_it_of_the_intent(void **state)
+{
+    (void)state;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    uint64_t before_ns = net.clock_ns;
+    say_without_row("a", id);
+    kill_and_reopen(ann);
+    assert_int_equal(delivery_in_file(ann, id), XMTP_DELIVERY_UNPUBLISHED);
+    xmtp_message message;
+    assert_ok(ann, xmtp_client_message(ann->client, id, &message, &ann->error));
+    assert_in_range(message.sent_ns, before_ns,
+                    net.clock_ns + 2); /* as it was, read from its key */
+    uint64_t sends = ann->wire.sends;
+    sync_all(ann);
+    assert_int_equal(ann->wire.sends, sends);
+    assert_int_equal(delivery_in_file(ann, id), XMTP_DELIVERY_PUBLISHED);
+    assert_both(&dm, "one|two|a|");
+}
+
+static void a_row_is_made_of_the_intent_when_the_database_is_taken_again(void **state)
+{
+    (void)state;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    say_without_row("a", id);
+    row_failures = 1;
+    assert_ok(ann, xmtp_client_release_database(ann->client, &ann->error));
+    assert_int_equal(row_failures, 0);
+    assert_ok(ann, xmtp_client_take_database(ann->client, &ann->error));
+    assert_true(is_in_file(ann, id));
+    assert_both(&dm, "one|two|a|");
+}
+
+static void a_message_without_row_that_is_not_sent_has_one_all_the_same(void **state)
+{
+    (void)state;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    ann->wire.cut_from = ann->wire.calls + 1;
+    ann->wire.cut_count = 100;
+    ann->wire.how = CUT_BEFORE;
+    row_failures = 2;
+    assert_int_equal(xmtp_client_send_text(ann->client, &dm, "a", id, &ann->error), XMTP_E_NETWORK);
+    assert_int_equal(row_failures, 0);
+    ann->wire.cut_from = 0;
+    assert_int_equal(delivery_of(ann, id), XMTP_DELIVERY_UNPUBLISHED);
+    assert_both(&dm, "one|two|a|");
+}
+
 /* A call within a call would overwrite its request. */
 static void no_call_is_made_while_one_is_under_way(void **state)
 {
@@ -318,6 +441,18 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_cannot_be_written_down_is_found_by_the_next_sync,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_call_settles_all_the_same, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_row_that_fails_meanwhile_is_written_when_sending_ends,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_row_that_cannot_be_written_is_by_the_next_call, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_row_that_the_next_call_cannot_write_either_is_not_lost,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_process_that_dies_before_the_row_makes_it_of_the_intent,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_row_is_made_of_the_intent_when_the_database_is_taken_again, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_message_without_row_that_is_not_sent_has_one_all_the_same,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_call_is_made_while_one_is_under_way, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("client.settle", tests, NULL, NULL);

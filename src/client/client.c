@@ -305,6 +305,7 @@ static xmtp_status take_identity(xmtp_client *client, bool without_registration,
         return xmtp_fail(error, XMTP_E_NOT_REGISTERED,
                          "a light client opens the database of an installation that is registered");
     }
+    XMTP_TRY(xmtp_rows_restore(client, error));
     if (!is_there) {
         XMTP_TRY(xmtp_installation_generate(&client->env, &client->installation));
     }

@@ -9,11 +9,23 @@ xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_
     if (id == NULL || id->n > sizeof(id->p)) {
         return xmtp_fail(error, XMTP_E_ARGUMENT, "no conversation id");
     }
+    const found_conversation *found = &client->found;
+    if (found->ref != 0 && found->changes == xmtp_database_change_count(client->db) &&
+        xmtp_bytes_equal(xmtp_bytes_of(id->p, id->n), xmtp_bytes_of(found->id.p, found->id.n))) {
+        *ref = found->ref;
+        return XMTP_OK;
+    }
     xmtp_status status = xmtp_group_ref_find(client->db, xmtp_bytes_of(id->p, id->n), ref);
     if (status == XMTP_E_NOT_FOUND) {
         return xmtp_fail(error, status, "no such conversation");
     }
     return xmtp_stored(client, status, error);
+}
+
+void xmtp_conversation_found(xmtp_client *client, const xmtp_conversation_id *id, int64_t ref)
+{
+    client->found = (found_conversation){
+        .id = *id, .ref = ref, .changes = xmtp_database_change_count(client->db)};
 }
 
 static xmtp_status view(const xmtp_group_row *row, xmtp_conversation *out)

@@ -33,19 +33,19 @@ static xmtp_status protect(group_work *work, xmtp_bytes envelope, xmtp_bytes *me
 }
 
 xmtp_status xmtp_publish_build_message(group_work *work, const xmtp_intent_row *intent,
-                                       xmtp_error *error)
+                                       built_message *out, xmtp_error *error)
 {
     xmtp_client *client = work->client;
     xmtp_bytes message;
     XMTP_TRY(xmtp_work_group(work, error));
     XMTP_TRY(protect(work, intent->data, &message, error));
-    uint8_t hash[32];
-    xmtp_hash_of(&xmtp_hash_sha256, message, hash);
-    xmtp_intent_row row = *intent;
-    row.payload = message;
-    row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
-    row.epoch = xmtp_mls_group_epoch(work->group);
-    return xmtp_stored(client, xmtp_intent_set_published(client->db, &row), error);
+    xmtp_hash_of(&xmtp_hash_sha256, message, out->hash);
+    out->row = *intent;
+    out->row.state = XMTP_INTENT_PUBLISHED;
+    out->row.payload = message;
+    out->row.payload_hash = xmtp_bytes_of(out->hash, sizeof(out->hash));
+    out->row.epoch = xmtp_mls_group_epoch(work->group);
+    return xmtp_stored(client, xmtp_intent_set_published(client->db, &out->row), error);
 }
 
 xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xmtp_status why,
@@ -58,6 +58,7 @@ xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xm
                         why_error->text[0] == '\0' ? xmtp_status_text(why) : why_error->text);
     }
     if (intent->message_id.n > 0) {
+        XMTP_TRY(xmtp_row_of_intent(work, intent, error));
         XMTP_TRY(
             xmtp_stored(client, xmtp_message_set_failed(client->db, intent->message_id), error));
         return xmtp_stored(client, xmtp_intent_set_held(client->db, intent->id), error);
@@ -319,6 +320,9 @@ static xmtp_status read_payload(const group_work *work, const xmtp_intent_row *i
                                 xmtp_arena *arena, xmtp_bytes *payload)
 {
     xmtp_client *client = work->client;
+    if (intent->payload.n > 0) { /* queued by this work, just now */
+        return xmtp_arena_copy(arena, intent->payload, payload);
+    }
     if (intent->id == work->made.intent) {
         *payload = xmtp_mls_pending_message(work->made.pending);
         return XMTP_OK;
@@ -395,7 +399,8 @@ static xmtp_status build_one_message(group_work *work, const xmtp_intent_row *in
     xmtp_client *client = work->client;
     xmtp_error why = {0};
     XMTP_TRY(xmtp_begin(client, error));
-    xmtp_status status = xmtp_publish_build_message(work, intent, &why);
+    built_message built;
+    xmtp_status status = xmtp_publish_build_message(work, intent, &built, &why);
     if (status == XMTP_OK) {
         status = xmtp_database_commit(client->db);
         (void)xmtp_stored(client, status, &why);
@@ -425,7 +430,8 @@ static xmtp_status build_messages(group_work *work, size_t count, xmtp_error *er
     for (size_t i = 0; i < count; i++) {
         const xmtp_intent_row *intent = &work->intents.items[i];
         if (intent->state == XMTP_INTENT_TO_PUBLISH) {
-            XMTP_TRY(xmtp_publish_build_message(work, intent, error));
+            built_message built;
+            XMTP_TRY(xmtp_publish_build_message(work, intent, &built, error));
         }
     }
     return xmtp_commit(work->client, error);

@@ -18,7 +18,7 @@
 
 /* ---- the open transaction */
 
-static xmtp_status open_transaction(group_work *work, xmtp_error *error)
+xmtp_status xmtp_work_begin(group_work *work, xmtp_error *error)
 {
     if (work->is_in_transaction) {
         return XMTP_OK;
@@ -28,8 +28,7 @@ static xmtp_status open_transaction(group_work *work, xmtp_error *error)
     return XMTP_OK;
 }
 
-/* Commits what was applied so far, with the cursor. */
-static xmtp_status flush(group_work *work, xmtp_error *error)
+xmtp_status xmtp_work_flush(group_work *work, xmtp_error *error)
 {
     if (!work->is_in_transaction) {
         return XMTP_OK;
@@ -51,7 +50,7 @@ static xmtp_status flush(group_work *work, xmtp_error *error)
 /* Moves the cursor over a message that changes nothing. */
 static xmtp_status step_over(group_work *work, uint64_t sequence, xmtp_error *error)
 {
-    XMTP_TRY(open_transaction(work, error));
+    XMTP_TRY(xmtp_work_begin(work, error));
     work->row.cursor = sequence;
     return XMTP_OK;
 }
@@ -148,9 +147,9 @@ static xmtp_status own_message(group_work *work, const Pb__GroupMessage__V1 *mes
     uint64_t group_epoch = xmtp_mls_group_epoch(work->group);
     bool again = !xmtp_is_readable_by_others(epoch, group_epoch);
     bool has_used_key = work->row.rotated_ns == XMTP_KEYS_USED && epoch == group_epoch;
-    XMTP_TRY(open_transaction(work, error));
-    xmtp_status status = XMTP_OK;
-    if (!again) {
+    XMTP_TRY(xmtp_work_begin(work, error));
+    xmtp_status status = xmtp_row_of_intent(work, intent, error);
+    if (status == XMTP_OK && !again) {
         status = mark_published(work, message, intent, error);
     }
     if (status == XMTP_OK && has_used_key) {
@@ -273,7 +272,7 @@ static xmtp_status merge(group_work *work, xmtp_mls_staged *staged, xmtp_error *
 static xmtp_status foreign_application(group_work *work, const Pb__GroupMessage__V1 *message,
                                        xmtp_mls_staged *staged, xmtp_error *error)
 {
-    xmtp_status status = open_transaction(work, error);
+    xmtp_status status = xmtp_work_begin(work, error);
     if (status != XMTP_OK) {
         xmtp_mls_staged_free(staged);
         return status;
@@ -352,7 +351,7 @@ static xmtp_status cannot_open(group_work *work, const Pb__GroupMessage__V1 *mes
         work->needs_query = true; /* a commit is missing in between: ask for everything in order */
         return XMTP_E_RETRY;
     }
-    XMTP_TRY(open_transaction(work, error));
+    XMTP_TRY(xmtp_work_begin(work, error));
     xmtp_status status = note_unopened(work, message, why, error);
     if (status == XMTP_OK && why == XMTP_E_EPOCH_FUTURE && !work->row.is_forked) {
         status = mark_forked(work, message->id, error);
@@ -380,7 +379,7 @@ static xmtp_status foreign(group_work *work, const Pb__GroupMessage__V1 *message
     case XMTP_MLS_CONTENT_APPLICATION:
         return foreign_application(work, message, staged, error);
     case XMTP_MLS_CONTENT_COMMIT:
-        status = flush(work, error);
+        status = xmtp_work_flush(work, error);
         if (status != XMTP_OK) {
             xmtp_mls_staged_free(staged);
             return status;
@@ -412,7 +411,7 @@ static xmtp_status receive_one(group_work *work, const Pb__GroupMessage__V1 *mes
     if (intent->kind == XMTP_INTENT_SEND_MESSAGE) {
         return own_message(work, message, info.epoch, intent, error);
     }
-    XMTP_TRY(flush(work, error));
+    XMTP_TRY(xmtp_work_flush(work, error));
     return xmtp_apply_own_commit(work, message, info.epoch, intent, error);
 }
 
@@ -433,7 +432,7 @@ xmtp_status xmtp_receive_batch(group_work *work, const Pb__GroupMessage__V1 *con
         }
     }
     /* What came before a failure is kept, unless the failure has abandoned it already. */
-    xmtp_status flushed = flush(work, status == XMTP_OK ? error : NULL);
+    xmtp_status flushed = xmtp_work_flush(work, status == XMTP_OK ? error : NULL);
     return status == XMTP_OK ? flushed : status;
 }
 

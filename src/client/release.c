@@ -19,6 +19,7 @@ void xmtp_database_leave(xmtp_client *client)
     xmtp_wipe(client->hmac_root, sizeof(client->hmac_root));
     xmtp_database_close(client->db);
     client->db = NULL;
+    client->found = (found_conversation){0};
 }
 
 xmtp_status xmtp_client_release_database(xmtp_client *client, xmtp_error *error)
@@ -78,6 +79,9 @@ xmtp_status xmtp_client_take_database(xmtp_client *client, xmtp_error *error)
     }
     if (status == XMTP_OK) {
         status = xmtp_settings_load(client, error);
+    }
+    if (status == XMTP_OK) {
+        status = xmtp_rows_restore(client, error);
     }
     if (status != XMTP_OK) {
         xmtp_database_leave(client);

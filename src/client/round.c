@@ -45,6 +45,25 @@ xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error)
     return XMTP_OK;
 }
 
+xmtp_status xmtp_work_queued(group_work *work, const xmtp_intent_row *intent)
+{
+    void *items;
+    const size_t count = work->intents.count;
+    work->is_loaded = false;
+    XMTP_TRY(xmtp_arena_take_array(&work->arena, count + 1, sizeof(*work->intents.items), &items));
+    if (count > 0) {
+        memcpy(items, work->intents.items, count * sizeof(*work->intents.items));
+    }
+    work->intents = (xmtp_intent_rows){.items = items, .count = count + 1};
+    xmtp_intent_row *last = &work->intents.items[count];
+    *last = *intent;
+    XMTP_TRY(xmtp_arena_copy(&work->arena, intent->payload, &last->payload));
+    XMTP_TRY(xmtp_arena_copy(&work->arena, intent->payload_hash, &last->payload_hash));
+    work->is_loaded = true;
+    work->loaded_at = xmtp_database_change_count(work->client->db);
+    return XMTP_OK;
+}
+
 xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, xmtp_error *error)
 {
     xmtp_settle(client);

@@ -40,6 +40,9 @@ typedef struct group_work {
     bool is_left;             /* ... and was not; */
     int64_t settled;          /* the intent before it, which is while that travels, or 0; */
     bool has_gap;             /* that failed, and the page ahead does not begin at the cursor */
+    bool
+        has_late_row; /* late_row.c: the message's row is still to be written; views of the caller's */
+    xmtp_message_row late_row;
     int64_t sent_max;  /* newest intent whose payload the node has taken, that this work knows of */
     xmtp_writer ahead; /* an answer that holds the next page, when it is here already; else empty */
     const ProtobufCMessageDescriptor *ahead_type; /* of a query, or of a send that it came with */
@@ -59,6 +62,8 @@ xmtp_status xmtp_work_start_unsettled(group_work *work, xmtp_client *client, int
 void xmtp_work_end(group_work *work);
 /* Reads row and intents again when anything was changed in the database since. */
 xmtp_status xmtp_work_reload(group_work *work, xmtp_error *error);
+/* Instead of reading them again after a transaction that did nothing to them but queue this intent. */
+xmtp_status xmtp_work_queued(group_work *work, const xmtp_intent_row *intent);
 /* The MLS group, loaded when it must be. */
 xmtp_status xmtp_work_group(group_work *work, xmtp_error *error);
 /* Before the group goes. */
@@ -80,9 +85,14 @@ xmtp_status xmtp_work_result(group_work *work, xmtp_status round_status, xmtp_er
 /* ---- publish.c */
 /* Builds payloads and sends everything that is unsent. *sent counts messages. */
 xmtp_status xmtp_publish(group_work *work, size_t *sent, xmtp_error *error);
+/* The row of an intent whose payload was built; the payload is there until the group is used again. */
+typedef struct built_message {
+    xmtp_intent_row row;
+    uint8_t hash[32]; /* of the payload */
+} built_message;
 /* Builds the payload of a queued message inside the caller's transaction. */
 xmtp_status xmtp_publish_build_message(group_work *work, const xmtp_intent_row *intent,
-                                       xmtp_error *error);
+                                       built_message *out, xmtp_error *error);
 /* Resolves an intent as failed: gone, its message marked. Inside the caller's transaction. */
 xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xmtp_status why,
                              const xmtp_error *why_error, xmtp_error *error);
@@ -91,6 +101,17 @@ xmtp_status xmtp_intent_fail(group_work *work, const xmtp_intent_row *intent, xm
 /* Nothing but a message would have to be sent now, or decided: the queue is empty, no key update is due, and
  * what other devices there are was looked up. */
 bool xmtp_is_send_plain(const group_work *work);
+
+/* ---- late_row.c */
+/* The row that is late, if one is, at the beginning of a transaction of this work; or as all of one. */
+xmtp_status xmtp_late_row_begin(group_work *work, xmtp_error *error);
+xmtp_status xmtp_late_row_write(group_work *work, xmtp_error *error);
+/* The row of a message that is to be sent, if it might not be there. Inside the caller's transaction. */
+xmtp_status xmtp_row_of_intent(group_work *work, const xmtp_intent_row *intent, xmtp_error *error);
+/* It is late no longer: written now, or to be restored by the next call. */
+void xmtp_late_row_end(group_work *work);
+/* Writes the rows of messages that were sent without. */
+xmtp_status xmtp_rows_restore(xmtp_client *client, xmtp_error *error);
 
 /* ---- settle.c */
 /* After a start that does not settle, before a message is queued: settles what is unsettled, unless that can
@@ -105,6 +126,10 @@ xmtp_meanwhile xmtp_settle_meanwhile(group_work *work);
 void xmtp_work_leave(group_work *work);
 
 /* ---- receive.c */
+/* Opens this work's transaction unless it is open. */
+xmtp_status xmtp_work_begin(group_work *work, xmtp_error *error);
+/* Commits what was applied so far, with the cursor. */
+xmtp_status xmtp_work_flush(group_work *work, xmtp_error *error);
 /* The question for the next page behind the cursor, in parts that the caller holds. */
 typedef struct group_query {
     Pb__PagingInfo paging;
@@ -295,6 +320,9 @@ xmtp_status xmtp_hmac_root(xmtp_client *client, xmtp_error *error);
 /* Any group of a DM stands for the one that represents it (groups.md 2.8). */
 xmtp_status xmtp_conversation_find(xmtp_client *client, const xmtp_conversation_id *id,
                                    int64_t *ref, xmtp_error *error);
+/* It stands for it now, too: known until something in the database changes. After a message in a group of a DM
+ * that group represents it. */
+void xmtp_conversation_found(xmtp_client *client, const xmtp_conversation_id *id, int64_t ref);
 /* ---- message_keep.c */
 /* Inserts a row inside the caller's transaction, with its content type, what it is about and the time
  * of its arrival. *is_new false: it is there already. */

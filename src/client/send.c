@@ -3,6 +3,8 @@
  *     one transaction { message row, intent, ratchet, payload }  -->  node  -->  read back  -->
  *     one transaction { published, intent gone, cursor }
  *
+ * (Of a plain message the row comes a little later, and the second transaction much: late_row.c, settle.c.)
+ *
  * The id is known before anything is sent and stays the same when the message has to be encrypted
  * again in a later epoch, so receivers keep one copy.
  */
@@ -50,6 +52,28 @@ typedef struct message_key {
     char digits[24];
 } message_key;
 
+/* The row at once, or later; *is_new in any case. */
+static xmtp_status keep_message(group_work *work, xmtp_message_row *row, bool is_late, bool *is_new,
+                                xmtp_error *error)
+{
+    xmtp_client *client = work->client;
+    if (!is_late) {
+        return xmtp_message_keep(client, row, is_new, error);
+    }
+    XMTP_TRY(
+        xmtp_stored(client, xmtp_message_is_there(client->db, row->message_id, is_new), error));
+    *is_new = !*is_new;
+    work->late_row = *row;
+    work->has_late_row = *is_new;
+    return XMTP_OK;
+}
+
+/* Not under a key of the caller's: late_row.c reads the time of a message from its key. */
+static bool may_be_late(const group_work *work, const xmtp_send_options *options)
+{
+    return work->may_leave && !options->is_optimistic && options->idempotency_key == NULL;
+}
+
 static xmtp_status insert_message(group_work *work, xmtp_bytes content,
                                   const xmtp_send_options *options, const message_key *key,
                                   uint8_t message_id[XMTP_MESSAGE_ID_LEN], bool *is_new,
@@ -68,7 +92,7 @@ static xmtp_status insert_message(group_work *work, xmtp_bytes content,
         .content = content,
         .should_push = options->should_push,
     };
-    return xmtp_message_keep(client, &row, is_new, error);
+    return keep_message(work, &row, may_be_late(work, options), is_new, error);
 }
 
 /* *is_new false: the caller's key was used for the same content before. */
@@ -201,10 +225,11 @@ static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
     *is_fresh = is_queue_empty(work) || !xmtp_work_has_published(work);
     XMTP_TRY(xmtp_begin(client, error));
     bool can_build = false;
+    built_message built;
     xmtp_status status =
         xmtp_queue_message(work, content, options, message_id, &intent, &can_build, error);
     if (status == XMTP_OK && can_build && !options->is_optimistic) {
-        status = xmtp_publish_build_message(work, &intent, error);
+        status = xmtp_publish_build_message(work, &intent, &built, error);
     }
     if (status == XMTP_OK && with != NULL) {
         status = with->run(client, with->context, error);
@@ -213,9 +238,13 @@ static xmtp_status queue_and_build(group_work *work, xmtp_bytes content,
         status = xmtp_commit(client, error);
     }
     if (status != XMTP_OK) {
+        work->has_late_row = false;
         return xmtp_work_abandon(work, status);
     }
     work->awaited = intent.id;
+    if (work->has_late_row && can_build && xmtp_work_queued(work, &built.row) == XMTP_OK) {
+        return XMTP_OK;
+    }
     return options->is_optimistic ? XMTP_OK : xmtp_work_reload(work, error);
 }
 
@@ -261,6 +290,7 @@ xmtp_status xmtp_send(group_work *work, xmtp_bytes content, const xmtp_send_opti
         XMTP_TRY(xmtp_work_reload(work, error));
     }
     xmtp_status status = xmtp_work_rounds(work, is_fresh, error);
+    xmtp_late_row_end(work);
     return xmtp_work_result(work, status, error);
 }
 
@@ -280,6 +310,9 @@ xmtp_status xmtp_client_send_with(xmtp_client *client, const xmtp_conversation_i
     if (status == XMTP_OK) {
         status = xmtp_send(&work, encoded_content, options, NULL,
                            message_id == NULL ? own_id : message_id, error);
+    }
+    if (work.is_left) {
+        xmtp_conversation_found(client, id, ref);
     }
     xmtp_work_end(&work);
     return status;

@@ -42,6 +42,9 @@ void xmtp_settle(xmtp_client *client)
 {
     group_work work;
     xmtp_error why = {0};
+    if (client->has_rowless && !xmtp_database_in_transaction(client->db)) {
+        (void)xmtp_rows_restore(client, &why); /* or the next call will */
+    }
     if (client->unsettled.ref == 0 || xmtp_database_in_transaction(client->db)) {
         return;
     }
@@ -61,7 +64,7 @@ xmtp_status xmtp_work_follow(group_work *work, xmtp_error *error)
 {
     work->settled = is_unsettled(work) ? work->client->unsettled.intent : 0;
     work->sent_max = work->settled;
-    work->may_leave = xmtp_is_send_plain(work);
+    work->may_leave = xmtp_is_send_plain(work) && !work->client->has_rowless;
     if (work->may_leave) {
         return XMTP_OK;
     }
@@ -80,11 +83,17 @@ uint64_t xmtp_work_cursor(const group_work *work)
 static void settle_for(void *context)
 {
     group_work *work = context;
-    if (is_unsettled(work)) {
-        work->has_gap = apply(work) != XMTP_OK;
-    } else {
+    xmtp_error why = {0};
+    if (!is_unsettled(work)) {
         xmtp_settle(work->client);
+        (void)xmtp_late_row_write(work, &why); /* or when sending ends */
+        return;
     }
+    const bool is_written = xmtp_late_row_begin(work, &why) == XMTP_OK;
+    work->has_gap = apply(work) != XMTP_OK;
+    const bool is_kept =
+        !work->has_gap || (work->is_in_transaction && xmtp_work_flush(work, &why) == XMTP_OK);
+    work->has_late_row = work->has_late_row && !(is_written && is_kept);
 }
 
 xmtp_meanwhile xmtp_settle_meanwhile(group_work *work)

@@ -96,6 +96,13 @@ typedef struct unsettled_send {
     xmtp_writer page;  /* the answer that says so */
 } unsettled_send;
 
+/* The conversation that an id stood for, at this count of changes of the database. conversation.c */
+typedef struct found_conversation {
+    xmtp_conversation_id id;
+    int64_t ref; /* 0: none */
+    uint64_t changes;
+} found_conversation;
+
 /* See device_sync.h. */
 typedef struct device_sync_state {
     bool is_on;
@@ -152,6 +159,8 @@ struct xmtp_client {
     xmtp_api_statistics statistics;
     device_sync_state device_sync;
     unsettled_send unsettled;
+    found_conversation found;
+    bool has_rowless; /* a message was sent whose row could not be written. late_row.c */
     stream_state stream;
     struct host_seat *seat; /* in a host; NULL: a client of its own. host.h */
     handed_out *handed;

@@ -246,7 +246,7 @@ xmtp_status xmtp_intent_set_held(xmtp_database *db, int64_t id)
     return xmtp_query_run(&q);
 }
 
-static xmtp_status read_held(xmtp_query *q, xmtp_arena *arena, xmtp_intent_row *out)
+static xmtp_status read_found(xmtp_query *q, xmtp_arena *arena, xmtp_intent_row *out)
 {
     xmtp_status status = xmtp_query_one(q);
     if (status == XMTP_OK) {
@@ -262,7 +262,15 @@ xmtp_status xmtp_intent_find_held(xmtp_database *db, xmtp_bytes message_id, xmtp
     xmtp_query q = xmtp_query_start(db, "SELECT " SHORT_COLUMNS
                                         " FROM intents WHERE message_id = ? AND state = 0");
     xmtp_query_bind_bytes(&q, message_id);
-    return read_held(&q, arena, out);
+    return read_found(&q, arena, out);
+}
+
+xmtp_status xmtp_intent_find_rowless(xmtp_database *db, xmtp_arena *arena, xmtp_intent_row *out)
+{
+    xmtp_query q = xmtp_query_start(
+        db, "SELECT " SHORT_COLUMNS " FROM intents WHERE state = 2 AND kind = 1"
+            " AND message_id NOT IN (SELECT message_id FROM messages) ORDER BY id LIMIT 1");
+    return read_found(&q, arena, out);
 }
 
 xmtp_status xmtp_intent_find_failed(xmtp_database *db, int64_t group_ref, xmtp_arena *arena,
@@ -273,7 +281,7 @@ xmtp_status xmtp_intent_find_failed(xmtp_database *db, int64_t group_ref, xmtp_a
             " AND message_id IN (SELECT message_id FROM messages WHERE delivery = 3)"
             " ORDER BY id LIMIT 1");
     xmtp_query_bind_u64(&q, (uint64_t)group_ref);
-    return read_held(&q, arena, out);
+    return read_found(&q, arena, out);
 }
 
 xmtp_status xmtp_intent_delete(xmtp_database *db, int64_t id)

@@ -88,6 +88,8 @@ xmtp_status xmtp_commit_set_applied(xmtp_database *db, int64_t id, uint64_t sequ
 xmtp_status xmtp_commit_delete(xmtp_database *db, int64_t id);
 xmtp_status xmtp_intent_set_attempts(xmtp_database *db, int64_t id, uint32_t attempts);
 xmtp_status xmtp_intent_set_held(xmtp_database *db, int64_t id);
+/* The oldest whose message went to the network before its row was written. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_intent_find_rowless(xmtp_database *db, xmtp_arena *arena, xmtp_intent_row *out);
 /* The held intent of a message. XMTP_E_NOT_FOUND. */
 xmtp_status xmtp_intent_find_held(xmtp_database *db, xmtp_bytes message_id, xmtp_arena *arena,
                                   xmtp_intent_row *out);

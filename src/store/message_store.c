@@ -43,6 +43,16 @@ xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, 
     return *is_new ? xmtp_group_row_set_last_message(db, row->group_ref, row->sent_ns) : XMTP_OK;
 }
 
+xmtp_status xmtp_message_is_there(xmtp_database *db, xmtp_bytes message_id, bool *out)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT 1 FROM messages WHERE message_id = ?");
+    xmtp_query_bind_bytes(&q, message_id);
+    const xmtp_status status = xmtp_query_one(&q);
+    *out = status == XMTP_OK;
+    xmtp_query_end(&q);
+    return status == XMTP_E_NOT_FOUND ? XMTP_OK : status;
+}
+
 static xmtp_status find_unpublished(xmtp_database *db, xmtp_bytes message_id, int64_t *row,
                                     uint32_t *content_type)
 {

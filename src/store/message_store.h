@@ -30,6 +30,8 @@ typedef struct xmtp_message_row {
 /* Does nothing when there is one with this id: *is_new tells. Also moves the group's
  * last_message_ns. */
 xmtp_status xmtp_message_insert(xmtp_database *db, const xmtp_message_row *row, bool *is_new);
+XMTP_MUST_CHECK xmtp_status xmtp_message_is_there(xmtp_database *db, xmtp_bytes message_id,
+                                                  bool *out);
 /* Our own message came back. *content_type receives what it holds. */
 xmtp_status xmtp_message_set_published(xmtp_database *db, xmtp_bytes message_id, uint64_t sent_ns,
                                        uint64_t sequence, uint64_t expire_ns,
