@@ -13,6 +13,7 @@
  */
 #include "node/listener.h"
 
+#include "base/prompt.h"
 #include "base/status.h"
 #include "node/history.h"
 #include "node/listener_internal.h"
@@ -162,6 +163,7 @@ static void *run(void *context)
     (void)sigemptyset(&pipe_signal);
     (void)sigaddset(&pipe_signal, SIGPIPE);
     (void)pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
+    xmtp_thread_be_prompt();
     listener->loop_thread = pthread_self();
     (void)uv_run(&listener->loop, UV_RUN_DEFAULT);
     return NULL;

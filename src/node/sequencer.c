@@ -5,6 +5,7 @@
  */
 #include "node/sequencer.h"
 
+#include "base/prompt.h"
 #include "base/status.h"
 
 #include <pthread.h>
@@ -138,6 +139,7 @@ static void run_jobs(xmtp_node_sequencer *s, xmtp_node_job *jobs)
 static void *run(void *context)
 {
     xmtp_node_sequencer *s = context;
+    xmtp_thread_be_prompt();
     for (xmtp_node_job *jobs; (jobs = take_turn_and_jobs(s)) != NULL;) {
         run_jobs(s, jobs);
         give_turn_back(s);

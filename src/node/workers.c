@@ -1,6 +1,7 @@
 /* workers.c - one queue, several threads. */
 #include "node/workers.h"
 
+#include "base/prompt.h"
 #include "base/status.h"
 
 #include <pthread.h>
@@ -35,6 +36,7 @@ static xmtp_node_work *take(xmtp_node_workers *w)
 static void *run(void *context)
 {
     xmtp_node_workers *w = context;
+    xmtp_thread_be_prompt();
     for (xmtp_node_work *work = take(w); work != NULL; work = take(w)) {
         work->run(work);
     }

@@ -1,0 +1,42 @@
+/* prompt.c - see prompt.h.
+ *
+ * The kernel's fair policy (EEVDF) leaves who is running alone until their slice ends, 1 to 3 ms, unless
+ * who wakes has asked for a shorter one (sched_setattr(2), sched_runtime).
+ */
+#include "base/prompt.h"
+
+#ifdef __linux__
+#include <sched.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SLICE_NS = 200 * 1000 };
+
+/* struct sched_attr of sched_setattr(2), which C libraries before glibc 2.41 do not have. */
+typedef struct scheduling {
+    uint32_t size;
+    uint32_t policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime;
+    uint64_t deadline;
+    uint64_t period;
+    uint32_t util_min;
+    uint32_t util_max;
+} scheduling;
+
+void xmtp_thread_be_prompt(void)
+{
+    scheduling s = {.size = sizeof s};
+    if (syscall(SYS_sched_getattr, 0, &s, sizeof s, 0) == 0 && s.policy == SCHED_OTHER) {
+        s.runtime = SLICE_NS;
+        (void)syscall(SYS_sched_setattr, 0, &s, 0);
+    }
+}
+#else
+void xmtp_thread_be_prompt(void)
+{
+}
+#endif
