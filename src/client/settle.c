@@ -92,7 +92,7 @@ static void settle_for(void *context)
     const bool is_written = xmtp_late_row_begin(work, &why) == XMTP_OK;
     work->has_gap = apply(work) != XMTP_OK;
     const bool is_kept =
-        !work->has_gap || (work->is_in_transaction && xmtp_work_flush(work, &why) == XMTP_OK);
+        work->is_in_transaction ? xmtp_work_flush(work, &why) == XMTP_OK : !work->has_gap;
     work->has_late_row = work->has_late_row && !(is_written && is_kept);
 }
 
