@@ -1,15 +1,16 @@
-/* ed25519_lanes.c - [S]B - [k]A on edwards25519 for as many signatures as there are lanes (RFC 8032 section
- * 5.1); ed25519_lanes_avx2.c is the same for the other kind (vectors.h).
+/* ed25519_lanes.c - whether R = [S]B - [k]A on edwards25519 for as many signatures as there are lanes (RFC 8032
+ * section 5.1); ed25519_lanes_avx2.c is the same for the other kind (vectors.h).
  *
- *     A --decompress--> -A --> multiples 0 to 8 of -A ------+
- *                                                           v
- *     k --> 64 digits from -8 to 7 of base 16 --------> R = 16 R + [digit of k](-A)       64 times, from
- *     S --> 32 digits from -128 to 127 of base 256 ---> R =    R + [digit of S]B          the top; B every
- *                                                           ^                             second time
- *                         multiples 0 to 128 of B ----------+
+ *     A, R --decompress--> -A, -R --> multiples 0 to 8 of each -----------+
+ *                                                                         v
+ *     k --halve--> f, e --> 33 digits each from -8 to 7 of base 16 --> P = 16 P + [digit of f](-A) + [digit of e](-R)
+ *     e S modulo the order --> 32 digits of base 256 ----------------> P = P + [digit]B + [digit]([2^136]B)
+ *                                                                         ^     33 times, from the top; B every
+ *                   multiples 0 to 128 of B and of [2^136]B --------------+     second time
  *
- * k multiplies A as it is, never k modulo the order times something: for keys with a part of small
- * order that makes a difference, and the verdict must be that of the single verification.
+ * At the end P = [e]([S]B - [k]A - R), with e k = f (half_scalars.h): it is neutral exactly when the equation
+ * holds. f is e k modulo 8 times the order, not the order: for keys with a part of small order that makes a
+ * difference, and the verdict must be that of the single verification.
  *
  * Everything here is public.
  */
@@ -20,15 +21,18 @@
 #if defined(__x86_64__)
 
 #include "crypto/entry_lanes.h"
+#include "crypto/half_scalars.h"
 
 #include <pthread.h>
+#include <sodium.h>
 
 enum {
-    A_BITS = 4,
-    A_DIGITS = 64,
-    A_MULTIPLES = (1 << (A_BITS - 1)) + 1,
+    BITS = 4,
+    DIGITS = 33, /* of a half scalar, and one for what is carried */
+    MULTIPLES = (1 << (BITS - 1)) + 1,
     B_BITS = 8,
     B_DIGITS = 32,
+    B_LOW_DIGITS = (DIGITS + 1) / 2, /* the others are of [2^136]B */
     B_MULTIPLES = (1 << (B_BITS - 1)) + 1
 };
 
@@ -98,13 +102,11 @@ LANES static unsigned recover_x(field *x, const field *y, unsigned sign)
 }
 
 /* r = -A; returns the lanes in which A is the shortest encoding of a point, not of small order. */
-LANES static unsigned decompress_negative(point *r, const xmtp_ed25519_equation *equations)
+LANES static unsigned decompress_negative(point *r, const uint8_t *const in[WIDTH])
 {
-    const uint8_t *in[WIDTH];
     whole as_given, reduced;
     unsigned sign = 0;
     for (size_t i = 0; i < WIDTH; i++) {
-        in[i] = equations[i].a;
         sign |= (unsigned)(in[i][31] >> 7) << i;
     }
     field_decode(&r->y, in);
@@ -119,29 +121,59 @@ LANES static unsigned decompress_negative(point *r, const xmtp_ed25519_equation 
 
 /* ---- digits ---- */
 
-/* The scalar as digits of bits, the lowest first: from -2^(bits - 1) below 2^(bits - 1). */
-static void to_digits(int8_t (*digits)[WIDTH], unsigned bits, size_t lane, const uint8_t scalar[32])
+/* The scalar as count digits of bits, the lowest first: from -2^(bits - 1) below 2^(bits - 1), or all of them
+ * negated. Nothing may be left over. */
+static void to_digits(int8_t (*digits)[WIDTH], size_t count, unsigned bits, size_t lane,
+                      const uint8_t scalar[32], bool negated)
 {
     int over = 0;
-    for (unsigned at = 0; at < 256; at += bits) {
-        const int digit = ((scalar[at / 8] >> (at % 8)) & ((1 << bits) - 1)) + over;
+    for (size_t i = 0; i < count; i++) {
+        const size_t at = bits * i;
+        int digit = ((scalar[at / 8] >> (at % 8)) & ((1 << bits) - 1)) + over;
         over = digit >= 1 << (bits - 1);
-        digits[at / bits][lane] = (int8_t)(digit - (over << bits));
+        digit -= over << bits;
+        digits[i][lane] = (int8_t)(negated ? -digit : digit);
     }
-    /* The scalar is below 2^253: nothing is left over. */
 }
 
-/* ---- multiples of -A ---- */
+/* What P is a sum of, the lowest digits first. */
+typedef struct terms {
+    int8_t f[DIGITS][WIDTH];
+    int8_t e[DIGITS][WIDTH];
+    int8_t s[B_DIGITS][WIDTH]; /* of e S, which is below 2^253 */
+} terms;
+
+/* Returns the lanes whose scalars could be halved; in the others the terms are of something else. */
+static unsigned terms_of(terms *out, const xmtp_ed25519_equation *equations)
+{
+    unsigned good = 0;
+    for (size_t i = 0; i < WIDTH; i++) {
+        xmtp_half_scalars half = {.f_is_negative = false};
+        uint8_t s[32];
+        const bool is_good = xmtp_half_scalars_of(equations[i].k, &half);
+        if (!is_good) {
+            half = (xmtp_half_scalars){.e = {1}};
+        }
+        crypto_core_ed25519_scalar_mul(s, half.e, equations[i].s);
+        to_digits(out->f, DIGITS, BITS, i, half.f, half.f_is_negative);
+        to_digits(out->e, DIGITS, BITS, i, half.e, false);
+        to_digits(out->s, B_DIGITS, B_BITS, i, s, false);
+        good |= (unsigned)is_good << i;
+    }
+    return good;
+}
+
+/* ---- multiples of -A and -R ---- */
 
 /* multiples[i] = [i]p */
-LANES static void multiples_of(addend multiples[A_MULTIPLES], const point *p)
+LANES static void multiples_of(addend multiples[MULTIPLES], const point *p)
 {
     point sum;
     set_neutral(&sum);
     addend_of(&multiples[0], &sum);
     addend_of(&multiples[1], p);
     sum = *p;
-    for (size_t i = 2; i < A_MULTIPLES; i++) {
+    for (size_t i = 2; i < MULTIPLES; i++) {
         add_point(&sum, &sum, &multiples[1], true);
         addend_of(&multiples[i], &sum);
     }
@@ -151,7 +183,7 @@ LANES static void multiples_of(addend multiples[A_MULTIPLES], const point *p)
 
 /* In each lane the multiple of that size. Each goes where its own is: a third of the time of comparing
  * with all sizes, where two registers are read for each lane's word. */
-LANES static inline void pick(addend *r, const addend multiples[A_MULTIPLES], words size)
+LANES static inline void pick(addend *r, const addend multiples[MULTIPLES], words size)
 {
     enum { ALL = sizeof(addend) / sizeof(words) };
     const words *from[WIDTH];
@@ -168,11 +200,11 @@ LANES static inline void pick(addend *r, const addend multiples[A_MULTIPLES], wo
 #else /* AVX-512 */
 
 /* In each lane the multiple of that size. */
-LANES static inline void pick(addend *r, const addend multiples[A_MULTIPLES], words size)
+LANES static inline void pick(addend *r, const addend multiples[MULTIPLES], words size)
 {
     *r = multiples[0];
     UNROLL
-    for (uint64_t i = 1; i < A_MULTIPLES; i++) {
+    for (uint64_t i = 1; i < MULTIPLES; i++) {
         const mask here = is_same(size, all(i));
         field_choose(&r->y_minus_x, here, &multiples[i].y_minus_x);
         field_choose(&r->y_plus_x, here, &multiples[i].y_plus_x);
@@ -184,8 +216,8 @@ LANES static inline void pick(addend *r, const addend multiples[A_MULTIPLES], wo
 #endif
 
 /* r += in each lane the multiple that its digit asks for. */
-LANES static void add_multiple_of_a(point *r, const addend multiples[A_MULTIPLES],
-                                    const int8_t digits[WIDTH], bool wants_t)
+LANES static void add_multiple(point *r, const addend multiples[MULTIPLES],
+                               const int8_t digits[WIDTH], bool wants_t)
 {
     const words digit = load_bytes(digits);
     const mask negative = is_below_zero(digit);
@@ -202,19 +234,21 @@ LANES static void add_multiple_of_a(point *r, const addend multiples[A_MULTIPLES
 
 /* ---- multiples of B ---- */
 
-static uint64_t of_base[B_MULTIPLES][ENTRY_WORDS]; /* written once */
+typedef uint64_t base_table[B_MULTIPLES][ENTRY_WORDS];
+
+static base_table of_base;      /* written once, and */
+static base_table of_high_base; /* of [2^136]B */
 
 /* Lane i makes the multiples STEPS i + 1 to STEPS i + STEPS. */
-LANES static void make_multiples_of_base(void)
+LANES static void make_multiples(base_table table, const point *base)
 {
     enum { STEPS = (B_MULTIPLES - 1) / WIDTH };
-    point base, p, stride, further;
+    point p, stride, further;
     addend one, many;
-    set_base(&base);
-    addend_of(&one, &base);
-    double_times(&stride, &base, (size_t)__builtin_ctz(STEPS));
+    addend_of(&one, base);
+    double_times(&stride, base, (size_t)__builtin_ctz(STEPS));
     addend_of(&many, &stride);
-    p = base;
+    p = *base;
     for (unsigned i = 1; i < WIDTH; i++) {
         add_point(&further, &p, &many, true);
         point_choose(&p, mask_of(~0U << i), &further);
@@ -226,16 +260,26 @@ LANES static void make_multiples_of_base(void)
             const words *from = (const words *)&entries[i];
             for (size_t w = 0; w < ENTRY_WORDS; w++) {
                 for (size_t lane = 0; lane < WIDTH; lane++) {
-                    of_base[STEPS * lane + step + i + 1][w] = from[w][lane];
+                    table[STEPS * lane + step + i + 1][w] = from[w][lane];
                 }
             }
         }
     }
-    of_base[0][0] = of_base[0][WORDS] = 1; /* neutral: y - x = y + x = 1, x y = 0 */
+    table[0][0] = table[0][WORDS] = 1; /* neutral: y - x = y + x = 1, x y = 0 */
 }
 
-/* r += in each lane the multiple that its digit asks for; without T. */
-LANES static void add_multiple_of_base(point *r, const int8_t digits[WIDTH])
+LANES static void make_multiples_of_base(void)
+{
+    point base, high;
+    set_base(&base);
+    make_multiples(of_base, &base);
+    double_times(&high, &base, B_BITS * B_LOW_DIGITS);
+    make_multiples(of_high_base, &high);
+}
+
+/* r += in each lane the multiple that its digit asks for. */
+LANES static void add_multiple_of_base(point *r, const base_table table, const int8_t digits[WIDTH],
+                                       bool wants_t)
 {
     const words digit = load_bytes(digits);
     const words size = size_of(digit);
@@ -245,7 +289,7 @@ LANES static void add_multiple_of_base(point *r, const int8_t digits[WIDTH])
     words *to = (words *)&chosen;
     UNROLL
     for (int lane = 0; lane < WIDTH; lane++) {
-        const uint64_t *from = of_base[size[lane]];
+        const uint64_t *from = table[size[lane]];
         for (size_t w = 0; w < ENTRY_WORDS; w++) {
             of_lanes[w][lane] = from[w];
         }
@@ -254,62 +298,58 @@ LANES static void add_multiple_of_base(point *r, const int8_t digits[WIDTH])
         to[w] = load(of_lanes[w]);
     }
     addend_of_entry(&next, &chosen, is_below_zero(digit));
-    add_entry(r, &next, false);
+    add_entry(r, &next, wants_t);
 }
 
 /* ---- all of it ---- */
 
-/* r = [S]B + [k]minus_a */
-LANES static void multiply_both(point *r, const point *minus_a,
-                                const xmtp_ed25519_equation *equations)
+/* r = [f]minus_a + [e]minus_r + [e S]B */
+LANES static void add_up(point *r, const point *minus_a, const point *minus_r, const terms *t)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    addend of_a[A_MULTIPLES];
-    int8_t k[A_DIGITS][WIDTH], s[B_DIGITS][WIDTH];
+    addend of_a[MULTIPLES], of_r[MULTIPLES];
     (void)pthread_once(&once, make_multiples_of_base);
     multiples_of(of_a, minus_a);
-    for (size_t i = 0; i < WIDTH; i++) {
-        to_digits(k, A_BITS, i, equations[i].k);
-        to_digits(s, B_BITS, i, equations[i].s);
-    }
+    multiples_of(of_r, minus_r);
     set_neutral(r);
-    for (size_t i = A_DIGITS; i-- > 0;) {
-        const bool has_both = i % (B_BITS / A_BITS) == 0;
-        for (int bit = 0; bit < A_BITS; bit++) {
-            double_point(r, r, bit == A_BITS - 1);
+    for (size_t i = DIGITS; i-- > 0;) {
+        const size_t byte = i / (B_BITS / BITS);
+        const bool has_base = i % (B_BITS / BITS) == 0;
+        const bool has_high = has_base && B_LOW_DIGITS + byte < B_DIGITS;
+        for (int bit = 0; i + 1 < DIGITS && bit < BITS; bit++) {
+            double_point(r, r, bit == BITS - 1);
         }
-        add_multiple_of_a(r, of_a, k[i], has_both);
-        if (has_both) {
-            add_multiple_of_base(r, s[i / (B_BITS / A_BITS)]);
+        add_multiple(r, of_a, t->f[i], true);
+        add_multiple(r, of_r, t->e[i], has_base);
+        if (has_base) {
+            add_multiple_of_base(r, of_base, t->s[byte], has_high);
+        }
+        if (has_high) {
+            add_multiple_of_base(r, of_high_base, t->s[B_LOW_DIGITS + byte], false);
         }
     }
 }
 
-/* The lanes in which p is what r encodes. */
-LANES static unsigned is_encoding(const point *p, const xmtp_ed25519_equation *equations)
+LANES static unsigned is_neutral(const point *p)
 {
-    uint8_t encoded[WIDTH][32];
-    field inverse, x, y;
-    field_invert(&inverse, &p->z);
-    field_multiply(&x, &p->x, &inverse);
-    field_multiply(&y, &p->y, &inverse);
-    field_encode(&y, encoded);
-    const unsigned sign = is_negative(&x);
-    unsigned equal = 0;
-    for (size_t i = 0; i < WIDTH; i++) {
-        encoded[i][31] = (uint8_t)(encoded[i][31] | ((sign >> i) & 1) << 7);
-        equal |= (unsigned)(memcmp(encoded[i], equations[i].r, 32) == 0) << i;
-    }
-    return equal;
+    const field zero = field_of(ZERO);
+    return is_equal(&p->x, &zero) & is_equal(&p->y, &p->z);
 }
 
 LANES static unsigned verify(const xmtp_ed25519_equation equations[WIDTH])
 {
-    point minus_a, r;
-    unsigned good = decompress_negative(&minus_a, equations);
-    multiply_both(&r, &minus_a, equations);
-    good &= is_encoding(&r, equations);
-    return good & ~has_small_order(&r);
+    const uint8_t *a[WIDTH], *r[WIDTH];
+    point minus_a, minus_r, sum;
+    terms t;
+    for (size_t i = 0; i < WIDTH; i++) {
+        a[i] = equations[i].a;
+        r[i] = equations[i].r;
+    }
+    unsigned good = terms_of(&t, equations);
+    good &= decompress_negative(&minus_a, a);
+    good &= decompress_negative(&minus_r, r);
+    add_up(&sum, &minus_a, &minus_r, &t);
+    return good & is_neutral(&sum);
 }
 
 unsigned LANES_NAME(xmtp_ed25519)(const xmtp_ed25519_equation equations[XMTP_LANES], size_t count)
