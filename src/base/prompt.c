@@ -6,26 +6,13 @@
 #include "base/prompt.h"
 
 #ifdef __linux__
+#include "base/scheduling.h"
+
 #include <sched.h>
-#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 enum { SLICE_NS = 200 * 1000 };
-
-/* struct sched_attr of sched_setattr(2), which C libraries before glibc 2.41 do not have. */
-typedef struct scheduling {
-    uint32_t size;
-    uint32_t policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime;
-    uint64_t deadline;
-    uint64_t period;
-    uint32_t util_min;
-    uint32_t util_max;
-} scheduling;
 
 void xmtp_thread_be_prompt(void)
 {

@@ -1,27 +1,17 @@
 /* prompt_test.c - a prompt thread has a shorter slice, and nothing else of it changes. */
 #include "base/prompt.h"
 
+#include "base/scheduling.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 // cmocka wants the headers above first
 #include <cmocka.h>
-
-/* size, policy | flags | nice, priority | runtime: the beginning of struct sched_attr */
-typedef struct scheduling {
-    uint32_t size;
-    uint32_t policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime;
-    uint64_t rest[3];
-} scheduling;
 
 static scheduling now(void)
 {

@@ -1,5 +1,5 @@
-/* test_threads.h - threads that are made, counted, held up, or refused from one on; for tests to which the linker sends
- * pthread_create (xmtp_wrap). */
+/* test_threads.h - threads that are made, counted, held up, or refused from one on; for tests to which the linker
+ * sends pthread_create (xmtp_wrap). */
 #ifndef XMTP_BASE_TEST_THREADS_H
 #define XMTP_BASE_TEST_THREADS_H
 

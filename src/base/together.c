@@ -119,11 +119,12 @@ static void call_back(const pthread_t *threads, size_t n)
 {
     cpu_set_t one;
     const int here = sched_getcpu();
-    CPU_ZERO(&one);
-    if (here >= 0) {
-        CPU_SET((size_t)here, &one);
+    if (here < 0) {
+        return;
     }
-    for (size_t i = 0; i < n && here >= 0; i++) {
+    CPU_ZERO(&one);
+    CPU_SET((size_t)here, &one);
+    for (size_t i = 0; i < n; i++) {
         (void)pthread_setaffinity_np(threads[i], sizeof one, &one);
     }
 }

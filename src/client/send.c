@@ -57,12 +57,13 @@ static xmtp_status keep_message(group_work *work, xmtp_message_row *row, bool is
                                 xmtp_error *error)
 {
     xmtp_client *client = work->client;
+    bool is_there;
     if (!is_late) {
         return xmtp_message_keep(client, row, is_new, error);
     }
     XMTP_TRY(
-        xmtp_stored(client, xmtp_message_is_there(client->db, row->message_id, is_new), error));
-    *is_new = !*is_new;
+        xmtp_stored(client, xmtp_message_is_there(client->db, row->message_id, &is_there), error));
+    *is_new = !is_there;
     work->late_row = *row;
     work->has_late_row = *is_new;
     return XMTP_OK;

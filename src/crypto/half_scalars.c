@@ -165,7 +165,7 @@ bool xmtp_half_scalars_of(const uint8_t k[32], xmtp_half_scalars *out)
     pair *odd = &p1;
     if ((p1.t.v[0] & 1) == 0) {
         odd = &p0;
-        for (int i = 0; i < 2 * MIDDLE && !is_short(&p0.r) && bit_count(&p1.r) > 0; i++) {
+        while (!is_short(&p0.r) && bit_count(&p1.r) > 0) {
             take(&p0, &p1);
         }
     }

@@ -269,7 +269,8 @@ xmtp_status xmtp_intent_find_rowless(xmtp_database *db, xmtp_arena *arena, xmtp_
 {
     xmtp_query q = xmtp_query_start(
         db, "SELECT " SHORT_COLUMNS " FROM intents WHERE state = 2 AND kind = 1"
-            " AND message_id NOT IN (SELECT message_id FROM messages) ORDER BY id LIMIT 1");
+            " AND NOT EXISTS (SELECT 1 FROM messages WHERE message_id = intents.message_id)"
+            " ORDER BY id LIMIT 1");
     return read_found(&q, arena, out);
 }
 
