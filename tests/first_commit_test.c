@@ -14,6 +14,7 @@ static unsigned syncs;
 static unsigned failing_syncs; /* to come */
 static size_t sealed;          /* pointers */
 static unsigned failing_seals;
+static unsigned failing_finishes;
 static unsigned failing_deletions;
 
 xmtp_status __real_xmtp_database_sync(xmtp_database *db);
@@ -28,28 +29,38 @@ xmtp_status __wrap_xmtp_database_sync(xmtp_database *db)
     return __real_xmtp_database_sync(db);
 }
 
-xmtp_status __real_xmtp_welcome_pointers_seal(const xmtp_env *env,
-                                              const xmtp_welcome_pointer *pointer,
-                                              const xmtp_bytes *public_keys, size_t count,
-                                              uint8_t (*out)[XMTP_WELCOME_POINTER_LEN],
-                                              xmtp_error *error);
-xmtp_status __wrap_xmtp_welcome_pointers_seal(const xmtp_env *env,
-                                              const xmtp_welcome_pointer *pointer,
-                                              const xmtp_bytes *public_keys, size_t count,
-                                              uint8_t (*out)[XMTP_WELCOME_POINTER_LEN],
-                                              xmtp_error *error);
-xmtp_status __wrap_xmtp_welcome_pointers_seal(const xmtp_env *env,
-                                              const xmtp_welcome_pointer *pointer,
-                                              const xmtp_bytes *public_keys, size_t count,
-                                              uint8_t (*out)[XMTP_WELCOME_POINTER_LEN],
-                                              xmtp_error *error)
+xmtp_status __real_xmtp_welcome_pointers_begin(const xmtp_env *env,
+                                               const xmtp_welcome_pointer *pointer,
+                                               const xmtp_bytes *public_keys, size_t count,
+                                               xmtp_pointers_sealing **out);
+xmtp_status __wrap_xmtp_welcome_pointers_begin(const xmtp_env *env,
+                                               const xmtp_welcome_pointer *pointer,
+                                               const xmtp_bytes *public_keys, size_t count,
+                                               xmtp_pointers_sealing **out);
+xmtp_status __wrap_xmtp_welcome_pointers_begin(const xmtp_env *env,
+                                               const xmtp_welcome_pointer *pointer,
+                                               const xmtp_bytes *public_keys, size_t count,
+                                               xmtp_pointers_sealing **out)
 {
+    *out = NULL;
     if (failing_seals > 0) {
         failing_seals--;
         return XMTP_E_NOMEM;
     }
     sealed += count;
-    return __real_xmtp_welcome_pointers_seal(env, pointer, public_keys, count, out, error);
+    return __real_xmtp_welcome_pointers_begin(env, pointer, public_keys, count, out);
+}
+
+xmtp_status __real_xmtp_welcome_pointers_finish(xmtp_pointers_sealing *sealing, xmtp_error *error);
+xmtp_status __wrap_xmtp_welcome_pointers_finish(xmtp_pointers_sealing *sealing, xmtp_error *error);
+xmtp_status __wrap_xmtp_welcome_pointers_finish(xmtp_pointers_sealing *sealing, xmtp_error *error)
+{
+    xmtp_status status = __real_xmtp_welcome_pointers_finish(sealing, error);
+    if (failing_finishes > 0) {
+        failing_finishes--;
+        return XMTP_E_KEY;
+    }
+    return status;
 }
 
 xmtp_status __real_xmtp_group_row_delete(xmtp_database *db, int64_t ref);
@@ -72,6 +83,7 @@ static int set_up(void **state)
     failing_syncs = 0;
     sealed = 0;
     failing_seals = 0;
+    failing_finishes = 0;
     failing_deletions = 0;
     return 0;
 }
@@ -150,6 +162,17 @@ static void pointers_that_were_not_sealed_are_when_they_are_sent(void **state)
     assert_ok(&people[0], create(&id, 4));
     assert_int_equal(failing_seals, 0);
     assert_int_equal(sealed, 4);
+    assert_all_read(&id, 4);
+}
+
+static void pointers_that_could_not_be_sealed_together_are_anew_when_they_are_sent(void **state)
+{
+    (void)state;
+    xmtp_conversation_id id;
+    failing_finishes = 1;
+    assert_ok(&people[0], create(&id, 4));
+    assert_int_equal(failing_finishes, 0);
+    assert_int_equal(sealed, 8);
     assert_all_read(&id, 4);
 }
 
@@ -254,6 +277,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_others_get_whole_welcomes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(pointers_that_were_not_sealed_are_when_they_are_sent,
                                         set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            pointers_that_could_not_be_sealed_together_are_anew_when_they_are_sent, set_up,
+            tear_down),
         cmocka_unit_test_setup_teardown(
             a_sync_that_failed_is_repeated_before_anybody_hears_of_the_group, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_disk_nobody_hears_of_the_group, set_up,

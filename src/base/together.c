@@ -17,18 +17,11 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { HELPERS_MAX = XMTP_TOGETHER_MAX - 1 };
-
-/* Of the whole process. After a fork in the middle of a call the child counts helpers that it does not
- * have: its calls have fewer. */
-static atomic_size_t helper_count;
+/* Helpers of the whole process, of calls and of jobs. After a fork in the middle of a call the child counts some
+ * that it does not have: its calls have fewer. */
+static atomic_size_t helping_calls;
+static atomic_size_t helping_jobs;
 static atomic_size_t assumed;
-
-typedef struct together {
-    const xmtp_together_work *work;
-    atomic_size_t next;  /* the first item that nobody has taken */
-    atomic_size_t begun; /* helpers */
-} together;
 
 void xmtp_together_assume(size_t processors)
 {
@@ -69,35 +62,30 @@ static size_t worthwhile(const xmtp_together_work *work, size_t pieces)
 }
 
 /* How many more helpers there may be, of those wanted; they count from now on. */
-static size_t take_helpers(size_t wanted, size_t most)
+static size_t take_helpers(atomic_size_t *of, size_t wanted, size_t most)
 {
-    size_t taken = atomic_load(&helper_count);
+    size_t taken = atomic_load(of);
     size_t n;
     do {
         n = taken < most ? least(wanted, most - taken) : 0;
-    } while (n > 0 && !atomic_compare_exchange_weak(&helper_count, &taken, taken + n));
+    } while (n > 0 && !atomic_compare_exchange_weak(of, &taken, taken + n));
     return n;
 }
 
-static void give_helpers(size_t n)
+static void take_pieces(xmtp_together_job *job)
 {
-    (void)atomic_fetch_sub(&helper_count, n);
-}
-
-static void take_pieces(together *t)
-{
-    const xmtp_together_work *work = t->work;
+    const xmtp_together_work *work = &job->work;
     size_t first;
-    while ((first = atomic_fetch_add(&t->next, work->piece)) < work->count) {
+    while ((first = atomic_fetch_add(&job->next, work->piece)) < work->count) {
         work->step(work->context, first, least(work->piece, work->count - first));
     }
 }
 
 static void *help(void *argument)
 {
-    together *t = argument;
-    (void)atomic_fetch_add(&t->begun, 1);
-    take_pieces(t);
+    xmtp_together_job *job = argument;
+    (void)atomic_fetch_add(&job->begun, 1);
+    take_pieces(job);
     return NULL;
 }
 
@@ -129,61 +117,91 @@ static void call_back(const pthread_t *threads, size_t n)
     }
 }
 
-/* How many of the wanted threads came to be. They begin with the signal mask of their maker. */
-static size_t start_helpers(together *t, pthread_t *threads, size_t wanted)
+/* Fewer where threads cannot be made. They begin with the signal mask of their maker. */
+static void start_helpers(xmtp_together_job *job, size_t wanted)
 {
     pthread_attr_t attributes;
     sigset_t all;
     sigset_t before;
-    size_t n = 0;
     if (pthread_attr_init(&attributes) != 0) {
-        return 0;
+        return;
     }
     (void)pthread_attr_setstacksize(&attributes, XMTP_TOGETHER_STACK);
     choose_others(&attributes);
     (void)sigfillset(&all);
     if (pthread_sigmask(SIG_SETMASK, &all, &before) == 0) {
-        while (n < wanted && pthread_create(&threads[n], &attributes, help, t) == 0) {
-            n++;
+        while (job->helpers < wanted &&
+               pthread_create(&job->threads[job->helpers], &attributes, help, job) == 0) {
+            job->helpers++;
         }
         (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
     (void)pthread_attr_destroy(&attributes);
-    return n;
 }
 
-/* The helpers work in this frame: the caller cannot be cancelled out of it while it waits for them. */
-static void work_with(together *t, size_t helpers)
+/* callers: threads that take part from the beginning, and are not made: 1 or 0. */
+static void begin(xmtp_together_job *job, const xmtp_together_work *work, size_t callers,
+                  atomic_size_t *helping)
 {
-    pthread_t threads[HELPERS_MAX];
+    assert(work->piece > 0 && work->piece_us > 0);
+    job->work = *work;
+    atomic_init(&job->next, 0);
+    atomic_init(&job->begun, 0);
+    job->helpers = 0;
+    const size_t pieces = work->count / work->piece + (work->count % work->piece != 0);
+    const size_t threads = worthwhile(work, pieces);
+    if (threads > callers) {
+        const size_t others = xmtp_together_processors() - 1;
+        const size_t taken = take_helpers(helping, least(threads - callers, others), others);
+        start_helpers(job, taken);
+        (void)atomic_fetch_sub(helping, taken - job->helpers);
+    }
+}
+
+static void finish(xmtp_together_job *job, atomic_size_t *helping)
+{
+    take_pieces(job);
+    if (atomic_load(&job->begun) < job->helpers) {
+        call_back(job->threads, job->helpers);
+    }
+    for (size_t i = 0; i < job->helpers; i++) {
+        (void)pthread_join(job->threads[i], NULL);
+    }
+    (void)atomic_fetch_sub(helping, job->helpers);
+    job->helpers = 0;
+}
+
+/* Helpers work in memory of the caller, who cannot be cancelled while it waits for them. */
+void xmtp_together(const xmtp_together_work *work)
+{
+    xmtp_together_job job;
     int cancelling;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
-    const size_t n = start_helpers(t, threads, helpers);
-    take_pieces(t);
-    if (atomic_load(&t->begun) < n) {
-        call_back(threads, n);
-    }
-    for (size_t i = 0; i < n; i++) {
-        (void)pthread_join(threads[i], NULL);
-    }
+    begin(&job, work, 1, &helping_calls);
+    finish(&job, &helping_calls);
     (void)pthread_setcancelstate(cancelling, &cancelling);
 }
 
-void xmtp_together(const xmtp_together_work *work)
+void xmtp_together_begin(xmtp_together_job *job, const xmtp_together_work *work)
 {
-    assert(work->piece > 0 && work->piece_us > 0);
-    together t = {.work = work};
-    const size_t pieces = work->count / work->piece + (work->count % work->piece != 0);
-    size_t wanted = worthwhile(work, pieces);
-    size_t helpers = 0;
-    if (wanted > 1) {
-        const size_t processors = xmtp_together_processors();
-        helpers = take_helpers(least(wanted, processors) - 1, processors - 1);
-    }
-    if (helpers == 0) {
-        take_pieces(&t);
-        return;
-    }
-    work_with(&t, helpers);
-    give_helpers(helpers);
+    begin(job, work, 0, &helping_jobs);
+}
+
+void xmtp_together_help(xmtp_together_job *job)
+{
+    take_pieces(job);
+}
+
+void xmtp_together_finish(xmtp_together_job *job)
+{
+    int cancelling;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    finish(job, &helping_jobs);
+    (void)pthread_setcancelstate(cancelling, &cancelling);
+}
+
+void xmtp_together_drop(xmtp_together_job *job)
+{
+    (void)atomic_fetch_add(&job->next, job->work.count);
+    xmtp_together_finish(job);
 }

@@ -13,6 +13,9 @@
 
 #include <xmtp/base.h>
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 enum {
     XMTP_TOGETHER_MAX = 8, /* threads of one call, the caller's among them */
     XMTP_TOGETHER_WORTH_US =
@@ -38,6 +41,27 @@ typedef struct xmtp_together_work {
  * for each piece. All calls of a process together have no more helpers than other processors. Helpers
  * begin on other processors than the caller's and take no signals. Cannot fail. Threads: any. */
 void xmtp_together(const xmtp_together_work *work);
+
+/* Work that helpers have begun and for which the caller has time later. Belongs to together.c, and stays where
+ * it is from begin until finish or drop. */
+typedef struct xmtp_together_job {
+    xmtp_together_work work;
+    atomic_size_t next;  /* the first item that nobody has taken */
+    atomic_size_t begun; /* helpers */
+    size_t helpers;
+    pthread_t threads[XMTP_TOGETHER_MAX - 1];
+} xmtp_together_job;
+
+/* Helpers begin, as in xmtp_together; none when the work is worth less than a thread. All jobs of a process
+ * together have no more of them than other processors, and calls of xmtp_together meanwhile as many again.
+ * What context points to is the job's until finish or drop, one of which must follow. */
+void xmtp_together_begin(xmtp_together_job *job, const xmtp_together_work *work);
+/* Does what nobody has begun, and does not wait for what others have. */
+void xmtp_together_help(xmtp_together_job *job);
+/* The same, and returns when all is done. */
+void xmtp_together_finish(xmtp_together_job *job);
+/* Instead: what nobody has begun is left. Returns when no helper works any more. */
+void xmtp_together_drop(xmtp_together_job *job);
 
 /* How many threads there may be in one call: 1 on a machine with one processor. Any thread. */
 size_t xmtp_together_processors(void);

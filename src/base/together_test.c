@@ -249,6 +249,109 @@ static void a_helper_that_never_began_is_called_to_the_callers_processor(void **
     assert_int_equal(sem_destroy(&wait), 0);
 }
 
+/* ---- jobs */
+
+static xmtp_together_work marking(items *all)
+{
+    return (xmtp_together_work){
+        .count = all->count, .piece = all->piece, .piece_us = WORTH, .step = mark, .context = all};
+}
+
+static void assert_done_once(const items *all)
+{
+    for (size_t i = 0; i < ITEMS_MAX; i++) {
+        assert_int_equal(all->done[i], i < all->count ? 1 : 0);
+    }
+}
+
+static void a_job_is_begun_by_helpers_and_finished_by_all(void **state)
+{
+    (void)state;
+    for (size_t processors = 1; processors <= XMTP_TOGETHER_MAX + 1; processors++) {
+        xmtp_together_assume(processors);
+        for (size_t count = 0; count < 40; count++) {
+            items all = {.count = count, .piece = 1 + count % 5, .caller = pthread_self()};
+            const xmtp_together_work work = marking(&all);
+            const size_t pieces = (count + all.piece - 1) / all.piece;
+            const size_t others =
+                (processors < XMTP_TOGETHER_MAX ? processors : XMTP_TOGETHER_MAX) - 1;
+            const size_t before = threads_made;
+            xmtp_together_job job;
+            xmtp_together_begin(&job, &work);
+            assert_int_equal(threads_made - before, pieces < others ? pieces : others);
+            if (count % 2 == 0) {
+                xmtp_together_help(&job);
+            }
+            xmtp_together_finish(&job);
+            assert_done_once(&all);
+        }
+    }
+}
+
+static void a_job_of_little_work_has_no_helper(void **state)
+{
+    (void)state;
+    items all = {.count = 9, .piece = 1, .caller = pthread_self()};
+    xmtp_together_work work = marking(&all);
+    xmtp_together_job job;
+    work.piece_us = WORTH / 10;
+    xmtp_together_begin(&job, &work);
+    assert_int_equal(threads_made, 0);
+    assert_int_equal(all.done[0], 0);
+    xmtp_together_finish(&job);
+    assert_done_once(&all);
+}
+
+static void of_a_job_that_is_dropped_nobody_begins_anything_more(void **state)
+{
+    (void)state;
+    items all = {.count = 9, .piece = 1, .caller = pthread_self()};
+    const xmtp_together_work work = marking(&all);
+    xmtp_together_job job;
+    threads_refused_from = 0;
+    xmtp_together_begin(&job, &work);
+    xmtp_together_drop(&job);
+    assert_int_equal(all.done[0], 0);
+    threads_refused_from = SIZE_MAX;
+    items many = {.count = ITEMS_MAX, .piece = 1, .caller = pthread_self()};
+    const xmtp_together_work begun = marking(&many);
+    xmtp_together_begin(&job, &begun);
+    xmtp_together_drop(&job);
+    assert_int_equal(threads_made, joined);
+    for (size_t i = 0; i < ITEMS_MAX; i++) {
+        assert_true(many.done[i] <= 1);
+    }
+}
+
+/* One job more than there are processors for begins with the caller; calls have helpers of their own. */
+static void jobs_share_their_helpers_and_calls_theirs(void **state)
+{
+    (void)state;
+    items first = {.count = 50, .piece = 1, .caller = pthread_self()};
+    items second = first;
+    const xmtp_together_work one = marking(&first);
+    const xmtp_together_work other = marking(&second);
+    xmtp_together_job jobs[2];
+    xmtp_together_begin(&jobs[0], &one);
+    assert_int_equal(threads_made, 3);
+    xmtp_together_begin(&jobs[1], &other);
+    assert_int_equal(threads_made, 3);
+    items during = {.count = 50, .piece = 1, .caller = pthread_self()};
+    const xmtp_together_work call = marking(&during);
+    xmtp_together(&call);
+    assert_int_equal(threads_made, 6);
+    xmtp_together_finish(&jobs[1]);
+    xmtp_together_finish(&jobs[0]);
+    assert_done_once(&first);
+    assert_done_once(&second);
+    assert_done_once(&during);
+    items later = {.count = 50, .piece = 1, .caller = pthread_self()};
+    const xmtp_together_work again = marking(&later);
+    xmtp_together_begin(&jobs[0], &again);
+    assert_int_equal(threads_made, 9); /* they are given back */
+    xmtp_together_finish(&jobs[0]);
+}
+
 /* ---- several calls at once */
 
 typedef struct nest {
@@ -343,6 +446,10 @@ int main(void)
         TEST(helpers_work_beside_the_caller_and_take_no_signals),
         TEST(helpers_begin_on_other_processors_than_the_caller),
         TEST(a_helper_that_never_began_is_called_to_the_callers_processor),
+        TEST(a_job_is_begun_by_helpers_and_finished_by_all),
+        TEST(a_job_of_little_work_has_no_helper),
+        TEST(of_a_job_that_is_dropped_nobody_begins_anything_more),
+        TEST(jobs_share_their_helpers_and_calls_theirs),
         TEST(all_calls_share_the_helpers_of_a_process),
         TEST(many_threads_may_call_at_once),
         TEST(a_caller_can_be_cancelled_before_and_after_but_not_while_it_waits),

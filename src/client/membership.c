@@ -13,6 +13,7 @@
 #include "client/device_sync.h"
 #include "client/post_commit.h"
 #include "client/round.h"
+#include "client/sealed_pointers.h"
 #include "identity/association.h"
 #include "proto/mls_api.pb-c.h"
 
@@ -327,6 +328,10 @@ static xmtp_status collect_key_packages(building *b, xmtp_error *error)
                                    &candidates));
     XMTP_TRY(judge_key_packages(b, fetched, candidates, error));
     XMTP_TRY(sort_key_packages(b, candidates, error));
+    if (xmtp_work_is_attempt(b->work)) {
+        xmtp_sealed_pointers_begin(b->work->client, b->invited, b->key_package_count,
+                                   &b->work->made.pointers);
+    }
     if (b->key_package_count == 0 && b->new_inbox_count > 0) {
         return xmtp_fail(error, XMTP_E_KEY_PACKAGE,
                          "none of the %zu installations to be added has a usable key package",

@@ -15,7 +15,7 @@
 #include "client/post_commit.h"
 
 #include "client/round.h"
-#include "identity/welcome.h"
+#include "client/sealed_pointers.h"
 
 enum {
     WELCOMES_PER_CALL = 50,
@@ -116,14 +116,6 @@ static xmtp_status read_recipient(record *r, recipient *out)
     return XMTP_OK;
 }
 
-/* Sealed before the node said where the commit is. */
-typedef struct sealed_pointers {
-    xmtp_welcome_pointer pointer;
-    size_t count;
-    /* for each who takes one, in the order of the record */
-    uint8_t wrapped[][XMTP_WELCOME_POINTER_LEN];
-} sealed_pointers;
-
 /* Messages of one operation, in chunks: one call each, some of which go out together. */
 typedef struct outbox {
     xmtp_client *client;
@@ -137,8 +129,9 @@ typedef struct outbox {
     size_t closed; /* of items, those of whole chunks */
     Pb__SendWelcomeMessagesRequest chunks[CALLS_MAX];
     size_t chunk_count;
-    bool *is_unsynced;             /* what a welcome tells of could still be lost in a power cut */
-    const sealed_pointers *sealed; /* NULL: they are sealed when they are sent */
+    bool *is_unsynced; /* what a welcome tells of could still be lost in a power cut */
+    sealed_pointers
+        *sealed; /* of them all, begun when the commit was built; NULL: each is sealed when sent */
     size_t sealed_at;
 } outbox;
 
@@ -312,38 +305,47 @@ typedef struct queue {
     size_t count;
 } queue;
 
-static xmtp_status seal_pointers(outbox *o, const queue *q, size_t count,
-                                 const uint8_t (**out)[XMTP_WELCOME_POINTER_LEN], xmtp_error *error)
+static xmtp_status seal_queue(const outbox *o, const queue *q, size_t count,
+                              xmtp_pointers_sealing **out, xmtp_error *error)
 {
     xmtp_bytes keys[WELCOMES_PER_CALL];
-    void *memory;
-    if (o->sealed != NULL) {
-        XMTP_ENSURE(count <= o->sealed->count - o->sealed_at, XMTP_E_INTERNAL);
-        *out = o->sealed->wrapped + o->sealed_at;
-        o->sealed_at += count;
-        return XMTP_OK;
-    }
     for (size_t i = 0; i < count; i++) {
         keys[i] = q->to[i].wrapper_key;
     }
-    XMTP_TRY(xmtp_arena_take(&o->arena, count * XMTP_WELCOME_POINTER_LEN, &memory));
-    *out = memory;
-    return xmtp_welcome_pointers_seal(&o->client->env, q->pointer, keys, count, memory, error);
+    XMTP_TRY(xmtp_welcome_pointers_begin(&o->client->env, q->pointer, keys, count, out));
+    return xmtp_welcome_pointers_finish(*out, error);
+}
+
+static xmtp_status put_pointers(outbox *o, const queue *q, size_t count,
+                                const xmtp_pointers_sealing *sealing, size_t first,
+                                xmtp_error *error)
+{
+    for (size_t i = 0; i < count; i++) { /* the last one may send them and free the arena */
+        XMTP_TRY(put_pointer(o, &q->to[i], xmtp_welcome_pointer_at(sealing, first + i), error));
+    }
+    return XMTP_OK;
 }
 
 static xmtp_status send_pointers(outbox *o, queue *q, xmtp_error *error)
 {
     const size_t count = q->count;
-    const uint8_t(*wrapped)[XMTP_WELCOME_POINTER_LEN];
+    xmtp_pointers_sealing *sealing = NULL;
     q->count = 0;
     if (count == 0) {
         return XMTP_OK;
     }
-    XMTP_TRY(seal_pointers(o, q, count, &wrapped, error));
-    for (size_t i = 0; i < count; i++) { /* the last one may send them and free the arena */
-        XMTP_TRY(put_pointer(o, &q->to[i], xmtp_bytes_of(wrapped[i], sizeof wrapped[i]), error));
+    if (o->sealed != NULL) {
+        const size_t first = o->sealed_at;
+        XMTP_ENSURE(count <= o->sealed->count - first, XMTP_E_INTERNAL);
+        o->sealed_at += count;
+        return put_pointers(o, q, count, o->sealed->sealing, first, error);
     }
-    return XMTP_OK;
+    xmtp_status status = seal_queue(o, q, count, &sealing, error);
+    if (status == XMTP_OK) {
+        status = put_pointers(o, q, count, sealing, 0, error);
+    }
+    xmtp_welcome_pointers_free(sealing);
+    return status;
 }
 
 static xmtp_status queue_pointer(outbox *o, queue *q, const recipient *to, xmtp_error *error)
@@ -395,6 +397,14 @@ static xmtp_status send_to_each(outbox *o, record r, const xmtp_welcome_pointer 
     return status;
 }
 
+/* Those that were begun before. Who has a bad key is found when each call's are sealed anew. */
+static void take_sealed(outbox *o)
+{
+    if (o->sealed != NULL && xmtp_welcome_pointers_finish(o->sealed->sealing, NULL) != XMTP_OK) {
+        o->sealed = NULL;
+    }
+}
+
 static xmtp_status send_all(outbox *o, record r, xmtp_error *error)
 {
     size_t capable;
@@ -417,6 +427,7 @@ static xmtp_status send_all(outbox *o, record r, xmtp_error *error)
         status = wait_for_disk(o, error);
     }
     if (status == XMTP_OK) {
+        take_sealed(o);
         o->count_max = 0; /* pointers are small: counted anew */
         status = send_to_each(o, r, &pointer, error);
     }
@@ -440,77 +451,6 @@ static xmtp_status send_welcomes(outbox *o, xmtp_bytes welcomes, xmtp_bytes cont
     xmtp_status status = send_all(o, r, error);
     xmtp_arena_reset(&o->arena);
     return status;
-}
-
-/* ---- sealed ahead */
-
-static xmtp_status keys_of(record r, xmtp_bytes *keys, size_t count)
-{
-    size_t n = 0;
-    while (r.recipients.n > 0) {
-        recipient to;
-        XMTP_TRY(read_recipient(&r, &to));
-        if (to.takes_pointers && n < count) {
-            keys[n++] = to.wrapper_key;
-        }
-    }
-    return n == count ? XMTP_OK : XMTP_E_INTERNAL;
-}
-
-static xmtp_status seal_ahead(const xmtp_client *client, record r, size_t count,
-                              sealed_pointers *out)
-{
-    xmtp_arena arena;
-    void *keys;
-    xmtp_scratch(client, &arena);
-    xmtp_status status = xmtp_arena_take_array(&arena, count, sizeof(xmtp_bytes), &keys);
-    if (status == XMTP_OK) {
-        status = keys_of(r, keys, count);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_welcome_pointer_generate(&client->env, &out->pointer);
-    }
-    if (status == XMTP_OK) {
-        status = xmtp_welcome_pointers_seal(&client->env, &out->pointer, keys, count, out->wrapped,
-                                            NULL);
-    }
-    xmtp_arena_reset(&arena);
-    return status;
-}
-
-void xmtp_sealed_pointers_free(group_work *work)
-{
-    sealed_pointers *sealed = work->made.pointers;
-    if (sealed != NULL) {
-        xmtp_welcome_pointer_wipe(&sealed->pointer);
-        xmtp_give_back(work->client, sealed);
-        work->made.pointers = NULL;
-    }
-}
-
-void xmtp_post_commit_seal(group_work *work)
-{
-    const xmtp_alloc *alloc = &work->client->env.alloc;
-    const made_commit *made = &work->made;
-    xmtp_bytes welcome;
-    record r;
-    size_t count = 0;
-    if (xmtp_writer_bytes(&made->welcomes).n == 0 ||
-        read_record(&r, xmtp_writer_bytes(&made->welcomes), xmtp_mls_pending_content(made->pending),
-                    &welcome) != XMTP_OK ||
-        count_capable(r, &count) != XMTP_OK || count <= XMTP_WELCOME_POINTERS_ABOVE) {
-        return;
-    }
-    sealed_pointers *sealed = alloc->reallocate(
-        alloc->context, NULL, sizeof(*sealed) + count * sizeof(sealed->wrapped[0]));
-    if (sealed == NULL) {
-        return;
-    }
-    sealed->count = count;
-    work->made.pointers = sealed;
-    if (seal_ahead(work->client, r, count, sealed) != XMTP_OK) {
-        xmtp_sealed_pointers_free(work);
-    }
 }
 
 /* ---- after the commit */

@@ -2,10 +2,14 @@
  *
  * The exact bytes are stored before they leave, together with what MLS needs to apply them when
  * they come back: the ratchet has moved (messages), or the pending commit is kept beside the
- * unchanged group (commits). Our own commits are judged by the rules of 3.6 before they are sent: a
- * change that the group's policies forbid never reaches the network.
+ * unchanged group (commits). The first commit of a new group is stored while it travels: until it
+ * is applied the group is an attempt that ends with its process (group_create.c).
+ *
+ * Our own commits are judged by the rules of 3.6 before they are sent: a change that the group's
+ * policies forbid never reaches the network.
  */
 #include "client/round.h"
+#include "client/sealed_pointers.h"
 #include "crypto/crypto.h"
 
 enum { SEND_COUNT_MAX = 100, SEND_BYTES_MAX = 8 * 1024 * 1024 };
@@ -91,7 +95,6 @@ static xmtp_status build_plan(group_work *work, const xmtp_intent_row *intent, c
 static xmtp_status judge(group_work *work, const xmtp_mls_pending *pending, xmtp_error *error)
 {
     xmtp_mls_staged *staged;
-    xmtp_work_forget_made(work);
     XMTP_TRY(xmtp_mls_group_stage_pending(work->group, pending, &staged, error));
     xmtp_arena arena;
     xmtp_scratch(work->client, &arena);
@@ -133,37 +136,30 @@ static xmtp_status store_for_good(xmtp_database *db, const xmtp_intent_row *row,
     return xmtp_database_durable_end(db, status);
 }
 
-/* A group that is still an attempt ends with its process (group_create.c): nobody sends its commit again, and until
- * welcomes leave the disk has time. */
-static bool is_attempt(const group_work *work)
-{
-    return work->row.stage == XMTP_GROUP_CREATING;
-}
-
-static xmtp_status store_commit(group_work *work, const xmtp_intent_row *intent,
-                                const commit_plan *plan, xmtp_error *error)
+/* What was made, with what applying it takes. */
+static xmtp_status store_made(group_work *work, xmtp_error *error)
 {
     uint8_t *staged = NULL;
     size_t staged_len = 0;
-    xmtp_client *client = work->client;
-    XMTP_TRY(xmtp_mls_pending_encode_short(plan->pending, &staged, &staged_len));
     uint8_t hash[32];
-    const xmtp_bytes message = xmtp_mls_pending_message(plan->pending);
-    const xmtp_commit_parts parts = {.message = is_attempt(work) ? (xmtp_bytes){0} : message,
-                                     .content = xmtp_mls_pending_content(plan->pending),
-                                     .welcomes = xmtp_writer_bytes(&plan->post_commit)};
-    xmtp_intent_row row = *intent;
+    xmtp_client *client = work->client;
+    made_commit *made = &work->made;
+    XMTP_TRY(xmtp_mls_pending_encode_short(made->pending, &staged, &staged_len));
+    const xmtp_bytes message = xmtp_mls_pending_message(made->pending);
+    const xmtp_commit_parts parts = {.message = made->is_attempt ? (xmtp_bytes){0} : message,
+                                     .content = xmtp_mls_pending_content(made->pending),
+                                     .welcomes = xmtp_writer_bytes(&made->welcomes)};
     xmtp_hash_of(&xmtp_hash_sha256, message, hash);
-    row.payload_hash = xmtp_bytes_of(hash, sizeof(hash));
-    row.staged = xmtp_bytes_of(staged, staged_len);
-    row.epoch = xmtp_mls_pending_epoch(plan->pending);
-    work->made.is_unsynced = is_attempt(work);
-    xmtp_status status = work->made.is_unsynced ? store_parts(client->db, &row, &parts)
-                                                : store_for_good(client->db, &row, &parts);
-    status = xmtp_stored(client, status, error);
+    const xmtp_intent_row row = {.id = made->intent,
+                                 .payload_hash = xmtp_bytes_of(hash, sizeof(hash)),
+                                 .staged = xmtp_bytes_of(staged, staged_len),
+                                 .epoch = xmtp_mls_pending_epoch(made->pending)};
+    xmtp_status status = made->is_attempt ? store_parts(client->db, &row, &parts)
+                                          : store_for_good(client->db, &row, &parts);
+    made->is_stored = status == XMTP_OK;
     xmtp_wipe(staged, staged_len);
     xmtp_give_back(client, staged);
-    return status;
+    return xmtp_stored(client, status, error);
 }
 
 /* One more failed attempt; the third is the last. Final failures are final at once. */
@@ -190,6 +186,8 @@ static void keep_made(group_work *work, const xmtp_intent_row *intent, commit_pl
     work->made.pending = plan->pending;
     work->made.welcomes = plan->post_commit;
     work->made.intent = intent->id;
+    work->made.is_attempt = xmtp_work_is_attempt(work);
+    work->made.is_unsynced = work->made.is_attempt;
     plan->pending = NULL;
     xmtp_writer_init(&plan->post_commit, &work->client->env.alloc, XMTP_WRITER_MAX);
 }
@@ -203,6 +201,7 @@ static xmtp_status build_commit(group_work *work, const xmtp_intent_row *intent,
     *is_built = false;
     XMTP_TRY(xmtp_work_group(work, error));
     xmtp_writer_init(&plan.post_commit, &work->client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_work_forget_made(work);
     xmtp_status status = build_plan(work, intent, &plan, &why);
     if (status == XMTP_OK && plan.pending != NULL) {
         status = judge(work, plan.pending, &why);
@@ -212,9 +211,9 @@ static xmtp_status build_commit(group_work *work, const xmtp_intent_row *intent,
     } else if (plan.pending == NULL) {
         status = xmtp_stored(work->client, xmtp_intent_delete(work->client->db, intent->id), error);
     } else {
-        status = store_commit(work, intent, &plan, error);
-        *is_built = status == XMTP_OK;
         keep_made(work, intent, &plan);
+        status = work->made.is_attempt ? XMTP_OK : store_made(work, error);
+        *is_built = status == XMTP_OK;
     }
     xmtp_mls_pending_free(plan.pending);
     xmtp_writer_free(&plan.post_commit);
@@ -235,11 +234,16 @@ typedef struct send_batch {
     xmtp_arena arena; /* payloads */
 } send_batch;
 
-static void prepare_welcomes(void *context)
+/* The first commit of a group is with the node, and nobody has heard of the group. */
+static void after_attempt(void *context)
 {
-    const group_work *work = context;
+    group_work *work = context;
+    xmtp_error why = {0};
+    (void)store_made(work, &why);               /* or when the node has answered */
     xmtp_database_begin_sync(work->client->db); /* it is waited for before welcomes leave */
-    xmtp_post_commit_seal(context);
+    if (work->made.pointers != NULL) {
+        xmtp_welcome_pointers_help(work->made.pointers->sealing);
+    }
 }
 
 static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, size_t count,
@@ -250,12 +254,15 @@ static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, 
     request.n_messages = count;
     request.messages = batch->pointers + first;
     request.read_back = xmtp_group_query(work->row.group_id, xmtp_work_cursor(work), &query);
-    bool is_first = work->made.is_unsynced && batch->intents[first] == work->made.intent;
-    const xmtp_meanwhile meanwhile =
-        is_first ? (xmtp_meanwhile){.run = prepare_welcomes, .context = work}
-                 : xmtp_settle_meanwhile(work);
+    const bool is_attempt = work->made.is_attempt && batch->intents[first] == work->made.intent;
+    const xmtp_meanwhile meanwhile = is_attempt
+                                         ? (xmtp_meanwhile){.run = after_attempt, .context = work}
+                                         : xmtp_settle_meanwhile(work);
     xmtp_status status = xmtp_call_while(work->client, XMTP_MLS_API("SendGroupMessages"),
                                          &request.base, &meanwhile, error);
+    if (status == XMTP_OK && is_attempt && !work->made.is_stored) {
+        status = store_made(work, error);
+    }
     xmtp_writer_clear(&work->ahead);
     if (status == XMTP_OK && !work->has_gap) {
         /* Empty from other nodes. A page that cannot be kept is asked for again. */

@@ -6,6 +6,8 @@
  */
 #include "client/round.h"
 
+#include "client/sealed_pointers.h"
+
 enum { ROUNDS_MAX = 8, INTENTS_PER_ROUND = 100 };
 
 static const uint64_t BACK_OFF_NS = UINT64_C(50000000);
@@ -90,7 +92,7 @@ void xmtp_work_forget_made(group_work *work)
 {
     xmtp_work_forget_staged(work);
     xmtp_mls_pending_free(work->made.pending);
-    xmtp_sealed_pointers_free(work);
+    xmtp_sealed_pointers_free(work->client, work->made.pointers);
     xmtp_writer_free(&work->made.welcomes);
     work->made = (made_commit){0};
     xmtp_writer_init(&work->made.welcomes, &work->client->env.alloc, XMTP_WRITER_MAX);
@@ -124,6 +126,11 @@ xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status)
     work->is_loaded = false;
     work->is_in_transaction = false;
     return status;
+}
+
+bool xmtp_work_is_attempt(const group_work *work)
+{
+    return work->row.stage == XMTP_GROUP_CREATING;
 }
 
 bool xmtp_work_has_published(const group_work *work)

@@ -17,9 +17,11 @@ typedef struct made_commit {
     xmtp_mls_pending *pending; /* NULL: none */
     xmtp_mls_staged *staged;   /* what it makes of the group, which it was made from; or NULL */
     int64_t intent;
-    xmtp_writer welcomes;             /* record of those whom it adds, see post_commit.c */
+    xmtp_writer welcomes; /* record of those whom it adds, see post_commit.c */
+    bool is_attempt;      /* the group's first: stored while it is under way */
+    bool is_stored;
     bool is_unsynced;                 /* a power cut could still take it: no welcome may leave */
-    struct sealed_pointers *pointers; /* of its welcomes, when they were sealed already; or NULL */
+    struct sealed_pointers *pointers; /* of its welcomes, when sealing them was begun; or NULL */
 } made_commit;
 
 typedef struct group_work {
@@ -75,6 +77,9 @@ xmtp_status xmtp_work_abandon(group_work *work, xmtp_status status);
 /* Rounds until no intent is open, progress ends, or an error; at most a few. fresh: everything
  * queued was queued just now, so nothing can be on the network yet. */
 xmtp_status xmtp_work_rounds(group_work *work, bool fresh, xmtp_error *error);
+/* A group that nobody has heard of ends with its process (group_create.c): its commit is not sent again by another
+ * one, and until welcomes leave the disk has time. */
+bool xmtp_work_is_attempt(const group_work *work);
 /* Something may be on the network already: published, and not read back. */
 bool xmtp_work_has_published(const group_work *work);
 /* Whether members keep what opens a message of that epoch. */
@@ -178,10 +183,6 @@ xmtp_status xmtp_transcript_welcome(xmtp_client *client, const xmtp_group_row *r
 
 /* ---- post_commit.c */
 xmtp_status xmtp_post_commit(group_work *work, xmtp_error *error);
-/* Seals the pointers of the made commit's welcomes, while it is under way: those who will be members then are
- * known, and need nothing that the node says. Whatever fails is done, and told, when they are sent. */
-void xmtp_post_commit_seal(group_work *work);
-void xmtp_sealed_pointers_free(group_work *work);
 
 /* ---- commit building: *pending NULL when there is nothing to do */
 typedef struct commit_plan {

@@ -139,7 +139,13 @@ static xmtp_status attempt_pointer(const xmtp_env *env)
     uint8_t wrapped[1][XMTP_WELCOME_POINTER_LEN];
     const xmtp_bytes public_key = xmtp_bytes_of(pk, sizeof pk);
     ok(xmtp_welcome_pointer_generate(env, &made));
-    xmtp_status status = xmtp_welcome_pointers_seal(env, &made, &public_key, 1, wrapped, NULL);
+    xmtp_pointers_sealing *sealing;
+    xmtp_status status = xmtp_welcome_pointers_begin(env, &made, &public_key, 1, &sealing);
+    if (status == XMTP_OK) {
+        ok(xmtp_welcome_pointers_finish(sealing, NULL));
+        memcpy(wrapped[0], xmtp_welcome_pointer_at(sealing, 0).p, sizeof wrapped[0]);
+        xmtp_welcome_pointers_free(sealing);
+    }
     xmtp_expanded_key *expanded = NULL;
     if (status == XMTP_OK) {
         status = xmtp_expanded_key_new(&expanded, &env->alloc, seed);

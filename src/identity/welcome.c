@@ -4,8 +4,10 @@
 #include "base/bytes.h"
 #include "base/reader.h"
 #include "base/status.h"
+#include "base/together.h"
 #include "base/writer.h"
 #include "crypto/crypto.h"
+#include "identity/key_package.h"
 #include "proto/field.h"
 
 #include <assert.h>
@@ -15,7 +17,8 @@ enum {
     POINTER_PLAINTEXT_MAX = 128,
     METADATA_MAX = 16,
     XWING_ENC_LEN = 1120,
-    SEALED_AT_ONCE = 64,
+    SEALED_AT_ONCE = 8, /* as many as there are lanes; above 300 us together */
+    SEALED_AT_ONCE_US = 300,
     DECAPSULATED_AT_ONCE = 64,
     POINTER_CIPHERTEXT_LEN = XMTP_WELCOME_POINTER_LEN - 2 - XWING_ENC_LEN - 2,
 };
@@ -509,13 +512,13 @@ static void put_length(uint8_t out[2], size_t n)
 }
 
 /* kem_output<V> || ciphertext<V> around where HPKE will put them. */
-static xmtp_hpke_letter letter_at(uint8_t out[XMTP_WELCOME_POINTER_LEN], xmtp_bytes public_key,
+static xmtp_hpke_letter letter_at(uint8_t out[XMTP_WELCOME_POINTER_LEN], const uint8_t *public_key,
                                   const uint8_t *seed, xmtp_bytes plaintext)
 {
     put_length(out, XWING_ENC_LEN);
     put_length(out + 2 + XWING_ENC_LEN, POINTER_CIPHERTEXT_LEN);
     return (xmtp_hpke_letter){
-        .pk = public_key.p,
+        .pk = public_key,
         .seed = seed,
         .plaintext = plaintext,
         .enc = out + 2,
@@ -523,48 +526,132 @@ static xmtp_hpke_letter letter_at(uint8_t out[XMTP_WELCOME_POINTER_LEN], xmtp_by
     };
 }
 
-/* At most SEALED_AT_ONCE. */
-static xmtp_status seal_pointers(const xmtp_env *env, xmtp_bytes plaintext,
-                                 const xmtp_bytes *public_keys, size_t count,
-                                 uint8_t (*out)[XMTP_WELCOME_POINTER_LEN])
+typedef struct sealing_item {
+    uint8_t public_key[XMTP_XWING_PK_LEN];
+    uint8_t seed[XMTP_KEM_SEED_MAX];
+    uint8_t wrapped[XMTP_WELCOME_POINTER_LEN];
+} sealing_item;
+
+struct xmtp_pointers_sealing {
+    const xmtp_alloc *alloc;
+    xmtp_together_job job;
+    bool is_begun; /* and not finished */
+    atomic_bool has_failed;
+    uint8_t plaintext[POINTER_PLAINTEXT_MAX];
+    size_t plaintext_len;
+    size_t count;
+    sealing_item items[];
+};
+
+/* At most SEALED_AT_ONCE, on any thread. */
+static void seal_some(void *context, size_t first, size_t count)
 {
-    const xmtp_suite *suite = &xmtp_suite_xwing_chacha;
+    xmtp_pointers_sealing *s = context;
     xmtp_hpke_letter letters[SEALED_AT_ONCE];
-    uint8_t seeds[SEALED_AT_ONCE][XMTP_KEM_SEED_MAX];
-    assert(suite->kem->enc_len == XWING_ENC_LEN);
-    assert(plaintext.n + suite->aead->tag_len == POINTER_CIPHERTEXT_LEN);
-    xmtp_status status = XMTP_OK;
-    for (size_t i = 0; i < count && status == XMTP_OK; i++) {
-        status = public_keys[i].n == suite->kem->pk_len
-                     ? env->random(env->context, seeds[i], suite->kem->seed_len)
-                     : XMTP_E_KEY;
-        letters[i] = letter_at(out[i], public_keys[i], seeds[i], plaintext);
+    for (size_t i = 0; i < count; i++) {
+        sealing_item *item = &s->items[first + i];
+        letters[i] = letter_at(item->wrapped, item->public_key, item->seed,
+                               xmtp_bytes_of(s->plaintext, s->plaintext_len));
     }
+    if (xmtp_hpke_seal_many(&xmtp_suite_xwing_chacha, xmtp_bytes_of(hpke_info, sizeof hpke_info),
+                            letters, count) != XMTP_OK) {
+        atomic_store(&s->has_failed, true);
+    }
+}
+
+static xmtp_status fill_plaintext(xmtp_pointers_sealing *s, const xmtp_welcome_pointer *pointer)
+{
+    xmtp_writer w;
+    xmtp_writer_init(&w, s->alloc, POINTER_PLAINTEXT_MAX);
+    xmtp_status status = encode_pointer(pointer, &w);
     if (status == XMTP_OK) {
-        status =
-            xmtp_hpke_seal_many(suite, xmtp_bytes_of(hpke_info, sizeof hpke_info), letters, count);
+        const xmtp_bytes bytes = xmtp_writer_bytes(&w);
+        assert(bytes.n + xmtp_suite_xwing_chacha.aead->tag_len == POINTER_CIPHERTEXT_LEN);
+        memcpy(s->plaintext, bytes.p, bytes.n);
+        s->plaintext_len = bytes.n;
     }
-    xmtp_wipe(seeds, sizeof seeds);
+    xmtp_writer_free(&w);
     return status;
 }
 
-xmtp_status xmtp_welcome_pointers_seal(const xmtp_env *env, const xmtp_welcome_pointer *pointer,
-                                       const xmtp_bytes *public_keys, size_t count,
-                                       uint8_t (*out)[XMTP_WELCOME_POINTER_LEN], xmtp_error *error)
+static xmtp_status fill_items(const xmtp_env *env, xmtp_pointers_sealing *s,
+                              const xmtp_bytes *public_keys)
 {
-    xmtp_writer plaintext;
-    xmtp_writer_init(&plaintext, &env->alloc, POINTER_PLAINTEXT_MAX);
-    xmtp_status status = encode_pointer(pointer, &plaintext);
-    for (size_t done = 0; done < count && status == XMTP_OK; done += SEALED_AT_ONCE) {
-        const size_t n = count - done < SEALED_AT_ONCE ? count - done : SEALED_AT_ONCE;
-        status =
-            seal_pointers(env, xmtp_writer_bytes(&plaintext), public_keys + done, n, out + done);
-    }
-    xmtp_writer_free(&plaintext);
-    if (status != XMTP_OK) {
-        return xmtp_fail(error, status, "sealing a welcome pointer: %s", xmtp_status_text(status));
+    const xmtp_kem *kem = xmtp_suite_xwing_chacha.kem;
+    assert(kem->enc_len == XWING_ENC_LEN && kem->pk_len == XMTP_XWING_PK_LEN);
+    for (size_t i = 0; i < s->count; i++) {
+        XMTP_ENSURE(public_keys[i].n == kem->pk_len, XMTP_E_KEY);
+        memcpy(s->items[i].public_key, public_keys[i].p, kem->pk_len);
+        XMTP_TRY(env->random(env->context, s->items[i].seed, kem->seed_len));
     }
     return XMTP_OK;
+}
+
+static size_t sealing_len(size_t count)
+{
+    return sizeof(xmtp_pointers_sealing) + count * sizeof(sealing_item);
+}
+
+xmtp_status xmtp_welcome_pointers_begin(const xmtp_env *env, const xmtp_welcome_pointer *pointer,
+                                        const xmtp_bytes *public_keys, size_t count,
+                                        xmtp_pointers_sealing **out)
+{
+    *out = NULL;
+    XMTP_ENSURE(count <= (SIZE_MAX - sizeof(**out)) / sizeof((*out)->items[0]), XMTP_E_LIMIT);
+    xmtp_pointers_sealing *s = take(&env->alloc, sealing_len(count));
+    XMTP_ENSURE(s != NULL, XMTP_E_NOMEM);
+    s->alloc = &env->alloc;
+    s->is_begun = false;
+    s->count = count;
+    atomic_init(&s->has_failed, false);
+    xmtp_status status = fill_plaintext(s, pointer);
+    if (status == XMTP_OK) {
+        status = fill_items(env, s, public_keys);
+    }
+    if (status != XMTP_OK) {
+        xmtp_welcome_pointers_free(s);
+        return status;
+    }
+    s->is_begun = true;
+    xmtp_together_begin(&s->job, &(xmtp_together_work){.count = count,
+                                                       .piece = SEALED_AT_ONCE,
+                                                       .piece_us = SEALED_AT_ONCE_US,
+                                                       .step = seal_some,
+                                                       .context = s});
+    *out = s;
+    return XMTP_OK;
+}
+
+void xmtp_welcome_pointers_help(xmtp_pointers_sealing *s)
+{
+    xmtp_together_help(&s->job);
+}
+
+xmtp_status xmtp_welcome_pointers_finish(xmtp_pointers_sealing *s, xmtp_error *error)
+{
+    xmtp_together_finish(&s->job);
+    s->is_begun = false;
+    return atomic_load(&s->has_failed)
+               ? xmtp_fail(error, XMTP_E_KEY, "sealing a welcome pointer: %s",
+                           xmtp_status_text(XMTP_E_KEY))
+               : XMTP_OK;
+}
+
+xmtp_bytes xmtp_welcome_pointer_at(const xmtp_pointers_sealing *s, size_t index)
+{
+    assert(index < s->count);
+    return xmtp_bytes_of(s->items[index].wrapped, XMTP_WELCOME_POINTER_LEN);
+}
+
+void xmtp_welcome_pointers_free(xmtp_pointers_sealing *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->is_begun) {
+        xmtp_together_drop(&s->job);
+    }
+    give_back(s->alloc, (uint8_t *)s, sealing_len(s->count));
 }
 
 xmtp_status xmtp_welcome_pointer_open(const xmtp_alloc *alloc, const xmtp_unwrap_key *key,

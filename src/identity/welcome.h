@@ -92,14 +92,25 @@ XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointer_generate(const xmtp_env *env,
                                                           xmtp_welcome_pointer *out);
 void xmtp_welcome_pointer_wipe(xmtp_welcome_pointer *pointer);
 
-/* The pointer for each of count recipients, several at once where the machine can; only X-Wing keys take
- * pointers. XMTP_E_KEY: one of public_keys is not such a key. After a failure no output is to be used.
- * env gives randomness and memory. */
-XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointers_seal(const xmtp_env *env,
-                                                       const xmtp_welcome_pointer *pointer,
-                                                       const xmtp_bytes *public_keys, size_t count,
-                                                       uint8_t (*out)[XMTP_WELCOME_POINTER_LEN],
-                                                       xmtp_error *error);
+/* The pointer for each of count recipients, several at once where the machine can, and begun by other processors
+ * while the caller does something else. */
+typedef struct xmtp_pointers_sealing xmtp_pointers_sealing;
+
+/* Only X-Wing keys take pointers. XMTP_E_KEY: one of public_keys has another length. env gives randomness and
+ * memory, which outlives *out; keys and pointer are copied. */
+XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointers_begin(const xmtp_env *env,
+                                                        const xmtp_welcome_pointer *pointer,
+                                                        const xmtp_bytes *public_keys, size_t count,
+                                                        xmtp_pointers_sealing **out);
+/* Takes part until nothing is left to begin: for time that the caller has in between. */
+void xmtp_welcome_pointers_help(xmtp_pointers_sealing *sealing);
+/* Takes part, and returns when all are sealed. XMTP_E_KEY: one of the keys is none; no output is to be used. */
+XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointers_finish(xmtp_pointers_sealing *sealing,
+                                                         xmtp_error *error);
+/* After finish: the index-th one's XMTP_WELCOME_POINTER_LEN bytes, which live as long as sealing. */
+xmtp_bytes xmtp_welcome_pointer_at(const xmtp_pointers_sealing *sealing, size_t index);
+/* Waits for what is being sealed when finish was not called. NULL is allowed. */
+void xmtp_welcome_pointers_free(xmtp_pointers_sealing *sealing);
 /* XMTP_E_UNSUPPORTED: another kind of pointer or AEAD than the one we know, no X-Wing key. */
 XMTP_MUST_CHECK xmtp_status xmtp_welcome_pointer_open(const xmtp_alloc *alloc,
                                                       const xmtp_unwrap_key *key,

@@ -19,12 +19,14 @@ typedef struct frame {
     xmtp_reader rest;
 } frame;
 
-/* Reads one field. A nested message becomes *inner with *inner_type set; a string must be UTF-8. */
-static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner_type,
-                              xmtp_reader *inner, bool *has_zero)
+/* What is looked for in the strings of a message. */
+typedef xmtp_status text_check(const xmtp_field *field, bool *found);
+
+/* Reads one field. A nested message becomes *inner with *inner_type set. */
+static xmtp_status read_field(frame *f, text_check *check, bool *found,
+                              const ProtobufCMessageDescriptor **inner_type, xmtp_reader *inner)
 {
     xmtp_field field;
-    xmtp_bytes text;
     *inner_type = NULL;
     XMTP_TRY(xmtp_field_next(&f->rest, &field));
     const ProtobufCFieldDescriptor *expected =
@@ -36,17 +38,13 @@ static xmtp_status read_field(frame *f, const ProtobufCMessageDescriptor **inner
         *inner_type = expected->descriptor;
         return xmtp_field_message(&field, inner);
     }
-    if (expected->type == PROTOBUF_C_TYPE_STRING) {
-        XMTP_TRY(xmtp_field_string(&field, &text));
-        *has_zero |= xmtp_has_zero_byte(text);
-    }
-    return XMTP_OK;
+    return expected->type == PROTOBUF_C_TYPE_STRING ? check(&field, found) : XMTP_OK;
 }
 
-static xmtp_status check_shape(const ProtobufCMessageDescriptor *type, xmtp_bytes in,
-                               bool *has_zero)
+static xmtp_status walk(const ProtobufCMessageDescriptor *type, xmtp_bytes in, text_check *check,
+                        bool *found)
 {
-    *has_zero = false;
+    *found = false;
     frame stack[XMTP_PROTO_DEPTH_MAX] = {{.type = type, .rest = xmtp_reader_of(in)}};
     size_t depth = 1;
     while (depth > 0) {
@@ -57,12 +55,27 @@ static xmtp_status check_shape(const ProtobufCMessageDescriptor *type, xmtp_byte
         }
         const ProtobufCMessageDescriptor *inner_type;
         xmtp_reader inner;
-        XMTP_TRY(read_field(top, &inner_type, &inner, has_zero));
+        XMTP_TRY(read_field(top, check, found, &inner_type, &inner));
         if (inner_type != NULL) {
             XMTP_ENSURE(depth < XMTP_PROTO_DEPTH_MAX, XMTP_E_MALFORMED);
             stack[depth++] = (frame){.type = inner_type, .rest = inner};
         }
     }
+    return XMTP_OK;
+}
+
+/* Of foreign bytes: a string must be UTF-8. */
+static xmtp_status check_shown(const xmtp_field *field, bool *has_zero)
+{
+    xmtp_bytes text;
+    XMTP_TRY(xmtp_field_string(field, &text));
+    *has_zero |= xmtp_has_zero_byte(text);
+    return XMTP_OK;
+}
+
+static xmtp_status check_hidden(const xmtp_field *field, bool *has_hidden)
+{
+    *has_hidden |= xmtp_has_hidden_zero_byte(field->bytes);
     return XMTP_OK;
 }
 
@@ -110,7 +123,7 @@ xmtp_status xmtp_proto_decode(const ProtobufCMessageDescriptor *type, xmtp_arena
     bool has_zero;
     xmtp_writer w;
     *out = NULL;
-    XMTP_TRY(check_shape(type, in, &has_zero));
+    XMTP_TRY(walk(type, in, check_shown, &has_zero));
     if (!has_zero) {
         return unpack(type, arena, in, out);
     }
@@ -142,10 +155,12 @@ xmtp_status xmtp_proto_encode(const ProtobufCMessage *message, xmtp_writer *w)
         return w->status;
     }
     size_t start = w->n;
+    bool has_hidden;
     uint8_t *p = xmtp_writer_extend(w, n);
     XMTP_ENSURE(p != NULL, w->status);
     (void)protobuf_c_message_pack(message, p);
-    if (xmtp_has_hidden_zero_byte(xmtp_bytes_of(p, n))) {
+    XMTP_TRY(walk(message->descriptor, xmtp_bytes_of(p, n), check_hidden, &has_hidden));
+    if (has_hidden) {
         show_zero_bytes(message->descriptor, w, start);
     }
     return w->status;

@@ -85,17 +85,18 @@ static void invite_with(person *by, const victim *v, xmtp_bytes welcome, uint64_
 static void send_pointer_to_nowhere(person *by, const victim *v)
 {
     xmtp_welcome_pointer pointer;
-    uint8_t wrapped[1][XMTP_WELCOME_POINTER_LEN];
+    xmtp_pointers_sealing *sealing;
     Pb__WelcomeMessageInput__WelcomePointer body = PB__WELCOME_MESSAGE_INPUT__WELCOME_POINTER__INIT;
     Pb__WelcomeMessageInput input = PB__WELCOME_MESSAGE_INPUT__INIT;
     assert_int_equal(xmtp_welcome_pointer_generate(&net.env, &pointer), XMTP_OK);
-    assert_int_equal(xmtp_welcome_pointers_seal(&net.env, &pointer, &v->info.wrapper_key, 1,
-                                                wrapped, &by->error),
-                     XMTP_OK);
+    assert_int_equal(
+        xmtp_welcome_pointers_begin(&net.env, &pointer, &v->info.wrapper_key, 1, &sealing),
+        XMTP_OK);
+    assert_int_equal(xmtp_welcome_pointers_finish(sealing, &by->error), XMTP_OK);
     body.has_installation_key = 1;
     body.installation_key = xmtp_proto_data(xmtp_bytes_of(v->installation, 32));
     body.has_welcome_pointer = 1;
-    body.welcome_pointer = xmtp_proto_data(xmtp_bytes_of(wrapped[0], sizeof wrapped[0]));
+    body.welcome_pointer = xmtp_proto_data(xmtp_welcome_pointer_at(sealing, 0));
     body.has_hpke_public_key = 1;
     body.hpke_public_key = xmtp_proto_data(v->info.wrapper_key);
     body.has_wrapper_algorithm = 1;
@@ -103,6 +104,7 @@ static void send_pointer_to_nowhere(person *by, const victim *v)
     input.version_case = PB__WELCOME_MESSAGE_INPUT__VERSION_WELCOME_POINTER;
     input.welcome_pointer = &body;
     assert_ok(by, try_send_welcome(by, &input));
+    xmtp_welcome_pointers_free(sealing);
 }
 
 /* ---- groups that mallory makes by hand */
