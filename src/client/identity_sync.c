@@ -36,6 +36,7 @@ typedef struct storing {
 
 static xmtp_status store_log(storing *s, size_t i, xmtp_error *error);
 static void forget_newest_states(xmtp_client *client, size_t keep);
+static void forget_newest_updates(xmtp_client *client);
 
 static xmtp_status store_each(storing *s, xmtp_error *error)
 {
@@ -92,6 +93,7 @@ static xmtp_status store_answers(xmtp_client *client, const ProtobufCMessage *co
     if (status != XMTP_OK) {
         xmtp_database_rollback(client->db);
         forget_newest_states(client, state_count);
+        forget_newest_updates(client);
     }
     return status;
 }
@@ -146,12 +148,14 @@ static xmtp_status sync_some(xmtp_client *client, const char *const *inbox_ids, 
 
 typedef struct recent_log {
     char inbox_id[XMTP_INBOX_ID_LEN + 1];
-    uint64_t asked_ns;
+    uint64_t asked_ns; /* 0: not yet */
+    uint64_t newest;   /* the sequence id of the last update stored; 0: the database knows */
 } recent_log;
 
 /* The first ones of a sync; more are asked for each time. */
 struct recent_logs {
     size_t count;
+    size_t next; /* where the one asked for next mostly is */
     recent_log items[RECENT_MAX];
 };
 
@@ -162,6 +166,7 @@ void xmtp_recent_logs_begin(xmtp_client *client)
         client->env.alloc.reallocate(client->env.alloc.context, NULL, sizeof(*client->recent_logs));
     if (client->recent_logs != NULL) {
         client->recent_logs->count = 0;
+        client->recent_logs->next = 0;
     }
 }
 
@@ -171,31 +176,69 @@ void xmtp_recent_logs_end(xmtp_client *client)
     client->recent_logs = NULL;
 }
 
+/* Members are asked for again and again in one order. */
 static recent_log *find_recent(const xmtp_client *client, const char *inbox_id)
 {
     struct recent_logs *recent = client->recent_logs;
     for (size_t i = 0; recent != NULL && i < recent->count; i++) {
-        if (strcmp(recent->items[i].inbox_id, inbox_id) == 0) {
-            return &recent->items[i];
+        const size_t at = (recent->next + i) % recent->count;
+        if (strcmp(recent->items[at].inbox_id, inbox_id) == 0) {
+            recent->next = at + 1;
+            return &recent->items[at];
         }
     }
     return NULL;
 }
 
+/* NULL: there is no room, or nothing recent is kept. */
+static recent_log *make_recent(const xmtp_client *client, const char *inbox_id)
+{
+    struct recent_logs *recent = client->recent_logs;
+    recent_log *item = find_recent(client, inbox_id);
+    if (item == NULL && recent != NULL && recent->count < RECENT_MAX) {
+        item = &recent->items[recent->count++];
+        *item = (recent_log){0};
+        (void)snprintf(item->inbox_id, sizeof(item->inbox_id), "%s", inbox_id);
+    }
+    return item;
+}
+
 static void note_asked(xmtp_client *client, const char *const *inbox_ids, size_t count,
                        uint64_t asked_ns)
 {
-    struct recent_logs *recent = client->recent_logs;
-    for (size_t i = 0; recent != NULL && i < count; i++) {
-        recent_log *item = find_recent(client, inbox_ids[i]);
-        if (item == NULL && recent->count < RECENT_MAX) {
-            item = &recent->items[recent->count++];
-            (void)snprintf(item->inbox_id, sizeof(item->inbox_id), "%s", inbox_ids[i]);
-        }
+    for (size_t i = 0; i < count; i++) {
+        recent_log *item = make_recent(client, inbox_ids[i]);
         if (item != NULL) {
             item->asked_ns = asked_ns;
         }
     }
+}
+
+static void note_newest(xmtp_client *client, const char *inbox_id, uint64_t newest)
+{
+    recent_log *item = make_recent(client, inbox_id);
+    if (item != NULL) {
+        item->newest = newest;
+    }
+}
+
+static void forget_newest_updates(xmtp_client *client)
+{
+    struct recent_logs *recent = client->recent_logs;
+    for (size_t i = 0; recent != NULL && i < recent->count; i++) {
+        recent->items[i].newest = 0;
+    }
+}
+
+xmtp_status xmtp_newest_update(xmtp_client *client, const char *inbox_id, uint64_t *newest,
+                               xmtp_error *error)
+{
+    const recent_log *item = find_recent(client, inbox_id);
+    if (item != NULL && item->newest != 0) {
+        *newest = item->newest;
+        return XMTP_OK;
+    }
+    return xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_id, newest), error);
 }
 
 xmtp_status xmtp_identity_sync(xmtp_client *client, const char *const *inbox_ids, size_t count,
@@ -544,6 +587,9 @@ static xmtp_status store_log(storing *s, size_t log, xmtp_error *error)
     if (!xmtp_is_our_trouble(status)) {
         status = f.last > kept ? keep_folded(s->client, l->inbox_id, &f) : XMTP_OK;
     }
+    if (status == XMTP_OK && f.last >= known) {
+        note_newest(s->client, l->inbox_id, f.last);
+    }
     if (status == XMTP_OK && f.last > kept && s->client->state_count < STATES_MAX) {
         (void)cache_state(s->client, l->inbox_id, f.last, f.state); /* asked for next, mostly */
     } else {
@@ -591,7 +637,7 @@ static xmtp_status state_at(void *context, const char *inbox_id, uint64_t sequen
         return XMTP_OK;
     }
     uint64_t known;
-    XMTP_TRY(xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_id, &known), error));
+    XMTP_TRY(xmtp_newest_update(client, inbox_id, &known, error));
     if (known < sequence_id) {
         XMTP_TRY(xmtp_identity_sync(client, &inbox_id, 1, error));
     }
@@ -607,8 +653,7 @@ xmtp_status xmtp_newest_state(xmtp_client *client, const char *inbox_id,
                               const xmtp_association **out, uint64_t *sequence_id,
                               xmtp_error *error)
 {
-    XMTP_TRY(
-        xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_id, sequence_id), error));
+    XMTP_TRY(xmtp_newest_update(client, inbox_id, sequence_id, error));
     if (*sequence_id == 0) {
         return xmtp_fail(error, XMTP_E_NO_INBOX, "inbox %.64s is not known here", inbox_id);
     }

@@ -140,8 +140,7 @@ static xmtp_status raise_members(building *b, xmtp_error *error)
         if (inbox_id == NULL || contains(&b->remove, inbox_id)) {
             continue;
         }
-        XMTP_TRY(
-            xmtp_stored(client, xmtp_identity_update_newest(client->db, inbox_id, &newest), error));
+        XMTP_TRY(xmtp_newest_update(client, inbox_id, &newest, error));
         if (newest > b->before->members[i]->value) {
             XMTP_TRY(xmtp_membership_set(&b->arena, b->after, inbox_id, newest));
             b->changed_count++;
@@ -449,9 +448,8 @@ static xmtp_status is_behind(group_work *work, xmtp_arena *arena, bool *out, xmt
     for (size_t i = 0; i < membership->n_members; i++) {
         uint64_t newest;
         const Pb__SequenceEntry *member = membership->members[i];
-        XMTP_TRY(xmtp_stored(work->client,
-                             xmtp_identity_update_newest(work->client->db, member->key, &newest),
-                             error));
+        const char *inbox_id = member->key == NULL ? "" : member->key;
+        XMTP_TRY(xmtp_newest_update(work->client, inbox_id, &newest, error));
         *out = *out || newest > member->value;
     }
     return XMTP_OK;

@@ -318,6 +318,10 @@ void xmtp_recent_logs_end(xmtp_client *client);
 xmtp_status xmtp_identity_sync_recent(xmtp_client *client, const char *const *inbox_ids,
                                       size_t count, uint64_t *asked_ns, xmtp_error *error);
 xmtp_state_lookup xmtp_client_states(xmtp_client *client);
+/* The sequence id of the last update of an inbox's log as it is stored; 0: none is. Of logs that came during a sync of
+ * everything, or a creation, the database is not asked again. */
+xmtp_status xmtp_newest_update(xmtp_client *client, const char *inbox_id, uint64_t *newest,
+                               xmtp_error *error);
 /* The state after the newest update known. XMTP_E_NO_INBOX without any. Valid until
  * xmtp_states_trim. */
 xmtp_status xmtp_newest_state(xmtp_client *client, const char *inbox_id,

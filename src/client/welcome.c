@@ -252,8 +252,7 @@ static xmtp_status keep_unknown(joining *j, const char **inboxes, size_t *count,
         uint64_t named = UINT64_MAX; /* of who is not named the check of the tree will tell */
         uint64_t known;
         (void)xmtp_membership_find(membership, inboxes[i], &named);
-        xmtp_status status = xmtp_identity_update_newest(j->client->db, inboxes[i], &known);
-        XMTP_TRY(xmtp_stored(j->client, status, error));
+        XMTP_TRY(xmtp_newest_update(j->client, inboxes[i], &known, error));
         if (known < named) {
             inboxes[n++] = inboxes[i];
         }
