@@ -17,7 +17,7 @@ const rounds = isShort ? 1 : 5;
 const size = isShort
     ? { create: 3, texts: 50, manyTexts: 200, latency: 20, small: 10, large: 20, groups: 20, idle: [10], hosted: [50, 200] }
     : { create: 10, texts: 500, manyTexts: 5000, latency: 100, small: 50, large: 150, groups: 1000, idle: [100], hosted: [100, Number(process.env.XMTP_BENCH_IDLE ?? 10000)] };
-const bursts = 5; // of sends one after the other, in turns
+const bursts = 5; // of sends one after the other, and groups made, of each side in turns
 const othersMax = 0.25; // cores that other programs may use
 const ratioGoal = 8;
 const latencyGoal = 1; // ms
@@ -133,21 +133,31 @@ async function inTurns(round, work) {
     }
 }
 
-async function measureSends(round) {
+// The mean of several bursts of each side, ms.
+async function inBursts(round, ask) {
     const spent = { official: 0, ours: 0 };
     for (let burst = 0; burst < bursts; burst++) {
-        await inTurns(round, async (side, name) => (spent[name] += (await side.ask("send", size.texts / bursts)).ms));
+        await inTurns(round + burst, async (side, name) => (spent[name] += (await ask(side)).ms));
     }
-    for (const [name, ms] of Object.entries(spent)) {
-        note("sends per second, one after the other", "rate", name, (size.texts / ms) * 1000, faster);
+    return Object.entries(spent).map(([name, ms]) => [name, ms / bursts]);
+}
+
+async function measureSends(round) {
+    const count = size.texts / bursts;
+    for (const [name, ms] of await inBursts(round, (side) => side.ask("send", count))) {
+        note("sends per second, one after the other", "rate", name, (count / ms) * 1000, faster);
     }
 }
 
+// Each by a client that has never seen its members.
 async function measureGroup(round, members, people) {
-    await inTurns(round, async (side, name) => {
-        const { ms } = await side.ask("group", people.slice(0, members - 1));
+    const make = async (side) => {
+        await side.ask("pair");
+        return side.ask("group", people.slice(0, members - 1));
+    };
+    for (const [name, ms] of await inBursts(round, make)) {
         note(`create a group of ${members}, ms`, "ms", name, ms, faster);
-    });
+    }
 }
 
 async function measureSending(round, people) {

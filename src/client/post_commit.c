@@ -129,9 +129,8 @@ typedef struct outbox {
     size_t closed; /* of items, those of whole chunks */
     Pb__SendWelcomeMessagesRequest chunks[CALLS_MAX];
     size_t chunk_count;
-    bool *is_unsynced; /* what a welcome tells of could still be lost in a power cut */
-    sealed_pointers
-        *sealed; /* of them all, begun when the commit was built; NULL: each is sealed when sent */
+    bool *is_unsynced;       /* what a welcome tells of could still be lost in a power cut */
+    sealed_pointers *sealed; /* begun before; NULL: sealed when each call is made */
     size_t sealed_at;
 } outbox;
 

@@ -3,8 +3,7 @@
  *     key packages judged --begin--> other processors seal .........................> finish --> sent
  *                              \-- this one: commit, its rules, stored --> node --> applied --^
  *
- * A pointer needs its receiver's key and nothing that the commit or the node says; sealing it is a fourth of what a
- * new group is computed for.
+ * A pointer needs its receiver's key and nothing that the commit or the node says.
  */
 #include "client/sealed_pointers.h"
 
