@@ -2,6 +2,7 @@
  * (client/post_commit.c). Nobody hears of the group before it is with the disk. */
 #include "identity/welcome.h"
 #include "store/database.h"
+#include "store/intent_store.h"
 #include "test_network.h"
 
 enum { PEOPLE = 5 };
@@ -74,6 +75,24 @@ xmtp_status __wrap_xmtp_group_row_delete(xmtp_database *db, int64_t ref)
     return __real_xmtp_group_row_delete(db, ref);
 }
 
+static unsigned stores; /* of a commit that was made */
+static unsigned failing_stores;
+
+xmtp_status __real_xmtp_commit_set_published(xmtp_database *db, const xmtp_intent_row *row,
+                                             const xmtp_commit_parts *parts);
+xmtp_status __wrap_xmtp_commit_set_published(xmtp_database *db, const xmtp_intent_row *row,
+                                             const xmtp_commit_parts *parts);
+xmtp_status __wrap_xmtp_commit_set_published(xmtp_database *db, const xmtp_intent_row *row,
+                                             const xmtp_commit_parts *parts)
+{
+    stores++;
+    if (failing_stores > 0) {
+        failing_stores--;
+        return XMTP_E_DISK_FULL;
+    }
+    return __real_xmtp_commit_set_published(db, row, parts);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -85,6 +104,8 @@ static int set_up(void **state)
     failing_seals = 0;
     failing_finishes = 0;
     failing_deletions = 0;
+    stores = 0;
+    failing_stores = 0;
     return 0;
 }
 
@@ -173,6 +194,43 @@ static void pointers_that_could_not_be_sealed_together_are_anew_when_they_are_se
     assert_ok(&people[0], create(&id, 4));
     assert_int_equal(failing_finishes, 0);
     assert_int_equal(sealed, 8);
+    assert_all_read(&id, 4);
+}
+
+static void a_commit_that_could_not_be_stored_on_its_way_is_before_it_is_applied(void **state)
+{
+    (void)state;
+    xmtp_conversation_id id;
+    failing_stores = 1;
+    assert_ok(&people[0], create(&id, 4));
+    assert_int_equal(stores, 2);
+    assert_all_read(&id, 4);
+}
+
+static xmtp_status count_conversation(void *context, const xmtp_conversation *conversation)
+{
+    (void)conversation;
+    ++*(size_t *)context;
+    return XMTP_OK;
+}
+
+/* The node has its commit, and nobody knows of it. */
+static void a_group_whose_commit_cannot_be_stored_is_taken_away(void **state)
+{
+    (void)state;
+    xmtp_conversation_id id;
+    size_t count = 0;
+    failing_stores = 2;
+    assert_int_equal(create(&id, 4), XMTP_E_DISK_FULL);
+    assert_int_equal(stores, 2);
+    assert_int_equal(id.n, 0);
+    for (size_t i = 0; i < 2; i++) {
+        sync_all(&people[i]);
+        assert_ok(&people[i], xmtp_client_conversations(people[i].client, count_conversation,
+                                                        &count, &people[i].error));
+    }
+    assert_int_equal(count, 0);
+    assert_ok(&people[0], create(&id, 4)); /* the disk is back */
     assert_all_read(&id, 4);
 }
 
@@ -280,6 +338,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             pointers_that_could_not_be_sealed_together_are_anew_when_they_are_sent, set_up,
             tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_commit_that_could_not_be_stored_on_its_way_is_before_it_is_applied, set_up,
+            tear_down),
+        cmocka_unit_test_setup_teardown(a_group_whose_commit_cannot_be_stored_is_taken_away, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(
             a_sync_that_failed_is_repeated_before_anybody_hears_of_the_group, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_disk_nobody_hears_of_the_group, set_up,
