@@ -133,31 +133,27 @@ async function inTurns(round, work) {
     }
 }
 
-// The mean of several bursts of each side, ms.
-async function inBursts(round, ask) {
-    const spent = { official: 0, ours: 0 };
+async function inBursts(round, work) {
     for (let burst = 0; burst < bursts; burst++) {
-        await inTurns(round + burst, async (side, name) => (spent[name] += (await ask(side)).ms));
+        await inTurns(round + burst, work);
     }
-    return Object.entries(spent).map(([name, ms]) => [name, ms / bursts]);
 }
 
 async function measureSends(round) {
     const count = size.texts / bursts;
-    for (const [name, ms] of await inBursts(round, (side) => side.ask("send", count))) {
+    await inBursts(round, async (side, name) => {
+        const { ms } = await side.ask("send", count);
         note("sends per second, one after the other", "rate", name, (count / ms) * 1000, faster);
-    }
+    });
 }
 
 // Each by a client that has never seen its members.
 async function measureGroup(round, members, people) {
-    const make = async (side) => {
+    const others = people.slice(0, members - 1);
+    await inBursts(round, async (side, name) => {
         await side.ask("pair");
-        return side.ask("group", people.slice(0, members - 1));
-    };
-    for (const [name, ms] of await inBursts(round, make)) {
-        note(`create a group of ${members}, ms`, "ms", name, ms, faster);
-    }
+        note(`create a group of ${members}, ms`, "ms", name, (await side.ask("group", others)).ms, faster);
+    });
 }
 
 async function measureSending(round, people) {
@@ -281,7 +277,7 @@ await measureIdle("official", "idle", size.idle);
 await measureIdle("ours", "idle", size.idle);
 await measureIdle("ours", "host", size.hosted, below(idleGoal / 1000, `at most ${idleGoal / 1000} KB`));
 
-console.log(`medians of ${rounds} (least..most), both with database files, against the same node`);
+console.log(`medians of ${rounds}, of sends one after the other and groups of ${rounds * bursts} (least..most), both with database files, against the same node`);
 const missed = printTable();
 console.log(`${missed} goals missed; other programs used ${said(others)} meanwhile`);
 if (others > othersMax) {
