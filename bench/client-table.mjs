@@ -117,6 +117,7 @@ function note(what, kind, side, value, goal) {
 }
 
 const faster = { what: `${ratioGoal} times the official rate`, holds: (row, ratio) => ratio >= ratioGoal };
+const rate = (count, ms) => (count / ms) * 1000;
 const below = (limit, what) => ({ what, holds: (row) => median(row.ours) <= limit });
 
 function expect(what, found, wanted) {
@@ -143,7 +144,7 @@ async function measureSends(round) {
     const count = size.texts / bursts;
     await inBursts(round, async (side, name) => {
         const { ms } = await side.ask("send", count);
-        note("sends per second, one after the other", "rate", name, (count / ms) * 1000, faster);
+        note("sends per second, one after the other", "rate", name, rate(count, ms), faster);
     });
 }
 
@@ -162,7 +163,7 @@ async function measureSending(round, people) {
     await measureSends(round);
     await inTurns(round, async (side, name) => {
         const { ms } = await side.ask("pipeline", size.texts);
-        note("sends per second, together", "rate", name, (size.texts / ms) * 1000, faster);
+        note("sends per second, together", "rate", name, rate(size.texts, ms), faster);
     });
     await inTurns(round, async (side, name) => {
         const { ms, p99 } = await side.ask("latency", size.latency);
@@ -183,7 +184,7 @@ async function measureMessages(side, name, helper) {
         const synced = await side.ask("sync", "one");
         texts += count;
         expect(`texts that ${name} has`, synced.texts, texts);
-        note(`messages per second, sync of ${count}`, "rate", name, (count / synced.ms) * 1000, faster);
+        note(`messages per second, sync of ${count}`, "rate", name, rate(count, synced.ms), faster);
     }
 }
 

@@ -158,8 +158,11 @@ static void begin(xmtp_together_job *job, const xmtp_together_work *work, size_t
     }
 }
 
+/* Helpers work in memory of the caller, who cannot be cancelled while it waits for them. */
 static void finish(xmtp_together_job *job, atomic_size_t *helping)
 {
+    int cancelling;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     take_pieces(job);
     if (atomic_load(&job->begun) < job->helpers) {
         call_back(job->threads, job->helpers);
@@ -169,17 +172,14 @@ static void finish(xmtp_together_job *job, atomic_size_t *helping)
     }
     (void)atomic_fetch_sub(helping, job->helpers);
     job->helpers = 0;
+    (void)pthread_setcancelstate(cancelling, &cancelling);
 }
 
-/* Helpers work in memory of the caller, who cannot be cancelled while it waits for them. */
 void xmtp_together(const xmtp_together_work *work)
 {
     xmtp_together_job job;
-    int cancelling;
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     begin(&job, work, 1, &helping_calls);
     finish(&job, &helping_calls);
-    (void)pthread_setcancelstate(cancelling, &cancelling);
 }
 
 void xmtp_together_begin(xmtp_together_job *job, const xmtp_together_work *work)
@@ -194,10 +194,7 @@ void xmtp_together_help(xmtp_together_job *job)
 
 void xmtp_together_finish(xmtp_together_job *job)
 {
-    int cancelling;
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     finish(job, &helping_jobs);
-    (void)pthread_setcancelstate(cancelling, &cancelling);
 }
 
 void xmtp_together_drop(xmtp_together_job *job)

@@ -328,8 +328,8 @@ static xmtp_status collect_key_packages(building *b, xmtp_error *error)
     XMTP_TRY(judge_key_packages(b, fetched, candidates, error));
     XMTP_TRY(sort_key_packages(b, candidates, error));
     if (xmtp_work_is_attempt(b->work)) {
-        xmtp_sealed_pointers_begin(b->work->client, b->invited, b->key_package_count,
-                                   &b->work->made.pointers);
+        b->work->made.pointers =
+            xmtp_sealed_pointers_begin(b->work->client, b->invited, b->key_package_count);
     }
     if (b->key_package_count == 0 && b->new_inbox_count > 0) {
         return xmtp_fail(error, XMTP_E_KEY_PACKAGE,

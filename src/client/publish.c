@@ -144,9 +144,10 @@ static xmtp_status store_made(group_work *work, xmtp_error *error)
     uint8_t hash[32];
     xmtp_client *client = work->client;
     made_commit *made = &work->made;
+    const bool is_attempt = xmtp_work_is_attempt(work);
     XMTP_TRY(xmtp_mls_pending_encode_short(made->pending, &staged, &staged_len));
     const xmtp_bytes message = xmtp_mls_pending_message(made->pending);
-    const xmtp_commit_parts parts = {.message = made->is_attempt ? (xmtp_bytes){0} : message,
+    const xmtp_commit_parts parts = {.message = is_attempt ? (xmtp_bytes){0} : message,
                                      .content = xmtp_mls_pending_content(made->pending),
                                      .welcomes = xmtp_writer_bytes(&made->welcomes)};
     xmtp_hash_of(&xmtp_hash_sha256, message, hash);
@@ -154,8 +155,8 @@ static xmtp_status store_made(group_work *work, xmtp_error *error)
                                  .payload_hash = xmtp_bytes_of(hash, sizeof(hash)),
                                  .staged = xmtp_bytes_of(staged, staged_len),
                                  .epoch = xmtp_mls_pending_epoch(made->pending)};
-    xmtp_status status = made->is_attempt ? store_parts(client->db, &row, &parts)
-                                          : store_for_good(client->db, &row, &parts);
+    xmtp_status status = is_attempt ? store_parts(client->db, &row, &parts)
+                                    : store_for_good(client->db, &row, &parts);
     made->is_stored = status == XMTP_OK;
     xmtp_wipe(staged, staged_len);
     xmtp_give_back(client, staged);
@@ -186,8 +187,7 @@ static void keep_made(group_work *work, const xmtp_intent_row *intent, commit_pl
     work->made.pending = plan->pending;
     work->made.welcomes = plan->post_commit;
     work->made.intent = intent->id;
-    work->made.is_attempt = xmtp_work_is_attempt(work);
-    work->made.is_unsynced = work->made.is_attempt;
+    work->made.is_unsynced = xmtp_work_is_attempt(work);
     plan->pending = NULL;
     xmtp_writer_init(&plan->post_commit, &work->client->env.alloc, XMTP_WRITER_MAX);
 }
@@ -212,7 +212,7 @@ static xmtp_status build_commit(group_work *work, const xmtp_intent_row *intent,
         status = xmtp_stored(work->client, xmtp_intent_delete(work->client->db, intent->id), error);
     } else {
         keep_made(work, intent, &plan);
-        status = work->made.is_attempt ? XMTP_OK : store_made(work, error);
+        status = xmtp_work_is_attempt(work) ? XMTP_OK : store_made(work, error);
         *is_built = status == XMTP_OK;
     }
     xmtp_mls_pending_free(plan.pending);
@@ -254,7 +254,8 @@ static xmtp_status send_some(group_work *work, send_batch *batch, size_t first, 
     request.n_messages = count;
     request.messages = batch->pointers + first;
     request.read_back = xmtp_group_query(work->row.group_id, xmtp_work_cursor(work), &query);
-    const bool is_attempt = work->made.is_attempt && batch->intents[first] == work->made.intent;
+    const bool is_attempt =
+        xmtp_work_is_attempt(work) && batch->intents[first] == work->made.intent;
     const xmtp_meanwhile meanwhile = is_attempt
                                          ? (xmtp_meanwhile){.run = after_attempt, .context = work}
                                          : xmtp_settle_meanwhile(work);

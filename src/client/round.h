@@ -17,9 +17,8 @@ typedef struct made_commit {
     xmtp_mls_pending *pending; /* NULL: none */
     xmtp_mls_staged *staged;   /* what it makes of the group, which it was made from; or NULL */
     int64_t intent;
-    xmtp_writer welcomes; /* record of those whom it adds, see post_commit.c */
-    bool is_attempt;      /* the group's first: stored while it is under way */
-    bool is_stored;
+    xmtp_writer welcomes;             /* record of those whom it adds, see post_commit.c */
+    bool is_stored;                   /* of an attempt: not before it is under way */
     bool is_unsynced;                 /* a power cut could still take it: no welcome may leave */
     struct sealed_pointers *pointers; /* of its welcomes, when sealing them was begun; or NULL */
 } made_commit;

@@ -9,13 +9,22 @@
 
 #include "client/round.h"
 
-static xmtp_status begin(const xmtp_client *client, const xmtp_bytes *keys, size_t count,
-                         sealed_pointers *sealed)
+static sealed_pointers *begin(const xmtp_client *client, const xmtp_bytes *keys, size_t count)
 {
-    sealed->count = count;
-    XMTP_TRY(xmtp_welcome_pointer_generate(&client->env, &sealed->pointer));
-    return xmtp_welcome_pointers_begin(&client->env, &sealed->pointer, keys, count,
-                                       &sealed->sealing);
+    const xmtp_alloc *alloc = &client->env.alloc;
+    sealed_pointers *sealed = alloc->reallocate(alloc->context, NULL, sizeof(*sealed));
+    XMTP_ENSURE(sealed != NULL, NULL);
+    *sealed = (sealed_pointers){.count = count};
+    xmtp_status status = xmtp_welcome_pointer_generate(&client->env, &sealed->pointer);
+    if (status == XMTP_OK) {
+        status = xmtp_welcome_pointers_begin(&client->env, &sealed->pointer, keys, count,
+                                             &sealed->sealing);
+    }
+    if (status != XMTP_OK) {
+        xmtp_sealed_pointers_free(client, sealed);
+        return NULL;
+    }
+    return sealed;
 }
 
 static size_t keys_of(const xmtp_inbox_key_package *const *invited, size_t count, xmtp_bytes *keys)
@@ -29,29 +38,23 @@ static size_t keys_of(const xmtp_inbox_key_package *const *invited, size_t count
     return n;
 }
 
-void xmtp_sealed_pointers_begin(const xmtp_client *client,
-                                const xmtp_inbox_key_package *const *invited, size_t count,
-                                sealed_pointers **out)
+sealed_pointers *xmtp_sealed_pointers_begin(const xmtp_client *client,
+                                            const xmtp_inbox_key_package *const *invited,
+                                            size_t count)
 {
-    const xmtp_alloc *alloc = &client->env.alloc;
+    sealed_pointers *sealed = NULL;
     xmtp_arena arena;
     void *keys;
-    *out = NULL;
+    size_t n = 0;
     xmtp_scratch(client, &arena);
     if (xmtp_arena_take_array(&arena, count, sizeof(xmtp_bytes), &keys) == XMTP_OK) {
-        const size_t n = keys_of(invited, count, keys);
-        if (n > XMTP_WELCOME_POINTERS_ABOVE) {
-            *out = alloc->reallocate(alloc->context, NULL, sizeof(**out));
-        }
-        if (*out != NULL) {
-            **out = (sealed_pointers){0};
-            if (begin(client, keys, n, *out) != XMTP_OK) {
-                xmtp_sealed_pointers_free(client, *out);
-                *out = NULL;
-            }
-        }
+        n = keys_of(invited, count, keys);
+    }
+    if (n > XMTP_WELCOME_POINTERS_ABOVE) {
+        sealed = begin(client, keys, n);
     }
     xmtp_arena_reset(&arena);
+    return sealed;
 }
 
 void xmtp_sealed_pointers_free(const xmtp_client *client, sealed_pointers *sealed)

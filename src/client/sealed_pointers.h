@@ -13,11 +13,11 @@ typedef struct sealed_pointers {
     xmtp_pointers_sealing *sealing; /* for each who takes one, in the order of the commit */
 } sealed_pointers;
 
-/* Begins for those who are to be invited; whoever cannot take a pointer gets none. *out is NULL when too few can
+/* Begins for those who are to be invited; whoever cannot take a pointer gets none. NULL when too few can
  * (post_commit.c), and when there is no memory or a key is bad: then they are sealed when they are sent. */
-void xmtp_sealed_pointers_begin(const xmtp_client *client,
-                                const xmtp_inbox_key_package *const *invited, size_t count,
-                                sealed_pointers **out);
+sealed_pointers *xmtp_sealed_pointers_begin(const xmtp_client *client,
+                                            const xmtp_inbox_key_package *const *invited,
+                                            size_t count);
 /* NULL is allowed. */
 void xmtp_sealed_pointers_free(const xmtp_client *client, sealed_pointers *sealed);
 

@@ -159,8 +159,8 @@ xmtp_status xmtp_proto_encode(const ProtobufCMessage *message, xmtp_writer *w)
     uint8_t *p = xmtp_writer_extend(w, n);
     XMTP_ENSURE(p != NULL, w->status);
     (void)protobuf_c_message_pack(message, p);
-    XMTP_TRY(walk(message->descriptor, xmtp_bytes_of(p, n), check_hidden, &has_hidden));
-    if (has_hidden) {
+    w->status = walk(message->descriptor, xmtp_bytes_of(p, n), check_hidden, &has_hidden);
+    if (w->status == XMTP_OK && has_hidden) {
         show_zero_bytes(message->descriptor, w, start);
     }
     return w->status;
