@@ -151,6 +151,28 @@ static void messages_of_two_conversations_settle_each_other(void **state)
     assert_both(&group, "three|b|d|");
 }
 
+static void row_and_queue_are_read_while_the_message_before_travels(void **state)
+{
+    (void)state;
+    uint8_t id[XMTP_MESSAGE_ID_LEN];
+    say(ann, &dm, "a", id);
+    assert_non_null(ann->client->row_ahead);
+    uint64_t before = ann->wire.calls;
+    say(ann, &dm, "b", id);
+    assert_int_equal(ann->wire.calls - before, 1);
+    /* what is changed after that is seen: devices were looked up long ago, so now they are */
+    assert_int_equal(xmtp_group_row_set_checked(ann->client->db, ann->client->unsettled.ref, 0),
+                     XMTP_OK);
+    before = ann->wire.calls;
+    say(ann, &dm, "c", id);
+    assert_in_range(ann->wire.calls - before, 2, 10);
+    say(ann, &dm, "d", id);
+    assert_non_null(ann->client->row_ahead);
+    assert_int_equal(delivery_of(ann, id), XMTP_DELIVERY_PUBLISHED);
+    assert_null(ann->client->row_ahead);
+    assert_both(&dm, "one|two|a|b|c|d|");
+}
+
 static void what_is_said_again_under_its_key_settles_at_once(void **state)
 {
     (void)state;
@@ -425,6 +447,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_next_message_settles_the_one_before, set_up, tear_down),
         cmocka_unit_test_setup_teardown(messages_of_two_conversations_settle_each_other, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(row_and_queue_are_read_while_the_message_before_travels,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_said_again_under_its_key_settles_at_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_long_message_is_settled_before_its_call_returns, set_up,

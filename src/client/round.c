@@ -79,6 +79,7 @@ xmtp_status xmtp_work_start_unsettled(group_work *work, xmtp_client *client, int
     xmtp_scratch(client, &work->arena);
     xmtp_writer_init(&work->ahead, &client->env.alloc, XMTP_WRITER_MAX);
     xmtp_writer_init(&work->made.welcomes, &client->env.alloc, XMTP_WRITER_MAX);
+    xmtp_row_ahead_take(work);
     return xmtp_work_reload(work, error);
 }
 

@@ -117,6 +117,12 @@ void xmtp_late_row_end(group_work *work);
 /* Writes the rows of messages that were sent without. */
 xmtp_status xmtp_rows_restore(xmtp_client *client, xmtp_error *error);
 
+/* ---- row_ahead.c: row and queue of a conversation, read while a message of it travels */
+void xmtp_row_ahead_read(const group_work *work);
+/* Hands them over to a work that begins, which reads them again if anything was changed since. */
+void xmtp_row_ahead_take(group_work *work);
+void xmtp_row_ahead_end(xmtp_client *client);
+
 /* ---- settle.c */
 /* After a start that does not settle, before a message is queued: settles what is unsettled, unless that can
  * be done while the message travels. */

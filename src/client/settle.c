@@ -42,6 +42,7 @@ void xmtp_settle(xmtp_client *client)
 {
     group_work work;
     xmtp_error why = {0};
+    xmtp_row_ahead_end(client);
     if (client->has_rowless && !xmtp_database_in_transaction(client->db)) {
         (void)xmtp_rows_restore(client, &why); /* or the next call will */
     }
@@ -80,9 +81,8 @@ uint64_t xmtp_work_cursor(const group_work *work)
     return is_behind ? work->client->unsettled.sequence : work->row.cursor;
 }
 
-static void settle_for(void *context)
+static void settle_for(group_work *work)
 {
-    group_work *work = context;
     xmtp_error why = {0};
     if (!is_unsettled(work)) {
         xmtp_settle(work->client);
@@ -96,9 +96,15 @@ static void settle_for(void *context)
     work->has_late_row = work->has_late_row && !(is_written && is_kept);
 }
 
+static void settle_and_read_ahead(void *context)
+{
+    settle_for(context);
+    xmtp_row_ahead_read(context);
+}
+
 xmtp_meanwhile xmtp_settle_meanwhile(group_work *work)
 {
-    return (xmtp_meanwhile){.run = settle_for, .context = work};
+    return (xmtp_meanwhile){.run = settle_and_read_ahead, .context = work};
 }
 
 /* ---- leaving */

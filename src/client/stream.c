@@ -269,13 +269,13 @@ static xmtp_status apply_conversation(turn *t, size_t first, xmtp_error *error)
             t->items[i] = NULL;
         }
     }
-    xmtp_group_row row;
-    xmtp_status status = xmtp_group_row_find(client->db, group_id, &t->arena, &row);
+    int64_t ref;
+    xmtp_status status = xmtp_group_ref_exact(client->db, group_id, &ref);
     if (status == XMTP_E_NOT_FOUND) {
         return XMTP_OK; /* never asked for */
     }
     XMTP_TRY(xmtp_stored(client, status, error));
-    return xmtp_stream_apply(client, row.ref, mine, count, &t->has_news, error);
+    return xmtp_stream_apply(client, ref, mine, count, &t->has_news, error);
 }
 
 /* *has_more: another turn may find more at once. */

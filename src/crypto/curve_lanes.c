@@ -36,6 +36,24 @@ void xmtp_ed25519_base_lanes(xmtp_ed25519_product *r, const uint8_t k[32])
     }
 }
 
+bool xmtp_ed25519_multiples_lanes(xmtp_ed25519_multiples *of_minus_a, const uint8_t a[32])
+{
+    assert(xmtp_has_lanes());
+    return xmtp_lanes_here() == XMTP_LANES_AVX512 ? xmtp_ed25519_multiples_avx512(of_minus_a, a)
+                                                  : xmtp_ed25519_multiples_avx2(of_minus_a, a);
+}
+
+void xmtp_ed25519_difference_lanes(xmtp_ed25519_product *r, const uint8_t s[32],
+                                   const uint8_t k[32], const xmtp_ed25519_multiples *of_minus_a)
+{
+    assert(xmtp_has_lanes());
+    if (xmtp_lanes_here() == XMTP_LANES_AVX512) {
+        xmtp_ed25519_difference_avx512(r, s, k, of_minus_a);
+    } else {
+        xmtp_ed25519_difference_avx2(r, s, k, of_minus_a);
+    }
+}
+
 unsigned xmtp_secp256k1_lanes(const xmtp_secp256k1_signature signatures[XMTP_LANES],
                               uint8_t points[XMTP_LANES][64], size_t count)
 {
@@ -68,6 +86,24 @@ void xmtp_ed25519_base_lanes(xmtp_ed25519_product *r, const uint8_t k[32])
 {
     (void)r;
     (void)k;
+    assert(false);
+}
+
+bool xmtp_ed25519_multiples_lanes(xmtp_ed25519_multiples *of_minus_a, const uint8_t a[32])
+{
+    (void)of_minus_a;
+    (void)a;
+    assert(false);
+    return false;
+}
+
+void xmtp_ed25519_difference_lanes(xmtp_ed25519_product *r, const uint8_t s[32],
+                                   const uint8_t k[32], const xmtp_ed25519_multiples *of_minus_a)
+{
+    (void)r;
+    (void)s;
+    (void)k;
+    (void)of_minus_a;
     assert(false);
 }
 

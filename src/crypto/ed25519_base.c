@@ -2,7 +2,6 @@
 #include "crypto/ed25519_base.h"
 
 #include "base/bytes.h"
-#include "crypto/ed25519_base_lanes.h"
 #include "crypto/sodium_ready.h"
 
 #include <sodium.h>
@@ -10,7 +9,7 @@
 static const uint8_t neutral[32] = {1};
 
 /* RFC 8032 section 5.1.2: y, and above it the lowest bit of x. */
-static void encode(const xmtp_ed25519_product *p, uint8_t point[32])
+bool xmtp_ed25519_encode(const xmtp_ed25519_product *p, uint8_t point[32])
 {
     uint8_t x[32];
     element inverse = element_invert(&p->z);
@@ -20,6 +19,7 @@ static void encode(const xmtp_ed25519_product *p, uint8_t point[32])
     element_encode(&affine, point);
     point[31] = (uint8_t)(point[31] | x[0] << 7);
     xmtp_wipe(&inverse, sizeof inverse);
+    return !xmtp_ct_equal(point, neutral, sizeof neutral);
 }
 
 bool xmtp_ed25519_base(const uint8_t k[32], uint8_t point[32])
@@ -27,9 +27,9 @@ bool xmtp_ed25519_base(const uint8_t k[32], uint8_t point[32])
     if (xmtp_has_lanes()) {
         xmtp_ed25519_product product;
         xmtp_ed25519_base_lanes(&product, k);
-        encode(&product, point);
+        const bool is_good = xmtp_ed25519_encode(&product, point);
         xmtp_wipe(&product, sizeof product);
-        return !xmtp_ct_equal(point, neutral, sizeof neutral);
+        return is_good;
     }
     xmtp_sodium_ready();
     if (crypto_scalarmult_ed25519_base_noclamp(point, k) != 0) {

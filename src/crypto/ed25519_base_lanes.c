@@ -1,5 +1,5 @@
-/* ed25519_base_lanes.c - [k]B on edwards25519 for one secret k: the lanes take parts of it;
- * ed25519_base_avx2.c is the same for the other kind (vectors.h).
+/* ed25519_base_lanes.c - [k]B on edwards25519 for one secret k, and [s]B - [k]A for an A that is there often:
+ * the lanes take parts of them; ed25519_base_avx2.c is the same for the other kind (vectors.h).
  *
  * k is 64 digits of base 16, from -8 to 7, the last from 0 to 8. Of eight lanes, lane i does digit 8j + i in
  * round j, with a table of multiples of its place; no doubling is left to do:
@@ -11,7 +11,8 @@
  *     round 7   + [d56] [16^56]B  + [d57] [16^57]B      + [d63] [16^63]B
  *
  * and four lanes take 16 rounds. Then the lanes are added: halves, quarters, neighbours. The addition is
- * complete, so it does not matter when digits are zero or two sums are equal.
+ * complete, so it does not matter when digits are zero or two sums are equal. -A has such a table too, and
+ * its rounds go to the same sum.
  *
  * Each round reads all eight multiples of its places and keeps those asked for. No branch and no
  * address depends on k, or on the coordinates before the division by Z, which say more about k than
@@ -23,6 +24,7 @@
 
 #if defined(__x86_64__)
 
+#include "crypto/decode_lanes.h"
 #include "crypto/entry_lanes.h"
 
 #include <pthread.h>
@@ -35,26 +37,52 @@ enum {
     ROUND_BITS = DIGIT_BITS * WIDTH
 };
 
-/* table[j][m - 1], lane i: the multiple m of [16^(WIDTH j + i)]B. 48 KiB. */
-static entry table[ROUNDS][MULTIPLES];
+/* table[j][m - 1], lane i: the multiple m of [16^(WIDTH j + i)]P. */
+typedef entry table[ROUNDS][MULTIPLES];
 
-/* ---- the table: nothing here is secret ---- */
+_Static_assert(sizeof(table) == sizeof(xmtp_ed25519_multiples), "room for a table");
 
-LANES static void make_table(void)
+static table of_base;
+
+/* ---- tables: nothing here is secret ---- */
+
+/* p: the same in each lane. */
+LANES static void make_table(table t, const point *p)
 {
-    point p, above;
-    set_base(&p);
+    point first = *p, above;
     for (unsigned i = 1; i < WIDTH; i++) { /* lane i gets there in i steps */
-        double_times(&above, &p, DIGIT_BITS);
-        point_choose(&p, mask_of(~0U << i), &above);
+        double_times(&above, &first, DIGIT_BITS);
+        point_choose(&first, mask_of(~0U << i), &above);
     }
     for (size_t j = 0; j < ROUNDS; j++) {
-        point multiple = p;
+        point multiple = first;
         addend step;
-        addend_of(&step, &p);
-        make_entries(table[j], &multiple, &step);
-        double_times(&p, &p, ROUND_BITS);
+        addend_of(&step, &first);
+        make_entries(t[j], &multiple, &step);
+        double_times(&first, &first, ROUND_BITS);
     }
+}
+
+LANES static void make_table_of_base(void)
+{
+    point base;
+    set_base(&base);
+    make_table(of_base, &base);
+}
+
+LANES bool LANES_NAME(xmtp_ed25519_multiples)(xmtp_ed25519_multiples *of_minus_a,
+                                              const uint8_t a[32])
+{
+    const uint8_t *in_lanes[WIDTH];
+    point minus_a;
+    for (size_t i = 0; i < WIDTH; i++) {
+        in_lanes[i] = a;
+    }
+    if (decompress_negative(&minus_a, in_lanes) == 0) {
+        return false;
+    }
+    make_table(*(table *)of_minus_a, &minus_a);
+    return true;
 }
 
 /* ---- secrets from here ---- */
@@ -140,26 +168,54 @@ LANES static element first_lane(const field *a)
     return r;
 }
 
-LANES void LANES_NAME(xmtp_ed25519_base)(xmtp_ed25519_product *r, const uint8_t k[32])
+/* sum += [k]P in the lanes together, P being what the table is of. */
+LANES static void add_multiple(point *sum, const table of_p, const uint8_t k[32])
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, make_table);
     uint64_t digits[WORDS];
-    point sum;
     addend next;
     recode(digits, k);
-    set_neutral(&sum);
     for (size_t j = 0; j < ROUNDS; j++) {
-        select_multiple(&next, table[j], digits_of(digits, j));
-        add_entry(&sum, &next, true);
+        select_multiple(&next, of_p[j], digits_of(digits, j));
+        add_entry(sum, &next, true);
     }
-    add_lanes(&sum);
-    r->x = first_lane(&sum.x);
-    r->y = first_lane(&sum.y);
-    r->z = first_lane(&sum.z);
     xmtp_wipe(digits, sizeof digits);
-    xmtp_wipe(&sum, sizeof sum);
     xmtp_wipe(&next, sizeof next);
+}
+
+/* *sum = [k]B */
+LANES static void multiply_base(point *sum, const uint8_t k[32])
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_table_of_base);
+    set_neutral(sum);
+    add_multiple(sum, of_base, k);
+}
+
+/* The lanes of sum, added; sum is wiped. */
+LANES static void add_up(xmtp_ed25519_product *r, point *sum)
+{
+    add_lanes(sum);
+    r->x = first_lane(&sum->x);
+    r->y = first_lane(&sum->y);
+    r->z = first_lane(&sum->z);
+    xmtp_wipe(sum, sizeof *sum);
+}
+
+LANES void LANES_NAME(xmtp_ed25519_base)(xmtp_ed25519_product *r, const uint8_t k[32])
+{
+    point sum;
+    multiply_base(&sum, k);
+    add_up(r, &sum);
+}
+
+LANES void LANES_NAME(xmtp_ed25519_difference)(xmtp_ed25519_product *r, const uint8_t s[32],
+                                               const uint8_t k[32],
+                                               const xmtp_ed25519_multiples *of_minus_a)
+{
+    point sum;
+    multiply_base(&sum, s);
+    add_multiple(&sum, *(const table *)of_minus_a, k);
+    add_up(r, &sum);
 }
 
 #endif

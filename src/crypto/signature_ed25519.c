@@ -4,12 +4,14 @@
  * the same result. The private key of this house is the 32-byte seed; libsodium wants seed || public
  * key, which is put together on the stack for each signature.
  *
- * Verification is libsodium's: cofactorless, and it refuses keys and R of small order and S not below
- * the group order, the verdicts of the strict verification that the official client uses for MLS.
+ * Verification is libsodium's, but for signatures that ed25519_known.h accepts: cofactorless, and it
+ * refuses keys and R of small order and S not below the group order, the verdicts of the strict
+ * verification that the official client uses for MLS.
  */
 #include "base/bytes.h"
 #include "base/status.h"
 #include "crypto/crypto.h"
+#include "crypto/ed25519_known.h"
 #include "crypto/ed25519_many.h"
 #include "crypto/ed25519_sign.h"
 #include "crypto/lanes.h"
@@ -66,6 +68,9 @@ static xmtp_status ed25519_verify(xmtp_bytes pk, xmtp_bytes message, xmtp_bytes 
     XMTP_ENSURE(pk.n == PK_LEN, XMTP_E_KEY);
     XMTP_ENSURE(signature.n == SIGNATURE_LEN, XMTP_E_SIGNATURE);
     xmtp_sodium_ready();
+    if (xmtp_ed25519_known_verify(pk.p, message, signature.p)) {
+        return XMTP_OK;
+    }
     int failed = crypto_sign_ed25519_verify_detached(signature.p, message.p, message.n, pk.p);
     return failed ? XMTP_E_SIGNATURE : XMTP_OK;
 }

@@ -288,6 +288,16 @@ xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_ar
     return read_one(&q, arena, out);
 }
 
+xmtp_status xmtp_group_ref_exact(xmtp_database *db, xmtp_bytes group_id, int64_t *ref)
+{
+    xmtp_query q = xmtp_query_start(db, "SELECT id FROM groups WHERE group_id = ?");
+    xmtp_query_bind_bytes(&q, group_id);
+    xmtp_status status = xmtp_query_one(&q);
+    *ref = status == XMTP_OK ? (int64_t)xmtp_query_u64(&q, 0) : 0;
+    xmtp_query_end(&q);
+    return status;
+}
+
 xmtp_status xmtp_group_ref_find(xmtp_database *db, xmtp_bytes group_id, int64_t *ref)
 {
     xmtp_query q = xmtp_query_start(

@@ -106,6 +106,8 @@ xmtp_status xmtp_group_row_list_dm(xmtp_database *db, const char *dm_id, xmtp_ar
 xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_arena *arena,
                                    xmtp_group_row *out);
 
+/* The group with this id and no other, of whatever kind. XMTP_E_NOT_FOUND. */
+xmtp_status xmtp_group_ref_exact(xmtp_database *db, xmtp_bytes group_id, int64_t *ref);
 /* The group that stands for the conversation with this id: itself, or of a ready DM the one above. Sync groups
  * are no conversations. XMTP_E_NOT_FOUND. */
 xmtp_status xmtp_group_ref_find(xmtp_database *db, xmtp_bytes group_id, int64_t *ref);
