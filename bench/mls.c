@@ -19,6 +19,7 @@
  * after the other, "floor" as many at once as the engine can. "create" is commit + stage_pending + merge; "process" is process + merge.
  */
 #include "base/together.h"
+#include "crypto/ed25519_known.h"
 #include "mls_row.h"
 
 enum {
@@ -573,6 +574,8 @@ static int usage(void)
 int main(int argc, char **argv)
 {
     xmtp_together_assume(1); /* as the floor: what others do is not in cpu_us */
+    xmtp_ed25519_know_none(
+        true); /* likewise: its price is that of a key that comes for the first time */
     const char *wanted = getenv("XMTP_BENCH_MEMBERS");
     uint32_t sizes[SIZES_MAX];
     size_t count = parse_sizes(wanted == NULL ? "2,10,100,1000,10000" : wanted, sizes);

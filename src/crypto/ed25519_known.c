@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 
 enum {
     KEY_LEN = 32,
@@ -43,6 +44,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* for all of it */
 static seen_key seen[SEEN_COUNT];
 static known_key known[KNOWN_COUNT];
 static uint64_t last_use;
+static atomic_bool knows_none;
 
 static known_key *find_known(const uint8_t pk[KEY_LEN])
 {
@@ -142,7 +144,8 @@ static bool holds(const known_key *k, xmtp_bytes message, const uint8_t signatur
 bool xmtp_ed25519_known_verify(const uint8_t pk[KEY_LEN], xmtp_bytes message,
                                const uint8_t signature[64])
 {
-    if (!xmtp_has_lanes() || !xmtp_ed25519_is_scalar(signature + KEY_LEN)) {
+    if (!xmtp_has_lanes() || !xmtp_ed25519_is_scalar(signature + KEY_LEN) ||
+        atomic_load_explicit(&knows_none, memory_order_relaxed)) {
         return false;
     }
     known_key *k = take(pk);
@@ -152,6 +155,11 @@ bool xmtp_ed25519_known_verify(const uint8_t pk[KEY_LEN], xmtp_bytes message,
     const bool is_good = holds(k, message, signature);
     put_back(k, true);
     return is_good;
+}
+
+void xmtp_ed25519_know_none(bool none)
+{
+    atomic_store_explicit(&knows_none, none, memory_order_relaxed);
 }
 
 bool xmtp_ed25519_is_known(const uint8_t pk[KEY_LEN])

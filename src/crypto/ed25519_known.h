@@ -17,4 +17,7 @@ bool xmtp_ed25519_known_verify(const uint8_t pk[32], xmtp_bytes message,
 /* For tests: whether the key has multiples. */
 bool xmtp_ed25519_is_known(const uint8_t pk[32]);
 
+/* For benchmarks: from now on every key is a new one, or not. */
+void xmtp_ed25519_know_none(bool none);
+
 #endif
