@@ -352,7 +352,8 @@ static inline void prices_sample(prices *out, const batches *at_once, size_t tim
 typedef struct counts {
     double sign;
     double verify;
-    double checks; /* of verify: leaves of one tree, key packages of one list; they come together */
+    double
+        checks; /* of verify: leaves of one tree and what is beside, key packages; they come together */
     double dh;
     double dh_base;
     double encaps; /* of dh and of dh_base: one each for an HPKE seal */
@@ -612,7 +613,7 @@ static inline counts counts_join(const step *p)
 {
     const shape *s = p->after;
     double filled = shape_filled(s);
-    counts c = {.verify = s->members + 1.0, .checks = s->members, .dh = 1, .aead = 2};
+    counts c = {.verify = s->members + 1.0, .checks = s->members + 1.0, .dh = 1, .aead = 2};
     c.compressions = HASH_HPKE + HASH_SCHEDULE + HASH_LEAF * (double)s->members + 2.0 * s->members +
                      3.0 * filled;
     c.aead_bytes = welcome_group_info_len(p);

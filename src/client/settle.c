@@ -98,8 +98,11 @@ static void settle_for(group_work *work)
 
 static void settle_and_read_ahead(void *context)
 {
+    const group_work *work = context;
     settle_for(context);
-    xmtp_row_ahead_read(context);
+    if (work->may_leave) {
+        xmtp_row_ahead_read(work);
+    }
 }
 
 xmtp_meanwhile xmtp_settle_meanwhile(group_work *work)
