@@ -573,9 +573,8 @@ static int usage(void)
 
 int main(int argc, char **argv)
 {
-    xmtp_together_assume(1); /* as the floor: what others do is not in cpu_us */
-    xmtp_ed25519_know_none(
-        true); /* likewise: its price is that of a key that comes for the first time */
+    xmtp_together_assume(1);      /* as the floor: what others do is not in cpu_us */
+    xmtp_ed25519_know_none(true); /* likewise: prices are of a key that is new */
     const char *wanted = getenv("XMTP_BENCH_MEMBERS");
     uint32_t sizes[SIZES_MAX];
     size_t count = parse_sizes(wanted == NULL ? "2,10,100,1000,10000" : wanted, sizes);

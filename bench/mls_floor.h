@@ -352,8 +352,7 @@ static inline void prices_sample(prices *out, const batches *at_once, size_t tim
 typedef struct counts {
     double sign;
     double verify;
-    double
-        checks; /* of verify: leaves of one tree and what is beside, key packages; they come together */
+    double checks; /* of verify: come together, as leaves and GroupInfo, or key packages */
     double dh;
     double dh_base;
     double encaps; /* of dh and of dh_base: one each for an HPKE seal */

@@ -112,17 +112,17 @@ xmtp_status xmtp_client_hmac_keys(xmtp_client *client, const xmtp_conversation_i
 /* ---- what a push delivered */
 
 static xmtp_status apply_message(xmtp_client *client, const Pb__GroupMessage__V1 *message,
-                                 xmtp_arena *arena, xmtp_error *error)
+                                 xmtp_error *error)
 {
     group_work work;
-    xmtp_group_row row;
+    int64_t ref;
     xmtp_status status =
-        xmtp_group_row_find(client->db, xmtp_proto_bytes(message->group_id), arena, &row);
+        xmtp_group_ref_exact(client->db, xmtp_proto_bytes(message->group_id), &ref);
     if (status == XMTP_E_NOT_FOUND) {
         return xmtp_fail(error, status, "message of a conversation that is not here");
     }
     XMTP_TRY(xmtp_stored(client, status, error));
-    status = xmtp_work_start(&work, client, row.ref, error);
+    status = xmtp_work_start(&work, client, ref, error);
     if (status == XMTP_OK) {
         /* One message says nothing about those before it: everything behind the cursor is asked for. */
         status = message->id <= work.row.cursor ? XMTP_OK : xmtp_receive(&work, error);
@@ -143,7 +143,7 @@ xmtp_status xmtp_client_process_message(xmtp_client *client, xmtp_bytes group_me
         xmtp_proto_decode(&pb__group_message__descriptor, &arena, group_message, &message);
     if (status == XMTP_OK &&
         ((Pb__GroupMessage *)message)->version_case == PB__GROUP_MESSAGE__VERSION_V1) {
-        status = apply_message(client, ((Pb__GroupMessage *)message)->v1, &arena, error);
+        status = apply_message(client, ((Pb__GroupMessage *)message)->v1, error);
     } else {
         status = xmtp_fail(error, status == XMTP_E_NOMEM ? status : XMTP_E_MALFORMED,
                            "no message of the network");

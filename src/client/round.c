@@ -75,11 +75,12 @@ xmtp_status xmtp_work_start(group_work *work, xmtp_client *client, int64_t ref, 
 xmtp_status xmtp_work_start_unsettled(group_work *work, xmtp_client *client, int64_t ref,
                                       xmtp_error *error)
 {
-    *work = (group_work){.client = client, .row = {.ref = ref}};
-    xmtp_scratch(client, &work->arena);
-    xmtp_writer_init(&work->ahead, &client->env.alloc, XMTP_WRITER_MAX);
-    xmtp_writer_init(&work->made.welcomes, &client->env.alloc, XMTP_WRITER_MAX);
-    xmtp_row_ahead_take(work);
+    if (!xmtp_row_ahead_take(work, client, ref)) {
+        *work = (group_work){.client = client, .row = {.ref = ref}};
+        xmtp_scratch(client, &work->arena);
+        xmtp_writer_init(&work->ahead, &client->env.alloc, XMTP_WRITER_MAX);
+        xmtp_writer_init(&work->made.welcomes, &client->env.alloc, XMTP_WRITER_MAX);
+    }
     return xmtp_work_reload(work, error);
 }
 

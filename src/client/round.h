@@ -119,8 +119,8 @@ xmtp_status xmtp_rows_restore(xmtp_client *client, xmtp_error *error);
 
 /* ---- row_ahead.c: row and queue of a conversation, read while a message of it travels */
 void xmtp_row_ahead_read(const group_work *work);
-/* Hands them over to a work that begins, which reads them again if anything was changed since. */
-void xmtp_row_ahead_take(group_work *work);
+/* As a work that has been started, and reads them again if anything was changed since; false: not here. */
+bool xmtp_row_ahead_take(group_work *work, xmtp_client *client, int64_t ref);
 void xmtp_row_ahead_end(xmtp_client *client);
 
 /* ---- settle.c */

@@ -1,62 +1,47 @@
 /* row_ahead.c - row and queue of a conversation, read while a message of it travels, for the next message.
  *
  *     send 1:  transaction --> node ....................> shown
- *                                '-- meanwhile: settled, row and queue read
+ *                                '-- meanwhile: settled, a work begun for send 2
  *     send 2:  taken, if the database has not changed since --> transaction --> node ...
  *
- * Any call but a send lets them go.
+ * Any call but a send lets it go.
  */
 #include "client/round.h"
 
-struct row_ahead {
-    xmtp_arena arena;
-    xmtp_group_row row;
-    xmtp_intent_rows intents;
-    uint64_t loaded_at;
-};
+static void let_go(xmtp_client *client)
+{
+    xmtp_give_back(client, client->row_ahead);
+    client->row_ahead = NULL;
+}
 
 void xmtp_row_ahead_end(xmtp_client *client)
 {
     if (client->row_ahead != NULL) {
-        xmtp_arena_reset(&client->row_ahead->arena);
-        xmtp_give_back(client, client->row_ahead);
-        client->row_ahead = NULL;
+        xmtp_work_end(client->row_ahead);
+        let_go(client);
     }
 }
 
 void xmtp_row_ahead_read(const group_work *work)
 {
-    group_work next;
     xmtp_client *client = work->client;
+    const xmtp_alloc *alloc = &client->env.alloc;
     xmtp_error ignored = {0};
     xmtp_row_ahead_end(client);
-    xmtp_status status = xmtp_work_start_unsettled(&next, client, work->row.ref, &ignored);
-    struct row_ahead *ahead =
-        client->env.alloc.reallocate(client->env.alloc.context, NULL, sizeof(*ahead));
-    if (status == XMTP_OK && next.is_loaded && ahead != NULL) {
-        *ahead = (struct row_ahead){.arena = next.arena,
-                                    .row = next.row,
-                                    .intents = next.intents,
-                                    .loaded_at = next.loaded_at};
-        client->row_ahead = ahead;
-        xmtp_scratch(client, &next.arena);
-    } else {
-        xmtp_give_back(client, ahead);
+    group_work *next = alloc->reallocate(alloc->context, NULL, sizeof(*next));
+    if (next != NULL) {
+        (void)xmtp_work_start_unsettled(next, client, work->row.ref, &ignored);
+        client->row_ahead = next; /* who takes it reads what could not be read */
     }
-    xmtp_work_end(&next);
 }
 
-void xmtp_row_ahead_take(group_work *work)
+bool xmtp_row_ahead_take(group_work *work, xmtp_client *client, int64_t ref)
 {
-    struct row_ahead *ahead = work->client->row_ahead;
-    if (ahead != NULL && ahead->row.ref == work->row.ref) {
-        work->arena = ahead->arena;
-        work->row = ahead->row;
-        work->committed = ahead->row;
-        work->intents = ahead->intents;
-        work->loaded_at = ahead->loaded_at;
-        work->is_loaded = true;
-        xmtp_scratch(work->client, &ahead->arena);
+    if (client->row_ahead == NULL || client->row_ahead->row.ref != ref) {
+        xmtp_row_ahead_end(client);
+        return false;
     }
-    xmtp_row_ahead_end(work->client);
+    *work = *client->row_ahead;
+    let_go(client);
+    return true;
 }

@@ -159,7 +159,7 @@ struct xmtp_client {
     xmtp_api_statistics statistics;
     device_sync_state device_sync;
     unsettled_send unsettled;
-    struct row_ahead *row_ahead; /* for the next message of a conversation; or NULL. row_ahead.c */
+    struct group_work *row_ahead; /* for the next message of a conversation; or NULL. row_ahead.c */
     found_conversation found;
     bool has_rowless; /* a message was sent whose row could not be written. late_row.c */
     stream_state stream;

@@ -6,8 +6,6 @@
 #include "crypto/field_25519.h"
 #include "crypto/lanes.h"
 
-#include <xmtp/base.h>
-
 /* The point (X / Z, Y / Z). The three say more about k than the point does: to be wiped. */
 typedef struct xmtp_ed25519_product {
     element x, y, z;

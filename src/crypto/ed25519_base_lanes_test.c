@@ -2,6 +2,7 @@
 #include "crypto/ed25519_base.h"
 #include "crypto/ed25519_base_lanes.h"
 #include "crypto/sodium_ready.h"
+#include "crypto/test_chain.h"
 #include "crypto/test_hex.h"
 #include "crypto/test_lanes.h"
 
@@ -15,12 +16,6 @@ enum { RANDOM_COUNT = 100000 };
 #endif
 
 static const char ORDER[] = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
-
-/* The next 32 bytes of a chain, so that a failure can be repeated. */
-static void next(uint8_t chain[32])
-{
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(chain, 32), chain);
-}
 
 /* Also that libsodium calls neutral the same products, and what is neutral is encoded so. */
 static void assert_product(const uint8_t k[32])

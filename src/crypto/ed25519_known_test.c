@@ -5,6 +5,7 @@
 #include "crypto/ed25519_base_lanes.h"
 #include "crypto/ed25519_known.h"
 #include "crypto/sodium_ready.h"
+#include "crypto/test_chain.h"
 #include "crypto/test_hex.h"
 #include "crypto/test_lanes.h"
 
@@ -22,12 +23,6 @@ enum { RANDOM_COUNT = 5000 };
 static const xmtp_signature *const ed25519 = &xmtp_signature_ed25519;
 static const char ORDER[] = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
 static const uint8_t neutral[32] = {1};
-
-/* The next 32 bytes of a chain, so that a failure can be repeated. */
-static void next(uint8_t chain[32])
-{
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(chain, 32), chain);
-}
 
 /* ---- the difference ---- */
 

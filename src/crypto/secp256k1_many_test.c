@@ -1,5 +1,6 @@
 /* secp256k1_many_test.c - many wallets recovered together are what they are one at a time. */
 #include "base/together.h"
+#include "crypto/test_chain.h"
 #include "crypto/test_hex.h"
 #include "crypto/test_lanes.h"
 
@@ -24,12 +25,6 @@ typedef struct answer {
 } answer;
 
 static const answer untouched = {.address = "?", .normalized = {0xee}};
-
-/* Numbers of a chain, so that a failure can be repeated. */
-static void next(uint8_t chain[32])
-{
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(chain, 32), chain);
-}
 
 static answer recover_one(const item *it)
 {

@@ -2,17 +2,12 @@
 #ifndef XMTP_CRYPTO_TEST_BIG_H
 #define XMTP_CRYPTO_TEST_BIG_H
 
+#include "crypto/test_chain.h"
 #include "crypto/test_hex.h"
 
 #include <openssl/bn.h>
 
 static BN_CTX *context; /* made by a set-up */
-
-/* The next 32 bytes of a chain, so that a failure can be repeated. */
-static inline void next(uint8_t chain[32])
-{
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(chain, 32), chain);
-}
 
 static inline BIGNUM *big(const char *digits)
 {

@@ -1,16 +1,11 @@
 /* x25519_lanes_test.c - eight lanes, pairs and many letters give what one at a time gives. */
+#include "crypto/test_chain.h"
 #include "crypto/test_hex.h"
 #include "crypto/test_lanes.h"
 #include "crypto/x25519_lanes.h"
 #include "crypto/x25519_pairs.h"
 
 #include <sodium.h>
-
-/* The next 32 bytes of a chain, so that a failure can be repeated. */
-static void next(uint8_t chain[32])
-{
-    xmtp_hash_of(&xmtp_hash_sha256, xmtp_bytes_of(chain, 32), chain);
-}
 
 static void assert_lanes(uint8_t sk[8][32], uint8_t point[8][32])
 {

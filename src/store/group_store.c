@@ -288,14 +288,20 @@ xmtp_status xmtp_group_row_find_dm(xmtp_database *db, const char *dm_id, xmtp_ar
     return read_one(&q, arena, out);
 }
 
+/* The number that the query gives for this id. */
+static xmtp_status read_ref(xmtp_query *q, xmtp_bytes group_id, int64_t *ref)
+{
+    xmtp_query_bind_bytes(q, group_id);
+    xmtp_status status = xmtp_query_one(q);
+    *ref = status == XMTP_OK ? (int64_t)xmtp_query_u64(q, 0) : 0;
+    xmtp_query_end(q);
+    return status;
+}
+
 xmtp_status xmtp_group_ref_exact(xmtp_database *db, xmtp_bytes group_id, int64_t *ref)
 {
     xmtp_query q = xmtp_query_start(db, "SELECT id FROM groups WHERE group_id = ?");
-    xmtp_query_bind_bytes(&q, group_id);
-    xmtp_status status = xmtp_query_one(&q);
-    *ref = status == XMTP_OK ? (int64_t)xmtp_query_u64(&q, 0) : 0;
-    xmtp_query_end(&q);
-    return status;
+    return read_ref(&q, group_id, ref);
 }
 
 xmtp_status xmtp_group_ref_find(xmtp_database *db, xmtp_bytes group_id, int64_t *ref)
@@ -304,11 +310,7 @@ xmtp_status xmtp_group_ref_find(xmtp_database *db, xmtp_bytes group_id, int64_t 
         db, "SELECT coalesce((SELECT id FROM groups WHERE dm_id = g.dm_id AND stage = 2"
             " AND g.stage = 2 AND dm_id <> ''" BEST_OF_DM " LIMIT 1), g.id)"
             " FROM groups AS g WHERE group_id = ? AND kind <> 3");
-    xmtp_query_bind_bytes(&q, group_id);
-    xmtp_status status = xmtp_query_one(&q);
-    *ref = status == XMTP_OK ? (int64_t)xmtp_query_u64(&q, 0) : 0;
-    xmtp_query_end(&q);
-    return status;
+    return read_ref(&q, group_id, ref);
 }
 
 /* ---- records of MLS groups */
